@@ -1,0 +1,1 @@
+//! Puts a server together and takes it down again.

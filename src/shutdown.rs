@@ -1,0 +1,1 @@
+//! One signal that everything listens to.
