@@ -1,1 +1,15 @@
-//! Pure words and rules: no async, no I/O, no serde, no sqlx.
+//! Pure words and rules: what a notification, an acknowledgement, a party is, and who may say what. No async, no I/O,
+//! no serde, no sqlx and no ambient clock live here, so that every rule can be read and tested by itself.
+
+pub mod ack;
+pub mod actor;
+pub mod category;
+pub mod check;
+pub mod clock;
+pub mod ids;
+pub mod kind;
+pub mod notification;
+pub mod policy;
+mod words;
+
+pub(crate) use words::words;
