@@ -21,6 +21,7 @@
 //! | [`crypto`] | the only user of ring and hpke: statements, disclosures, seals, keyring, keys, certificates |
 //! | [`store`] | the only user of sqlx, and the private PostgreSQL |
 //! | [`wire`] | the shapes that travel: claims, parts, envelopes, JSON bodies |
+//! | [`tls`] | the TLS configurations of server and client; beside wire, used by http and cli |
 //! | [`service`] | the use cases; they own the transactions |
 //! | [`http`], [`ws`], [`jobs`] | the server's faces and its clockwork |
 //! | [`app`] | puts a server together and takes it down again |
@@ -38,5 +39,6 @@ pub mod shutdown;
 pub mod spatial;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod wire;
 pub mod ws;

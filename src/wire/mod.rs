@@ -1,1 +1,3 @@
 //! The shapes that travel.
+
+pub mod problem;

@@ -1,0 +1,383 @@
+//! What handlers take a request apart with: bodies bounded in bytes, total time and least rate; JSON with the place of
+//! what is wrong; queries. All refuse with problems, and no refusal repeats what was sent.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
+use tokio::time::Instant;
+
+use super::limits::{BODY_MAX_BYTES, JSON_DEPTH_MAX, RequestLimits};
+use super::middleware::Platform;
+use crate::wire::problem::{Problem, ProblemKind};
+
+/// The longest member name that a pointer in a problem repeats.
+const POINTER_NAME_MAX: usize = 64;
+
+/// The first allocation for a body whose length is not known, in bytes.
+const BODY_FIRST_BYTES: usize = 4_096;
+
+/// A whole body of at most `MAX` bytes.
+#[derive(Debug)]
+pub struct BodyBytes<const MAX: usize = BODY_MAX_BYTES>(pub Bytes);
+
+impl<S: Send + Sync, const MAX: usize> FromRequest<S> for BodyBytes<MAX> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        let limits = request
+            .extensions()
+            .get::<Arc<Platform>>()
+            .map(|platform| platform.limits.request.clone());
+        let declared = content_length(request.headers());
+        read_body(
+            request.into_body(),
+            declared,
+            MAX,
+            &limits.unwrap_or_default(),
+        )
+        .await
+        .map(Self)
+    }
+}
+
+/// A JSON body of at most `MAX` bytes, as `T`. `T` refuses unknown members by `#[serde(deny_unknown_fields)]`.
+#[derive(Debug)]
+pub struct JsonBody<T, const MAX: usize = BODY_MAX_BYTES>(pub T);
+
+impl<T, S, const MAX: usize> FromRequest<S> for JsonBody<T, MAX>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        require_media_type(request.headers(), "application/json")?;
+        let BodyBytes(bytes) = BodyBytes::<MAX>::from_request(request, state).await?;
+        parse_json(&bytes).map(Self)
+    }
+}
+
+/// The query string as `T`.
+#[derive(Debug)]
+pub struct QueryParams<T>(pub T);
+
+impl<T, S> FromRequestParts<S> for QueryParams<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        match Query::<T>::try_from_uri(&parts.uri) {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(rejection) => {
+                let mut problem = Problem::new(ProblemKind::InvalidQuery);
+                let mut source = rejection.source();
+                while let Some(error) = source {
+                    if let Some(error) =
+                        error.downcast_ref::<serde_path_to_error::Error<serde::de::value::Error>>()
+                    {
+                        let words = error.inner().to_string();
+                        problem =
+                            explain(problem, &words).pointer(json_pointer(error.path(), &words));
+                    }
+                    source = error.source();
+                }
+                Err(problem)
+            }
+        }
+    }
+}
+
+/// Refuses a request whose media type (parameters apart) is not `expected`.
+///
+/// # Errors
+/// `unsupported-media-type`.
+pub fn require_media_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {
+    let given = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case(expected) {
+        Ok(())
+    } else {
+        Err(Problem::new(ProblemKind::UnsupportedMediaType)
+            .detail(format!("this operation takes {expected}")))
+    }
+}
+
+/// Parses JSON into `T`: bounded depth, one value, and the pointer, line and column of what is wrong.
+///
+/// # Errors
+/// `malformed-body`, `too-deep`, `unknown-member`, `duplicate-member`, `missing-member`, `invalid-member`.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    bound_depth(bytes)?;
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let pointer = json_pointer(error.path(), &error.inner().to_string());
+        json_problem(error.inner()).pointer(pointer)
+    })?;
+    deserializer.end().map_err(|error| json_problem(&error))?;
+    Ok(value)
+}
+
+/// Counts brackets outside strings; refuses before anything is built.
+fn bound_depth(bytes: &[u8]) -> Result<(), Problem> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in bytes {
+        match (in_string, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_string = !in_string,
+            (false, b'[' | b'{') => depth += 1,
+            (false, b']' | b'}') => depth = depth.saturating_sub(1),
+            (true | false, _) => {}
+        }
+        if depth > JSON_DEPTH_MAX {
+            return Err(Problem::new(ProblemKind::TooDeep)
+                .detail(format!("deeper than {JSON_DEPTH_MAX} levels")));
+        }
+    }
+    Ok(())
+}
+
+fn json_problem(error: &serde_json::Error) -> Problem {
+    let at = |problem: Problem| match (u64::try_from(error.line()), u64::try_from(error.column())) {
+        (Ok(line), Ok(column)) if line > 0 => problem.at(line, column),
+        (_, _) => problem,
+    };
+    match error.classify() {
+        serde_json::error::Category::Data => at(explain(
+            Problem::new(ProblemKind::InvalidMember),
+            &error.to_string(),
+        )),
+        serde_json::error::Category::Eof => {
+            at(Problem::new(ProblemKind::MalformedBody).detail("the JSON ends too early"))
+        }
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
+            at(Problem::new(ProblemKind::MalformedBody).detail("this is not JSON (RFC 8259)"))
+        }
+    }
+}
+
+/// Sharpens a problem by serde's words, of which only names that are ours are repeated: serde quotes values.
+fn explain(problem: Problem, words: &str) -> Problem {
+    // A query keeps its own kind.
+    let is_query = problem.kind() == Some(ProblemKind::InvalidQuery);
+    let again = |kind| {
+        if is_query {
+            problem.clone()
+        } else {
+            Problem::new(kind)
+        }
+    };
+    if words.starts_with("unknown field") {
+        again(ProblemKind::UnknownMember).detail("a name that is not defined here")
+    } else if let Some(name) = quoted_after(words, "missing field") {
+        again(ProblemKind::MissingMember).detail(format!("{name} is missing"))
+    } else if let Some(name) = quoted_after(words, "duplicate field") {
+        again(ProblemKind::DuplicateMember).detail(format!("{name} appears twice"))
+    } else {
+        problem
+    }
+}
+
+/// The name in backquotes after `prefix`; serde writes only names from our own types there.
+fn quoted_after<'a>(words: &'a str, prefix: &str) -> Option<&'a str> {
+    words
+        .strip_prefix(prefix)?
+        .trim_start()
+        .strip_prefix('`')?
+        .split('`')
+        .next()
+}
+
+/// A path as a JSON pointer (RFC 6901). Names that are not ours are shown as `*`, for they may be data: an unknown
+/// member's, and a map's key that does not look like a member's name.
+fn json_pointer(path: &Path, words: &str) -> String {
+    let unknown = words
+        .starts_with("unknown field")
+        .then(|| path.iter().count().saturating_sub(1));
+    let mut pointer = String::new();
+    for (depth, segment) in path.iter().enumerate() {
+        pointer.push('/');
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&index.to_string()),
+            Segment::Map { key } | Segment::Enum { variant: key }
+                if looks_like_a_name(key) && unknown != Some(depth) =>
+            {
+                pointer.push_str(key);
+            }
+            Segment::Map { .. } | Segment::Enum { .. } | Segment::Unknown => pointer.push('*'),
+        }
+    }
+    pointer
+}
+
+fn looks_like_a_name(key: &str) -> bool {
+    key.len() <= POINTER_NAME_MAX && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+/// Reads a body within its bounds.
+async fn read_body(
+    mut body: Body,
+    declared: Option<u64>,
+    max: usize,
+    limits: &RequestLimits,
+) -> Result<Bytes, Problem> {
+    let too_large = || {
+        Problem::new(ProblemKind::TooLarge).detail(format!("at most {max} bytes are taken here"))
+    };
+    let declared = declared.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    if declared.is_some_and(|length| length > max) {
+        return Err(too_large());
+    }
+    // What a client declares is not allocated before it comes.
+    let mut bytes = BytesMut::with_capacity(
+        declared
+            .unwrap_or(BODY_FIRST_BYTES)
+            .min(BODY_FIRST_BYTES * 4),
+    );
+    let started = Instant::now();
+    loop {
+        let earned = bytes.len() as u64 * 1_000 / u64::from(limits.body_min_bytes_per_s.max(1));
+        let allowed = (limits.body_grace + Duration::from_millis(earned)).min(limits.body);
+        let frame = match tokio::time::timeout_at(started + allowed, body.frame()).await {
+            Err(_elapsed) => return Err(Problem::new(ProblemKind::RequestTooSlow)),
+            Ok(None) => return Ok(bytes.freeze()),
+            Ok(Some(Err(_))) => {
+                return Err(Problem::new(ProblemKind::MalformedBody)
+                    .detail("the body ended before its declared length"));
+            }
+            Ok(Some(Ok(frame))) => frame,
+        };
+        if let Ok(data) = frame.into_data() {
+            if bytes.len() + data.len() > max {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&data);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        #[serde(rename = "name")]
+        _name: String,
+        #[serde(rename = "items", default)]
+        _items: Vec<Item>,
+        #[serde(rename = "by_key", default)]
+        _by_key: BTreeMap<String, u32>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Item {
+        #[serde(rename = "radius_m")]
+        _radius_m: u32,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct After {
+        #[serde(rename = "after")]
+        _after: u64,
+    }
+
+    fn refused(json: &str) -> (ProblemKind, Option<String>) {
+        let problem = parse_json::<Sample>(json.as_bytes()).expect_err("is refused");
+        let text = serde_json::to_string(&problem).expect("serialises");
+        for secret in ["Kunduz", "36.7", "secret"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+        (
+            problem.kind().expect("one of ours"),
+            problem.body().pointer.clone(),
+        )
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_place_and_never_by_its_value() {
+        assert_eq!(refused(r#"{"name":"#).0, ProblemKind::MalformedBody);
+        assert_eq!(refused(r#"{"name":"a"} x"#).0, ProblemKind::MalformedBody);
+        assert_eq!(
+            refused(r#"{"name":"a","secret":1}"#).0,
+            ProblemKind::UnknownMember
+        );
+        assert_eq!(
+            refused(r#"{"name":"a","name":"b"}"#).0,
+            ProblemKind::DuplicateMember
+        );
+        assert_eq!(refused("{}").0, ProblemKind::MissingMember);
+        let (kind, pointer) =
+            refused(r#"{"name":"a","items":[{"radius_m":1},{"radius_m":"Kunduz"}]}"#);
+        assert_eq!(
+            (kind, pointer.as_deref()),
+            (ProblemKind::InvalidMember, Some("/items/1/radius_m"))
+        );
+        let (kind, pointer) = refused(r#"{"name":"a","by_key":{"36.7 68.8":"x"}}"#);
+        assert_eq!(
+            (kind, pointer.as_deref()),
+            (ProblemKind::InvalidMember, Some("/by_key/*"))
+        );
+    }
+
+    #[test]
+    fn depth_is_bounded_before_anything_is_built_and_brackets_in_strings_do_not_count() {
+        let deep = "[".repeat(JSON_DEPTH_MAX + 1);
+        assert_eq!(refused(&deep).0, ProblemKind::TooDeep);
+        let json = format!(r#"{{"name":"{}\" {{"}}"#, "[".repeat(100));
+        assert!(parse_json::<Sample>(json.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn a_query_is_refused_by_name_and_never_by_value() {
+        let mut parts = Request::builder()
+            .uri("/x?after=secret")
+            .body(())
+            .expect("a request")
+            .into_parts()
+            .0;
+        let waker = std::task::Waker::noop();
+        let mut future = Box::pin(QueryParams::<After>::from_request_parts(&mut parts, &()));
+        let polled = future
+            .as_mut()
+            .poll(&mut std::task::Context::from_waker(waker));
+        let std::task::Poll::Ready(Err(problem)) = polled else {
+            panic!("is refused at once")
+        };
+        assert_eq!(problem.kind(), Some(ProblemKind::InvalidQuery));
+        assert_eq!(problem.body().pointer.as_deref(), Some("/after"));
+        assert!(!problem.to_string().contains("secret"));
+    }
+}
