@@ -1,3 +1,10 @@
-//! The shapes that travel.
+//! The shapes that travel, shared by server and client: claims of statements, the values of their parts, envelopes and
+//! events in binary, and the JSON bodies of the API. `docs/protocol.md` describes them; the code here is what runs.
 
+pub mod api;
+pub mod claims;
+pub mod envelope;
+pub mod ids;
+pub mod parts;
+pub mod policy;
 pub mod problem;

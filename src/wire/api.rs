@@ -1,0 +1,386 @@
+//! The JSON bodies of the API: what is asked and answered around statements. Nothing here says where anything is.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use crate::crypto::digest::{Digest, Kid};
+use crate::crypto::keys::VerifyingKey;
+use crate::crypto::seal_key::SealPublicKey;
+use crate::domain::ack::AckState;
+use crate::domain::actor::{ActorKind, ActorState, DeviceState, Mode, Role};
+use crate::domain::check::Flag;
+use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition, Nid, Reference, Revision, Seq};
+use crate::domain::notification::{NotificationState, ScreeningState, SecondSignature, Subject, Tier};
+use crate::wire::problem::ProblemBody;
+
+/// Asks to enrol a device.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolRequest {
+    /// The invite's 32 secret bytes, base64url.
+    pub invite: String,
+    /// A certificate signing request for the device's TLS key, DER as base64url. Only its public key is used.
+    pub csr: String,
+    /// The device's name, of its own choice.
+    #[schema(value_type = String, example = "7k2m9qxa")]
+    pub device: DeviceId,
+    /// The device's signing key, a JWK.
+    #[schema(value_type = Object)]
+    pub jwk: VerifyingKey,
+    /// The device's own HPKE public key, base64url.
+    #[schema(value_type = String)]
+    pub seal: SealPublicKey,
+    /// A `keys` statement of the actor's root that names this device; required from an actor's first device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<String>,
+}
+
+/// A device is enrolled.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct EnrolResponse {
+    /// The device's certificate, PEM.
+    pub certificate: String,
+    /// Who the device now speaks for.
+    pub me: Me,
+    /// The receipt for the `keys` statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+}
+
+/// Who a device is.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Me {
+    /// The deployment, `herald:<thumbprint of its root>`: every statement's `aud`.
+    pub aud: String,
+    /// The context.
+    #[schema(value_type = String)]
+    pub ctx: ContextId,
+    /// Real, or a drill.
+    #[schema(value_type = String)]
+    pub mode: Mode,
+    /// The actor.
+    #[schema(value_type = String)]
+    pub actor: ActorId,
+    /// What it is.
+    #[schema(value_type = String)]
+    pub kind: ActorKind,
+    /// Its public name.
+    pub name: String,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub actor_state: ActorState,
+    /// The device.
+    #[schema(value_type = String)]
+    pub device: DeviceId,
+    /// Its role.
+    #[schema(value_type = String)]
+    pub role: Role,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub device_state: DeviceState,
+    /// When its certificate ends, seconds since the Unix epoch.
+    pub certificate_until: i64,
+}
+
+/// Asks for a certificate for a renewed key.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenewRequest {
+    /// The `renew` statement, signed with the old key.
+    pub statement: String,
+    /// A certificate signing request for the new TLS key, DER as base64url.
+    pub csr: String,
+}
+
+/// Everybody's keys, in statements that can be held against the roots that one has pinned.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct KeyDirectory {
+    /// The deployment.
+    pub aud: String,
+    /// The deployment's own `keys` statement, under its root: the nodes' signing keys and the HPKE key.
+    pub server: String,
+    /// The context's actors.
+    pub actors: Vec<ActorKeys>,
+}
+
+/// An actor's keys.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ActorKeys {
+    /// The actor.
+    #[schema(value_type = String)]
+    pub actor: ActorId,
+    /// What it is.
+    #[schema(value_type = String)]
+    pub kind: ActorKind,
+    /// Its public name.
+    pub name: String,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub state: ActorState,
+    /// Its 24/7 duty number, as the actor registered it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duty: Option<String>,
+    /// Its latest `keys` statement.
+    pub keys: String,
+    /// Renewals since.
+    pub renewals: Vec<String>,
+    /// Revocations since.
+    pub revocations: Vec<String>,
+    /// The coordinator's latest `admit` statement on it, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admit: Option<String>,
+}
+
+/// What became of one statement.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Submitted {
+    /// `accepted`, or `known`: the same bytes had been accepted before.
+    pub result: SubmittedResult,
+    /// Hash of the statement.
+    #[schema(value_type = String)]
+    pub hash: Digest,
+    /// Its position.
+    #[schema(value_type = u64)]
+    pub pos: LogPosition,
+    /// The receipt, a statement signed by the server.
+    pub receipt: String,
+    /// What the sender should know, for people; for example that a position was entered elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+}
+
+/// Accepted, or known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubmittedResult {
+    /// Stored now.
+    Accepted,
+    /// Stored before; the receipt is the one from then.
+    Known,
+}
+
+/// What became of one of several statements, in their order.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum BulkItem {
+    /// Stored.
+    Submitted(Box<Submitted>),
+    /// Refused.
+    Refused {
+        /// Always `refused`.
+        result: RefusedTag,
+        /// Why.
+        problem: Box<ProblemBody>,
+    },
+}
+
+/// The literal `refused`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusedTag {
+    /// `refused`.
+    Refused,
+}
+
+/// What became of several statements.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct BulkResponse {
+    /// One for each, in order.
+    pub items: Vec<BulkItem>,
+}
+
+/// Sets a device's cursor: everything up to and including `seq` is kept by the device.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    /// The last event kept.
+    #[schema(value_type = u64)]
+    pub seq: Seq,
+}
+
+/// A notification, as far as the asking actor may see it. Never where it is: that is in the signed parts.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NotificationStatus {
+    /// For people to say.
+    #[schema(value_type = String)]
+    pub reference: Reference,
+    /// The notification.
+    #[schema(value_type = String)]
+    pub nid: Nid,
+    /// Whose.
+    #[schema(value_type = String)]
+    pub organisation: ActorId,
+    /// A site, or a movement.
+    #[schema(value_type = String)]
+    pub subject: Subject,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub state: NotificationState,
+    /// Its revisions, oldest first.
+    pub revisions: Vec<RevisionStatus>,
+    /// The parties chosen; a party sees only itself.
+    pub parties: Vec<PartyStatus>,
+}
+
+/// A revision.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RevisionStatus {
+    /// Its number.
+    #[schema(value_type = u32)]
+    pub rev: Revision,
+    /// Hash of its statement.
+    #[schema(value_type = String)]
+    pub of: Digest,
+    /// Its position.
+    #[schema(value_type = u64)]
+    pub pos: LogPosition,
+    /// When it was stored.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// What it is: `site`, `movement`, `withdraw`, `close`.
+    pub kind: String,
+    /// Where it stands with the coordinator.
+    #[schema(value_type = String)]
+    pub screening: ScreeningState,
+    /// Whether a second person has signed.
+    #[schema(value_type = String)]
+    pub second_signature: SecondSignature,
+    /// What must be known of it.
+    #[schema(value_type = Vec<String>)]
+    pub flags: Vec<Flag>,
+}
+
+/// Where a notification stands with a party.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PartyStatus {
+    /// The party.
+    #[schema(value_type = String)]
+    pub party: ActorId,
+    /// How much it sees, by the latest revision that names it.
+    #[schema(value_type = String)]
+    pub tier: Tier,
+    /// When its desk's device had taken the latest revision from the mailbox; a machine's word only.
+    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub fetched_at: Option<OffsetDateTime>,
+    /// What it signed, oldest first. Empty is `pending`: silence.
+    pub acknowledgements: Vec<AckStatus>,
+}
+
+/// One signed word of a party.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AckStatus {
+    /// What it says.
+    #[schema(value_type = String)]
+    pub state: AckState,
+    /// Of which revision.
+    #[schema(value_type = u32)]
+    pub rev: Revision,
+    /// Whether that is the latest revision; one for a superseded revision never counts for the new one.
+    pub latest: bool,
+    /// When it was stored.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// Hash of the statement.
+    #[schema(value_type = String)]
+    pub of: Digest,
+    /// Whether the place was entered more than 100 m away.
+    pub entered_elsewhere: bool,
+}
+
+/// A page of notifications.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NotificationPage {
+    /// The page, oldest first.
+    pub items: Vec<NotificationStatus>,
+    /// Give this as `after` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    pub next: Option<LogPosition>,
+}
+
+/// What waits for the asking desk.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Queue {
+    /// For a coordinator: revisions that nobody has screened. For a party's desk: revisions that no officer of it has
+    /// said to have received. Oldest first.
+    pub notifications: Vec<NotificationStatus>,
+    /// For a coordinator: actors whose fingerprint waits to be compared.
+    pub admissions: Vec<PendingAdmission>,
+    /// How many more wait beyond this page.
+    pub more: u64,
+}
+
+/// An actor whose fingerprint waits to be compared.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PendingAdmission {
+    /// The actor.
+    #[schema(value_type = String)]
+    pub actor: ActorId,
+    /// What it is.
+    #[schema(value_type = String)]
+    pub kind: ActorKind,
+    /// Its public name.
+    pub name: String,
+    /// Thumbprint of its root.
+    #[schema(value_type = String)]
+    pub root: Kid,
+}
+
+/// The actor's own devices.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Devices {
+    /// All of them, also pending and revoked ones.
+    pub devices: Vec<DeviceStatus>,
+}
+
+/// A device of one's own actor.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DeviceStatus {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub device: DeviceId,
+    /// Its role.
+    #[schema(value_type = String)]
+    pub role: Role,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub state: DeviceState,
+    /// Its signing key, a JWK.
+    #[schema(value_type = Object)]
+    pub jwk: VerifyingKey,
+    /// Its own HPKE public key.
+    #[schema(value_type = String)]
+    pub seal: SealPublicKey,
+    /// Whose it is.
+    pub person: String,
+    /// When its certificate ends, seconds since the Unix epoch.
+    pub until: i64,
+}
+
+/// The policy in force, as its coordinator signed it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CurrentPolicy {
+    /// The `policy` statement; absent while the built-in default is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
+    /// Its content.
+    #[schema(value_type = Object)]
+    pub policy: crate::wire::policy::Policy,
+}
+
+/// Counts, for auditors. No place, no name, no notification.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Statistics {
+    /// The last position.
+    #[schema(value_type = u64)]
+    pub head: LogPosition,
+    /// Statements by kind.
+    pub statements: std::collections::BTreeMap<String, u64>,
+    /// Notifications by state.
+    pub notifications: std::collections::BTreeMap<String, u64>,
+    /// Acknowledgements by state.
+    pub acknowledgements: std::collections::BTreeMap<String, u64>,
+    /// Checks answered in the last 30 days.
+    pub checks_30d: u64,
+}

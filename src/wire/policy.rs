@@ -1,0 +1,83 @@
+//! A context's policy, as its coordinator signs it. Numbers that decide are in it, not in the code.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::category::Category;
+use crate::domain::notification::Tier;
+
+/// The policy of a context.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// The country, ISO 3166-1 alpha-3, which the linter holds places against; absent for a region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Whether the coordinator screens.
+    pub screening: Screening,
+    /// Whether a second person of the organisation signs each revision.
+    pub second_signature: bool,
+    /// Lead times asked for, in hours.
+    pub lead_time_h: LeadTime,
+    /// Default buffers in metres that differ from the category's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub buffers_m: BTreeMap<Category, f64>,
+    /// The tiers that organisations may choose.
+    pub tiers: Vec<Tier>,
+    /// How old a statement may be when it arrives, in seconds.
+    pub freshness_s: Freshness,
+    /// The coordinator's number for answers that are indeterminate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
+}
+
+/// Whether the coordinator screens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Screening {
+    /// Unscreened revisions count in checks, flagged.
+    Required,
+    /// Nobody screens; nothing is flagged for it.
+    Off,
+}
+
+/// Lead times in hours. Less is possible as an emergency, flagged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeadTime {
+    /// For sites.
+    pub site: u32,
+    /// For movements.
+    pub movement: u32,
+    /// For emergencies.
+    pub emergency: u32,
+}
+
+/// How old statements may be when they arrive, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Freshness {
+    /// Notifications, acknowledgements and all else: people sign on Monday and connect on Wednesday.
+    pub statement: u32,
+    /// Checks.
+    pub check: u32,
+    /// How far ahead of the server's clock a statement may be.
+    pub ahead: u32,
+}
+
+impl Default for Policy {
+    /// Screening required, one signature, 48 h and 24 h lead time (as in Yemen), 7 days and 60 s of freshness.
+    fn default() -> Self {
+        Self {
+            country: None,
+            screening: Screening::Required,
+            second_signature: false,
+            lead_time_h: LeadTime { site: 0, movement: 48, emergency: 24 },
+            buffers_m: BTreeMap::new(),
+            tiers: vec![Tier::Exact, Tier::OnCheck, Tier::Cell],
+            freshness_s: Freshness { statement: 7 * 86_400, check: 60, ahead: 300 },
+            call: None,
+        }
+    }
+}
