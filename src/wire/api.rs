@@ -10,8 +10,12 @@ use crate::crypto::seal_key::SealPublicKey;
 use crate::domain::ack::AckState;
 use crate::domain::actor::{ActorKind, ActorState, DeviceState, Mode, Role};
 use crate::domain::check::Flag;
-use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition, Nid, Reference, Revision, Seq};
-use crate::domain::notification::{NotificationState, ScreeningState, SecondSignature, Subject, Tier};
+use crate::domain::ids::{
+    ActorId, ContextId, DeviceId, LogPosition, Nid, Reference, Revision, Seq,
+};
+use crate::domain::notification::{
+    NotificationState, ScreeningState, SecondSignature, Subject, Tier,
+};
 use crate::wire::problem::ProblemBody;
 
 /// Asks to enrol a device.
@@ -261,7 +265,11 @@ pub struct PartyStatus {
     #[schema(value_type = String)]
     pub tier: Tier,
     /// When its desk's device had taken the latest revision from the mailbox; a machine's word only.
-    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub fetched_at: Option<OffsetDateTime>,
     /// What it signed, oldest first. Empty is `pending`: silence.
     pub acknowledgements: Vec<AckStatus>,

@@ -118,7 +118,10 @@ impl fmt::Debug for Attachment {
 impl Envelope {
     /// A statement with nothing beside it.
     pub fn bare(statement: String) -> Self {
-        Self { statement, attachments: Vec::new() }
+        Self {
+            statement,
+            attachments: Vec::new(),
+        }
     }
 
     /// The bytes on the wire.
@@ -146,7 +149,11 @@ impl Envelope {
     fn encode_into(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&MAGIC);
         put_block(out, self.statement.as_bytes());
-        out.extend_from_slice(&u16::try_from(self.attachments.len()).unwrap_or(u16::MAX).to_be_bytes());
+        out.extend_from_slice(
+            &u16::try_from(self.attachments.len())
+                .unwrap_or(u16::MAX)
+                .to_be_bytes(),
+        );
         for attachment in &self.attachments {
             let (kind, kid, bytes) = match &attachment.content {
                 Content::Disclosure(text) => (0_u8, None, text.as_bytes()),
@@ -169,7 +176,10 @@ impl Envelope {
     /// What is malformed, and at which byte.
     pub fn decode(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         if bytes.len() > MAX_ENVELOPE {
-            return Err(EnvelopeError::TooLarge { what: "the envelope", limit: MAX_ENVELOPE });
+            return Err(EnvelopeError::TooLarge {
+                what: "the envelope",
+                limit: MAX_ENVELOPE,
+            });
         }
         let mut reader = Reader { bytes, at: 0 };
         let envelope = Self::read(&mut reader)?;
@@ -184,26 +194,42 @@ impl Envelope {
         let statement = reader.text("the statement", MAX_STATEMENT)?;
         let count = usize::from(u16::from_be_bytes(reader.array()?));
         if count > MAX_ATTACHMENTS {
-            return Err(EnvelopeError::TooLarge { what: "the number of attachments", limit: MAX_ATTACHMENTS });
+            return Err(EnvelopeError::TooLarge {
+                what: "the number of attachments",
+                limit: MAX_ATTACHMENTS,
+            });
         }
-        let attachments = (0..count).map(|_| Attachment::read(reader)).collect::<Result<_, _>>()?;
-        Ok(Self { statement, attachments })
+        let attachments = (0..count)
+            .map(|_| Attachment::read(reader))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            statement,
+            attachments,
+        })
     }
 
     /// The disclosure of a part that travels in the clear.
     pub fn disclosure(&self, part: &str) -> Option<&str> {
-        self.attachments.iter().find(|a| a.part == part).and_then(|a| match &a.content {
-            Content::Disclosure(text) => Some(text.as_str()),
-            Content::Seal { .. } => None,
-        })
+        self.attachments
+            .iter()
+            .find(|a| a.part == part)
+            .and_then(|a| match &a.content {
+                Content::Disclosure(text) => Some(text.as_str()),
+                Content::Seal { .. } => None,
+            })
     }
 
     /// The seals meant for one reader's key.
-    pub fn seals_for<'a>(&'a self, reader: &'a Kid) -> impl Iterator<Item = (&'a Attachment, &'a [u8])> {
-        self.attachments.iter().filter_map(move |a| match &a.content {
-            Content::Seal { kid, sealed } if kid == reader => Some((a, sealed.as_slice())),
-            Content::Seal { .. } | Content::Disclosure(_) => None,
-        })
+    pub fn seals_for<'a>(
+        &'a self,
+        reader: &'a Kid,
+    ) -> impl Iterator<Item = (&'a Attachment, &'a [u8])> {
+        self.attachments
+            .iter()
+            .filter_map(move |a| match &a.content {
+                Content::Seal { kid, sealed } if kid == reader => Some((a, sealed.as_slice())),
+                Content::Seal { .. } | Content::Disclosure(_) => None,
+            })
     }
 }
 
@@ -214,13 +240,19 @@ impl Attachment {
         let sd = Digest::from_bytes(reader.array()?);
         let [length] = reader.array::<1>()?;
         if usize::from(length) > MAX_PART_NAME {
-            return Err(EnvelopeError::TooLarge { what: "a part's name", limit: MAX_PART_NAME });
+            return Err(EnvelopeError::TooLarge {
+                what: "a part's name",
+                limit: MAX_PART_NAME,
+            });
         }
         let name_at = reader.at;
         let part = std::str::from_utf8(reader.take(usize::from(length))?)
             .ok()
             .filter(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic()))
-            .ok_or(EnvelopeError::Malformed { what: "a part's name", at: name_at })?
+            .ok_or(EnvelopeError::Malformed {
+                what: "a part's name",
+                at: name_at,
+            })?
             .to_owned();
         let content = match kind {
             0 => Content::Disclosure(reader.text("a disclosure", MAX_ATTACHMENT)?),
@@ -228,7 +260,12 @@ impl Attachment {
                 kid: Kid::from_digest(Digest::from_bytes(reader.array()?)),
                 sealed: reader.block("a seal", MAX_ATTACHMENT)?.to_vec(),
             },
-            _ => return Err(EnvelopeError::Malformed { what: "an attachment's type", at }),
+            _ => {
+                return Err(EnvelopeError::Malformed {
+                    what: "an attachment's type",
+                    at,
+                });
+            }
         };
         Ok(Self { part, sd, content })
     }
@@ -288,7 +325,10 @@ pub fn split(bytes: &[u8], most: usize) -> Result<Vec<&[u8]>, EnvelopeError> {
     let mut items = Vec::new();
     while reader.at < bytes.len() {
         if items.len() == most {
-            return Err(EnvelopeError::TooLarge { what: "the number of items", limit: most });
+            return Err(EnvelopeError::TooLarge {
+                what: "the number of items",
+                limit: most,
+            });
         }
         items.push(reader.block("an item", MAX_ENVELOPE + MAX_STATEMENT)?);
     }
@@ -317,14 +357,19 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], EnvelopeError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let taken = rest.get(..count).ok_or(EnvelopeError::Short { at: self.at, wanted: count - rest.len() })?;
+        let taken = rest.get(..count).ok_or(EnvelopeError::Short {
+            at: self.at,
+            wanted: count - rest.len(),
+        })?;
         self.at += count;
         Ok(taken)
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], EnvelopeError> {
         let at = self.at;
-        self.take(N)?.try_into().map_err(|_| EnvelopeError::Short { at, wanted: N })
+        self.take(N)?
+            .try_into()
+            .map_err(|_| EnvelopeError::Short { at, wanted: N })
     }
 
     fn block(&mut self, what: &'static str, limit: usize) -> Result<&'a [u8], EnvelopeError> {
@@ -339,11 +384,19 @@ impl<'a> Reader<'a> {
         let at = self.at;
         let bytes = self.block(what, limit)?;
         let text = std::str::from_utf8(bytes).map_err(|_| EnvelopeError::Malformed { what, at })?;
-        if text.is_ascii() { Ok(text.to_owned()) } else { Err(EnvelopeError::Malformed { what, at }) }
+        if text.is_ascii() {
+            Ok(text.to_owned())
+        } else {
+            Err(EnvelopeError::Malformed { what, at })
+        }
     }
 
     const fn finish(&self) -> Result<(), EnvelopeError> {
         let left = self.bytes.len() - self.at;
-        if left == 0 { Ok(()) } else { Err(EnvelopeError::Trailing(left)) }
+        if left == 0 {
+            Ok(())
+        } else {
+            Err(EnvelopeError::Trailing(left))
+        }
     }
 }

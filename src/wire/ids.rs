@@ -84,7 +84,7 @@ macro_rules! as_number {
 as_number!(ids::LogPosition, ids::Seq);
 
 /// A public key travels as its JWK (RFC 8037), with exactly the members `crv`, `kty` and `x`.
-#[derive(Serialize, serde::Deserialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Jwk {
     crv: String,
@@ -94,7 +94,12 @@ struct Jwk {
 
 impl Serialize for VerifyingKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Jwk { crv: "Ed25519".into(), kty: "OKP".into(), x: self.x() }.serialize(serializer)
+        Jwk {
+            crv: "Ed25519".into(),
+            kty: "OKP".into(),
+            x: self.x(),
+        }
+        .serialize(serializer)
     }
 }
 
@@ -102,7 +107,9 @@ impl<'de> Deserialize<'de> for VerifyingKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let jwk = Jwk::deserialize(deserializer)?;
         if jwk.crv != "Ed25519" || jwk.kty != "OKP" {
-            return Err(D::Error::custom("a signing key is an OKP key on Ed25519 (RFC 8037)"));
+            return Err(D::Error::custom(
+                "a signing key is an OKP key on Ed25519 (RFC 8037)",
+            ));
         }
         Self::from_x(&jwk.x).map_err(D::Error::custom)
     }

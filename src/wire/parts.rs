@@ -57,18 +57,44 @@ macro_rules! sealed_debug {
     )+};
 }
 
-sealed_debug!(Place, PlaceProperties, Waypoint, Contact, Person, Vehicle, Overnight, AckDetail, AckItemDetail, Entered);
-sealed_debug!(CheckArea, AskedArea, AnswerPart, Hit, NoticeDetail, Audience);
+sealed_debug!(
+    Place,
+    PlaceProperties,
+    Waypoint,
+    Contact,
+    Person,
+    Vehicle,
+    Overnight,
+    AckDetail,
+    AckItemDetail,
+    Entered
+);
+sealed_debug!(
+    CheckArea,
+    AskedArea,
+    AnswerPart,
+    Hit,
+    NoticeDetail,
+    Audience
+);
 
 /// A window in time, RFC 3339. Both bounds belong to it; an absent bound is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// From.
-    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub from: Option<OffsetDateTime>,
     /// Until.
-    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub until: Option<OffsetDateTime>,
 }
 
@@ -156,10 +182,18 @@ pub struct PlaceProperties {
 #[serde(deny_unknown_fields)]
 pub struct Waypoint {
     /// Arrival, or the time of passing.
-    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub at: Option<OffsetDateTime>,
     /// Departure, when it stays.
-    #[serde(default, with = "time::serde::rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub depart: Option<OffsetDateTime>,
     /// Seconds that either may be early or late.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -172,7 +206,10 @@ pub struct Waypoint {
     pub typed: Option<String>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
 const fn is_zero(value: &u32) -> bool {
     *value == 0
 }

@@ -73,10 +73,18 @@ impl Default for Policy {
             country: None,
             screening: Screening::Required,
             second_signature: false,
-            lead_time_h: LeadTime { site: 0, movement: 48, emergency: 24 },
+            lead_time_h: LeadTime {
+                site: 0,
+                movement: 48,
+                emergency: 24,
+            },
             buffers_m: BTreeMap::new(),
             tiers: vec![Tier::Exact, Tier::OnCheck, Tier::Cell],
-            freshness_s: Freshness { statement: 7 * 86_400, check: 60, ahead: 300 },
+            freshness_s: Freshness {
+                statement: 7 * 86_400,
+                check: 60,
+                ahead: 300,
+            },
             call: None,
         }
     }
