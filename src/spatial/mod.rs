@@ -1,1 +1,2 @@
 //! Pure geometry on WGS84.
+pub mod parse;
