@@ -1,2 +1,15 @@
-//! Pure geometry on WGS84.
+//! Pure geometry on WGS84: no I/O, no clock. Places and shapes are validated once, at the only way in; distances are
+//! geodesic and exact; every doubt falls on the side of a conflict.
+
+mod curve;
+mod geodesy;
+mod nearest;
 pub mod parse;
+mod plane;
+pub mod position;
+pub mod proximity;
+pub mod shape;
+
+pub use position::{Position, PositionError};
+pub use proximity::{Proximity, Relation};
+pub use shape::{Area, Footprint, ShapeError};
