@@ -1,1 +1,7 @@
 //! The only user of sqlx.
+pub mod cluster;
+pub mod endpoint;
+pub mod error;
+pub mod migrate;
+pub mod pool;
+pub mod role;

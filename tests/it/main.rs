@@ -1,3 +1,14 @@
 //! Integration tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test says what went wrong by failing"
+)]
 
+mod support;
+
+mod cluster;
+mod migrations;
 mod platform;
