@@ -60,12 +60,28 @@ macro_rules! claims {
             }
 
             impl $name {
+                /// Claims without parts yet; see [`crate::wire::build`].
+                pub fn new(common: Common, $($field: $type,)*) -> Self {
+                    Self {
+                        iss: common.iss, aud: common.aud, ctx: common.ctx, mode: common.mode,
+                        jti: common.jti, iat: common.iat, $($field,)* sd: Vec::new(),
+                    }
+                }
+
                 /// The claims that every statement has.
                 pub fn common(&self) -> Common {
                     Common {
                         iss: self.iss.clone(), aud: self.aud.clone(), ctx: self.ctx.clone(),
                         mode: self.mode, jti: self.jti, iat: self.iat,
                     }
+                }
+            }
+        )+
+
+        $(
+            impl From<$name> for Claims {
+                fn from(claims: $name) -> Self {
+                    Self::$kind(Box::new(claims))
                 }
             }
         )+
@@ -96,6 +112,11 @@ macro_rules! claims {
             /// The digests of its parts and decoys.
             pub fn sd(&self) -> &[Digest] {
                 match self { $(Self::$kind(claims) => &claims.sd,)+ }
+            }
+
+            /// Sets the digests of its parts and decoys, sorted by the caller.
+            pub fn set_sd(&mut self, sd: Vec<Digest>) {
+                match self { $(Self::$kind(claims) => claims.sd = sd,)+ }
             }
 
             /// The bytes to sign: the claims as JSON, written once and never canonicalised.

@@ -359,7 +359,7 @@ impl<'a> Reader<'a> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let taken = rest.get(..count).ok_or(EnvelopeError::Short {
             at: self.at,
-            wanted: count - rest.len(),
+            wanted: count.saturating_sub(rest.len()),
         })?;
         self.at += count;
         Ok(taken)

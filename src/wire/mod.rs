@@ -2,6 +2,7 @@
 //! events in binary, and the JSON bodies of the API. `docs/protocol.md` describes them; the code here is what runs.
 
 pub mod api;
+pub mod build;
 pub mod claims;
 pub mod envelope;
 pub mod ids;
