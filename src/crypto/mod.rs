@@ -10,17 +10,25 @@
 //! | [`statement`] | signed statements: strict compact JWS |
 //! | [`disclosure`] | salted parts whose digests stand in a statement |
 //! | [`seal`] | a part, sealed for one reader |
+//! | [`keyring`] | what is stored at rest, and the keys of the month outside the database |
+//! | [`passphrase`] | a root in a file for offline keeping |
+//! | [`secret_file`] | files that only their owner may read |
+//! | [`x509`] | the device CA and TLS certificates |
 //!
 //! No function here reads a clock: dates are given. Types that hold keys or parts print `[sealed]`.
 
 pub mod digest;
 pub mod disclosure;
+pub mod keyring;
 pub mod keys;
+pub mod passphrase;
 pub mod random;
 pub mod seal;
 pub mod seal_key;
+pub mod secret_file;
 pub mod statement;
 pub mod strict_json;
+pub mod x509;
 
 use data_encoding::BASE64URL_NOPAD;
 

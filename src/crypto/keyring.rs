@@ -1,0 +1,797 @@
+//! What is stored at rest: parts under AES-256-GCM with a key of their own, derived from the key of the month (KEK). The
+//! KEKs live in files outside the database, wrapped by a root key, so that a dump or a backup of the database alone opens
+//! nothing, and destroying a month's file destroys what was sealed under it. A record is bound to its place in the
+//! database: moved to another row it does not open.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use ring::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hkdf::{HKDF_SHA256, Salt},
+};
+use zeroize::Zeroizing;
+
+use super::{
+    array_from_b64url, b64url, from_b64url,
+    random::random_bytes,
+    secret_file::{self, SecretFileError},
+};
+
+/// Length of the root key and of a KEK in bytes.
+pub const KEK_BYTES: usize = 32;
+/// Months for which keys are made ahead: this one and the next two.
+pub const MONTHS_AHEAD: usize = 3;
+/// Longest text of one binding in bytes.
+pub const MAX_BINDING_BYTES: usize = 256;
+/// Bytes that a sealed record is longer than its text: version, month, nonce and tag.
+pub const RECORD_OVERHEAD_BYTES: usize = HEADER_BYTES + NONCE_LEN + TAG_BYTES;
+
+/// Version (1 byte), year (2, big-endian), month (1).
+const HEADER_BYTES: usize = 4;
+const TAG_BYTES: usize = 16;
+const VERSION: u8 = 1;
+const ROOT_FILE: &str = "root.key";
+const ROOT_WORD: &str = "hn-keyring-root-v1";
+const KEK_WORD: &str = "hn-kek-v1";
+const RECORD_LABEL: &str = "hn/record/v1";
+const KEK_LABEL: &str = "hn/kek/v1";
+
+/// What is wrong with the keyring or a record.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// A key file is missing, exposed or unreadable.
+    #[error(transparent)]
+    File(#[from] SecretFileError),
+    /// The root key file is cut off or something else.
+    #[error("{0} is not a keyring's root key, or is cut off: restore it from its backup")]
+    RootForm(PathBuf),
+    /// A month's key file is cut off or something else.
+    #[error("{0} is not a key of the month, or is cut off: restore it from its backup")]
+    KekForm(PathBuf),
+    /// A month's key file does not unwrap.
+    #[error("{0} does not unwrap: it was altered, renamed, or belongs to another root key")]
+    KekWrapped(PathBuf),
+    /// There is no key for the month.
+    #[error(
+        "there is no key for {0}: provision the keyring, or, for an old record, its key was destroyed"
+    )]
+    NoKek(Month),
+    /// A month is not written as `YYYY-MM`.
+    #[error("a month is written as YYYY-MM, with a year from 2000 to 9999")]
+    Month,
+    /// A binding is empty, too long or contains a NUL.
+    #[error("`{0}` cannot bind a record: it must have 1 to {MAX_BINDING_BYTES} bytes and no NUL")]
+    Binding(&'static str),
+    /// The bytes are no record.
+    #[error("these bytes are no sealed record: too short, or of another version")]
+    RecordForm,
+    /// The record does not open.
+    #[error(
+        "the record of {table} does not open: it was altered or moved from another row, revision or part"
+    )]
+    Record {
+        /// The table that was named.
+        table: String,
+    },
+    /// The cipher refused to seal.
+    #[error("the record could not be sealed: it is too long")]
+    Seal,
+}
+
+/// A month, which names a KEK. Written `2026-11`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month {
+    year: u16,
+    month: u8,
+}
+
+impl Month {
+    /// The month that a date (UTC) lies in.
+    ///
+    /// # Errors
+    /// [`KeyringError::Month`] outside the years 2000 to 9999.
+    pub fn of(date: time::Date) -> Result<Self, KeyringError> {
+        let year = u16::try_from(date.year()).map_err(|_| KeyringError::Month)?;
+        Self::new(year, date.month().into())
+    }
+
+    fn new(year: u16, month: u8) -> Result<Self, KeyringError> {
+        if (2000..=9999).contains(&year) && (1..=12).contains(&month) {
+            Ok(Self { year, month })
+        } else {
+            Err(KeyringError::Month)
+        }
+    }
+
+    /// The month after.
+    ///
+    /// # Errors
+    /// [`KeyringError::Month`] after December 9999.
+    pub fn next(self) -> Result<Self, KeyringError> {
+        if self.month == 12 {
+            Self::new(self.year + 1, 1)
+        } else {
+            Self::new(self.year, self.month + 1)
+        }
+    }
+
+    fn file_name(self) -> String {
+        format!("kek-{self}")
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", self.year, self.month)
+    }
+}
+
+impl FromStr for Month {
+    type Err = KeyringError;
+
+    fn from_str(text: &str) -> Result<Self, KeyringError> {
+        let (year, month) = text.split_once('-').ok_or(KeyringError::Month)?;
+        let digits = |t: &str, n| t.len() == n && t.bytes().all(|b| b.is_ascii_digit());
+        if !digits(year, 4) || !digits(month, 2) {
+            return Err(KeyringError::Month);
+        }
+        let (year, month) = (year.parse().ok(), month.parse().ok());
+        year.zip(month)
+            .map_or(Err(KeyringError::Month), |(year, month)| {
+                Self::new(year, month)
+            })
+    }
+}
+
+/// Where a record stands in the database; it opens nowhere else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RecordRef<'a> {
+    /// The table.
+    pub table: &'a str,
+    /// The organisation or party whose record it is.
+    pub org: &'a str,
+    /// The notification's `nid`, or the row's other identifier.
+    pub id: &'a str,
+    /// The revision, or 0.
+    pub rev: u64,
+    /// The part's name.
+    pub part: &'a str,
+}
+
+impl RecordRef<'_> {
+    fn check(&self) -> Result<(), KeyringError> {
+        for (name, text) in [
+            ("table", self.table),
+            ("org", self.org),
+            ("id", self.id),
+            ("part", self.part),
+        ] {
+            if text.is_empty() || text.len() > MAX_BINDING_BYTES || text.contains('\0') {
+                return Err(KeyringError::Binding(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// `"hn/record/v1" NUL table NUL id NUL rev NUL part NUL month`; the organisation is in the key.
+    pub(super) fn aad(&self, month: Month) -> Vec<u8> {
+        let Self {
+            table,
+            id,
+            rev,
+            part,
+            ..
+        } = self;
+        format!("{RECORD_LABEL}\0{table}\0{id}\0{rev}\0{part}\0{month}").into_bytes()
+    }
+
+    fn refused(&self) -> KeyringError {
+        KeyringError::Record {
+            table: self.table.to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for RecordRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "RecordRef({} {} {} {})",
+            self.table, self.id, self.rev, self.part
+        )
+    }
+}
+
+type Kek = Zeroizing<[u8; KEK_BYTES]>;
+
+/// The keys of the months, from a directory. KEKs that were read are kept in memory; one that another node provisions
+/// later is read when it is first needed. Prints `[sealed]`.
+pub struct Keyring {
+    dir: PathBuf,
+    root: Kek,
+    keks: RwLock<BTreeMap<Month, Arc<Kek>>>,
+}
+
+impl Keyring {
+    /// Makes a keyring with a new root key. The directory is made when it is not there.
+    ///
+    /// # Errors
+    /// [`KeyringError::File`]; a root key that is there already is never replaced.
+    pub fn create(dir: &Path) -> Result<Self, KeyringError> {
+        secret_file::create_dir(dir)?;
+        let root = Zeroizing::new(random_bytes());
+        let text = Zeroizing::new(format!(
+            "{ROOT_WORD} {}\n",
+            Zeroizing::new(b64url(root.as_ref())).as_str()
+        ));
+        secret_file::create(&dir.join(ROOT_FILE), text.as_bytes())?;
+        Ok(Self::with_root(dir, root))
+    }
+
+    /// Opens the keyring in a directory.
+    ///
+    /// # Errors
+    /// [`KeyringError::File`] when the root key is missing or others may read it; [`KeyringError::RootForm`].
+    pub fn open(dir: &Path) -> Result<Self, KeyringError> {
+        let path = dir.join(ROOT_FILE);
+        let text = secret_file::read(&path)?;
+        let root = line(&text, ROOT_WORD)
+            .and_then(array_from_b64url)
+            .map(Zeroizing::new);
+        root.map(|root| Self::with_root(dir, root))
+            .ok_or(KeyringError::RootForm(path))
+    }
+
+    fn with_root(dir: &Path, root: Kek) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            root,
+            keks: RwLock::default(),
+        }
+    }
+
+    /// Makes the keys that are missing for this month and the next two, and says which. Several nodes may do so at once
+    /// on one directory: the first file stands.
+    ///
+    /// # Errors
+    /// [`KeyringError::File`], [`KeyringError::Month`], and those of a month's file that is there and damaged.
+    pub fn provision(&self, today: time::Date) -> Result<Vec<Month>, KeyringError> {
+        let mut made = Vec::new();
+        let mut month = Month::of(today)?;
+        for ahead in 0..MONTHS_AHEAD {
+            if ahead > 0 {
+                month = month.next()?;
+            }
+            if self.make_kek(month)? {
+                made.push(month);
+            }
+            self.kek(month)?;
+        }
+        Ok(made)
+    }
+
+    /// Seals a record under the key of `month`, which is the month of the transaction that stores it.
+    ///
+    /// The bytes are: version 1, year (u16, big-endian), month (u8), nonce (12), ciphertext and tag (16).
+    ///
+    /// # Errors
+    /// [`KeyringError::NoKek`], [`KeyringError::Binding`], and those of the month's file.
+    pub fn seal_record(
+        &self,
+        at: &RecordRef<'_>,
+        month: Month,
+        text: &[u8],
+    ) -> Result<Vec<u8>, KeyringError> {
+        seal_with(self.kek(month)?.as_ref(), at, month, random_bytes(), text)
+    }
+
+    /// Opens a record that stands at `at`.
+    ///
+    /// # Errors
+    /// [`KeyringError::Record`] when it was altered or stood elsewhere; [`KeyringError::NoKek`],
+    /// [`KeyringError::RecordForm`], [`KeyringError::Binding`], and those of the month's file.
+    pub fn open_record(
+        &self,
+        at: &RecordRef<'_>,
+        bytes: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
+        open_with(self.kek(month_of(bytes)?)?.as_ref(), at, bytes)
+    }
+
+    /// The KEK of a month, from memory or its file.
+    fn kek(&self, month: Month) -> Result<Arc<Kek>, KeyringError> {
+        // A poisoned lock guards a map that is whole after every step, so it is used on.
+        if let Some(kek) = self
+            .keks
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&month)
+        {
+            return Ok(Arc::clone(kek));
+        }
+        let kek = Arc::new(self.read_kek(month)?);
+        let mut keks = self.keks.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(keks.entry(month).or_insert(kek)))
+    }
+
+    fn read_kek(&self, month: Month) -> Result<Kek, KeyringError> {
+        let path = self.dir.join(month.file_name());
+        let text = match secret_file::read(&path) {
+            Ok(text) => text,
+            Err(SecretFileError::Missing(_)) => return Err(KeyringError::NoKek(month)),
+            Err(error) => return Err(error.into()),
+        };
+        let bytes = line(&text, KEK_WORD)
+            .and_then(from_b64url)
+            .filter(|bytes| bytes.len() == NONCE_LEN + KEK_BYTES + TAG_BYTES)
+            .ok_or_else(|| KeyringError::KekForm(path.clone()))?;
+        let key = cipher(&self.root)?;
+        let opened = open_in_place(&key, &kek_aad(month), Zeroizing::new(bytes))
+            .ok_or(KeyringError::KekWrapped(path))?;
+        let mut kek = Zeroizing::new([0; KEK_BYTES]);
+        kek.copy_from_slice(&opened);
+        Ok(kek)
+    }
+
+    /// Makes the key of a month unless it is there; says whether it did.
+    fn make_kek(&self, month: Month) -> Result<bool, KeyringError> {
+        let path = self.dir.join(month.file_name());
+        if path.exists() {
+            return Ok(false);
+        }
+        let kek: Kek = Zeroizing::new(random_bytes());
+        let mut bytes = Vec::with_capacity(NONCE_LEN + KEK_BYTES + TAG_BYTES);
+        append_sealed(
+            &cipher(&self.root)?,
+            random_bytes(),
+            &kek_aad(month),
+            kek.as_ref(),
+            &mut bytes,
+        )?;
+        match secret_file::create(&path, format!("{KEK_WORD} {}\n", b64url(&bytes)).as_bytes()) {
+            Ok(()) => Ok(true),
+            Err(SecretFileError::Exists(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keyring([sealed])")
+    }
+}
+
+/// The value in a key file of one line: a word, a space, base64url.
+fn line<'a>(text: &'a [u8], word: &str) -> Option<&'a [u8]> {
+    text.strip_prefix(word.as_bytes())?
+        .strip_prefix(b" ")?
+        .strip_suffix(b"\n")
+}
+
+/// A KEK is bound to its file's name, so that no month's file can stand in for another's.
+fn kek_aad(month: Month) -> Vec<u8> {
+    format!("{KEK_LABEL}\0{}", month.file_name()).into_bytes()
+}
+
+/// The month under whose key a record is sealed.
+///
+/// # Errors
+/// [`KeyringError::RecordForm`].
+pub fn month_of(bytes: &[u8]) -> Result<Month, KeyringError> {
+    match bytes {
+        [VERSION, y1, y2, month, rest @ ..] if rest.len() >= NONCE_LEN + TAG_BYTES => {
+            Month::new(u16::from_be_bytes([*y1, *y2]), *month).map_err(|_| KeyringError::RecordForm)
+        }
+        _ => Err(KeyringError::RecordForm),
+    }
+}
+
+/// Seals with a given KEK and nonce: [`Keyring::seal_record`], and the published vectors.
+pub(super) fn seal_with(
+    kek: &[u8; KEK_BYTES],
+    at: &RecordRef<'_>,
+    month: Month,
+    nonce: [u8; NONCE_LEN],
+    text: &[u8],
+) -> Result<Vec<u8>, KeyringError> {
+    at.check()?;
+    let mut bytes = Vec::with_capacity(RECORD_OVERHEAD_BYTES + text.len());
+    bytes.push(VERSION);
+    bytes.extend_from_slice(&month.year.to_be_bytes());
+    bytes.push(month.month);
+    append_sealed(
+        &record_cipher(kek, at)?,
+        nonce,
+        &at.aad(month),
+        text,
+        &mut bytes,
+    )?;
+    Ok(bytes)
+}
+
+fn open_with(
+    kek: &[u8; KEK_BYTES],
+    at: &RecordRef<'_>,
+    bytes: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
+    at.check()?;
+    let month = month_of(bytes)?;
+    let body = bytes.get(HEADER_BYTES..).ok_or(KeyringError::RecordForm)?;
+    open_in_place(
+        &record_cipher(kek, at)?,
+        &at.aad(month),
+        Zeroizing::new(body.to_vec()),
+    )
+    .ok_or_else(|| at.refused())
+}
+
+/// The record's own key: HKDF-SHA256 (RFC 5869) with salt `hn/record/v1`, the KEK, and `org NUL id` as info.
+fn record_cipher(kek: &[u8; KEK_BYTES], at: &RecordRef<'_>) -> Result<LessSafeKey, KeyringError> {
+    let secret = Salt::new(HKDF_SHA256, RECORD_LABEL.as_bytes()).extract(kek);
+    let info = [at.org.as_bytes(), &[0], at.id.as_bytes()];
+    let okm = secret
+        .expand(&info, &AES_256_GCM)
+        .map_err(|_| KeyringError::Seal)?;
+    Ok(LessSafeKey::new(UnboundKey::from(okm)))
+}
+
+fn cipher(key: &[u8; KEK_BYTES]) -> Result<LessSafeKey, KeyringError> {
+    UnboundKey::new(&AES_256_GCM, key)
+        .map(LessSafeKey::new)
+        .map_err(|_| KeyringError::Seal)
+}
+
+/// Appends nonce, ciphertext and tag. The text is enciphered where it will lie, so that no copy of it stays behind.
+fn append_sealed(
+    key: &LessSafeKey,
+    nonce: [u8; NONCE_LEN],
+    aad: &[u8],
+    text: &[u8],
+    bytes: &mut Vec<u8>,
+) -> Result<(), KeyringError> {
+    bytes.extend_from_slice(&nonce);
+    let start = bytes.len();
+    bytes.extend_from_slice(text);
+    let in_place = bytes.get_mut(start..).ok_or(KeyringError::Seal)?;
+    let tag = key
+        .seal_in_place_separate_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(aad),
+            in_place,
+        )
+        .map_err(|_| KeyringError::Seal)?;
+    bytes.extend_from_slice(tag.as_ref());
+    Ok(())
+}
+
+/// Opens nonce, ciphertext and tag.
+fn open_in_place(
+    key: &LessSafeKey,
+    aad: &[u8],
+    mut bytes: Zeroizing<Vec<u8>>,
+) -> Option<Zeroizing<Vec<u8>>> {
+    let (nonce, ciphertext) = bytes.split_first_chunk_mut::<NONCE_LEN>()?;
+    let length = key
+        .open_within(
+            Nonce::assume_unique_for_key(*nonce),
+            Aad::from(aad),
+            ciphertext,
+            0..,
+        )
+        .ok()?
+        .len();
+    bytes.drain(..NONCE_LEN);
+    bytes.truncate(length);
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    use super::*;
+    use proptest::prelude::*;
+    use time::macros::date;
+
+    const AT: RecordRef<'_> = RecordRef {
+        table: "notification_part",
+        org: "msf",
+        id: "n-1",
+        rev: 2,
+        part: "place",
+    };
+
+    fn month(text: &str) -> Month {
+        text.parse().expect("a month")
+    }
+
+    fn keyring() -> (tempfile::TempDir, Keyring) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let keyring = Keyring::create(&dir.path().join("keyring")).expect("made");
+        keyring
+            .provision(date!(2026 - 11 - 23))
+            .expect("provisioned");
+        (dir, keyring)
+    }
+
+    #[test]
+    fn a_record_opens_where_it_was_stored_also_after_a_restart() {
+        let (dir, keyring) = keyring();
+        let bytes = keyring
+            .seal_record(&AT, month("2026-11"), b"a place")
+            .expect("sealed");
+        assert_eq!(bytes.len(), b"a place".len() + RECORD_OVERHEAD_BYTES);
+        assert_eq!(month_of(&bytes).expect("own record"), month("2026-11"));
+        let restarted = Keyring::open(&dir.path().join("keyring")).expect("opened");
+        for ring in [keyring, restarted] {
+            assert_eq!(
+                ring.open_record(&AT, &bytes).expect("own place").as_slice(),
+                b"a place"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_moved_to_another_row_does_not_open() {
+        let (_dir, keyring) = keyring();
+        let bytes = keyring
+            .seal_record(&AT, month("2026-11"), b"a place")
+            .expect("sealed");
+        for elsewhere in [
+            RecordRef {
+                table: "check_area",
+                ..AT
+            },
+            RecordRef { org: "icrc", ..AT },
+            RecordRef { id: "n-2", ..AT },
+            RecordRef { rev: 3, ..AT },
+            RecordRef {
+                part: "contact",
+                ..AT
+            },
+            RecordRef {
+                org: "ms",
+                id: "fn-1",
+                ..AT
+            },
+        ] {
+            let error = keyring.open_record(&elsewhere, &bytes).expect_err("moved");
+            assert!(
+                matches!(error, KeyringError::Record { .. }),
+                "{elsewhere:?}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_record_is_refused() {
+        let (_dir, keyring) = keyring();
+        let bytes = keyring
+            .seal_record(&AT, month("2026-11"), b"a place")
+            .expect("sealed");
+        for index in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut altered = bytes.clone();
+                altered[index] ^= 1 << bit;
+                assert!(
+                    keyring.open_record(&AT, &altered).is_err(),
+                    "byte {index}, bit {bit}"
+                );
+            }
+        }
+        for length in 0..bytes.len() {
+            assert!(
+                keyring.open_record(&AT, &bytes[..length]).is_err(),
+                "cut to {length}"
+            );
+        }
+    }
+
+    #[test]
+    fn keys_are_made_for_this_month_and_the_next_two_and_never_replaced() {
+        let (dir, keyring) = keyring();
+        assert_eq!(
+            keyring
+                .provision(date!(2026 - 11 - 30))
+                .expect("provisioned"),
+            []
+        );
+        assert_eq!(
+            keyring
+                .provision(date!(2026 - 12 - 01))
+                .expect("provisioned"),
+            [month("2027-02")]
+        );
+        let mut names: Vec<_> = fs::read_dir(dir.path().join("keyring"))
+            .expect("readable")
+            .map(|entry| {
+                entry
+                    .expect("readable")
+                    .file_name()
+                    .into_string()
+                    .expect("ASCII")
+            })
+            .collect();
+        names.sort();
+        assert_eq!(
+            names,
+            [
+                "kek-2026-11",
+                "kek-2026-12",
+                "kek-2027-01",
+                "kek-2027-02",
+                "root.key"
+            ]
+        );
+        assert!(matches!(
+            keyring.seal_record(&AT, month("2027-03"), b""),
+            Err(KeyringError::NoKek(_))
+        ));
+        assert!(matches!(
+            Keyring::create(&dir.path().join("keyring")),
+            Err(KeyringError::File(SecretFileError::Exists(_)))
+        ));
+    }
+
+    #[test]
+    fn a_month_that_another_node_provisions_is_read_when_needed() {
+        let (dir, ours) = keyring();
+        assert!(matches!(
+            ours.seal_record(&AT, month("2027-02"), b"x"),
+            Err(KeyringError::NoKek(_))
+        ));
+        let theirs = Keyring::open(&dir.path().join("keyring")).expect("opened");
+        theirs
+            .provision(date!(2026 - 12 - 02))
+            .expect("provisioned");
+        let bytes = theirs
+            .seal_record(&AT, month("2027-02"), b"x")
+            .expect("sealed");
+        assert_eq!(
+            ours.open_record(&AT, &bytes).expect("same keys").as_slice(),
+            b"x"
+        );
+    }
+
+    #[test]
+    fn a_destroyed_month_opens_nothing_after_a_restart() {
+        let (dir, keyring) = keyring();
+        let path = dir.path().join("keyring");
+        let bytes = keyring
+            .seal_record(&AT, month("2026-11"), b"x")
+            .expect("sealed");
+        fs::remove_file(path.join("kek-2026-11")).expect("removed");
+        let restarted = Keyring::open(&path).expect("opened");
+        assert!(
+            matches!(restarted.open_record(&AT, &bytes), Err(KeyringError::NoKek(m)) if m == month("2026-11"))
+        );
+    }
+
+    #[test]
+    fn missing_exposed_cut_off_and_foreign_key_files_each_have_their_own_error() {
+        let (dir, _) = keyring();
+        let path = dir.path().join("keyring");
+        let root = path.join(ROOT_FILE);
+        let kek = path.join("kek-2026-11");
+        let november = |ring: &Keyring| {
+            ring.seal_record(&AT, month("2026-11"), b"x")
+                .expect_err("refused")
+        };
+        let good_kek = fs::read(&kek).expect("readable");
+        let ring = Keyring::open(&path).expect("opened");
+
+        fs::write(&kek, &good_kek[..good_kek.len() - 5]).expect("written");
+        assert!(matches!(november(&ring), KeyringError::KekForm(_)));
+        fs::write(&kek, fs::read(path.join("kek-2026-12")).expect("readable")).expect("written");
+        assert!(
+            matches!(november(&ring), KeyringError::KekWrapped(_)),
+            "a renamed month does not stand in for another"
+        );
+        fs::write(&kek, &good_kek).expect("written");
+        fs::set_permissions(&kek, fs::Permissions::from_mode(0o644)).expect("own file");
+        assert!(matches!(
+            november(&ring),
+            KeyringError::File(SecretFileError::Exposed { .. })
+        ));
+        fs::set_permissions(&kek, fs::Permissions::from_mode(0o600)).expect("own file");
+        assert!(
+            ring.seal_record(&AT, month("2026-11"), b"x").is_ok(),
+            "put right, it is used without a restart"
+        );
+
+        let other = Keyring::create(&dir.path().join("other")).expect("made");
+        other.provision(date!(2026 - 11 - 01)).expect("provisioned");
+        fs::copy(dir.path().join("other").join("kek-2026-11"), &kek).expect("copied");
+        assert!(matches!(
+            november(&Keyring::open(&path).expect("opened")),
+            KeyringError::KekWrapped(_)
+        ));
+
+        fs::write(&root, b"hn-keyring-root-v1 AAAA\n").expect("written");
+        assert!(matches!(
+            Keyring::open(&path),
+            Err(KeyringError::RootForm(_))
+        ));
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o640)).expect("own file");
+        assert!(matches!(
+            Keyring::open(&path),
+            Err(KeyringError::File(SecretFileError::Exposed { .. }))
+        ));
+        fs::remove_file(&root).expect("removed");
+        assert!(matches!(
+            Keyring::open(&path),
+            Err(KeyringError::File(SecretFileError::Missing(_)))
+        ));
+    }
+
+    #[test]
+    fn what_cannot_bind_a_record_is_refused() {
+        let (_dir, keyring) = keyring();
+        for at in [
+            RecordRef { table: "", ..AT },
+            RecordRef { org: "a\0b", ..AT },
+            RecordRef {
+                id: &"i".repeat(257),
+                ..AT
+            },
+        ] {
+            assert!(matches!(
+                keyring.seal_record(&at, month("2026-11"), b"x"),
+                Err(KeyringError::Binding(_))
+            ));
+        }
+    }
+
+    #[test]
+    fn a_month_has_one_spelling() {
+        assert_eq!(
+            Month::of(date!(2026 - 01 - 31))
+                .expect("in range")
+                .to_string(),
+            "2026-01"
+        );
+        assert_eq!(month("2026-12").next().expect("in range"), month("2027-01"));
+        for bad in [
+            "2026-1", "2026-13", "2026-00", "1999-12", "26-01", "2026/01", "+202-01", "2026-01 ",
+            "",
+        ] {
+            assert!(bad.parse::<Month>().is_err(), "{bad}");
+        }
+        assert!(month("9999-12").next().is_err());
+    }
+
+    #[test]
+    fn the_keyring_never_prints_its_keys_nor_an_error_the_place() {
+        let (_dir, keyring) = keyring();
+        assert_eq!(format!("{keyring:?}"), "Keyring([sealed])");
+        let bytes = keyring
+            .seal_record(&AT, month("2026-11"), b"36.71803")
+            .expect("sealed");
+        let error = keyring
+            .open_record(&RecordRef { rev: 9, ..AT }, &bytes)
+            .expect_err("moved");
+        assert!(!format!("{error} {error:?}").contains("36.71"));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_texts_round_trip(text in proptest::collection::vec(any::<u8>(), 0..400), rev in any::<u64>()) {
+            let at = RecordRef { rev, ..AT };
+            let bytes = seal_with(&[3; 32], &at, month("2026-11"), random_bytes(), &text).expect("sealed");
+            let opened = open_with(&[3; 32], &at, &bytes).expect("own record");
+            prop_assert_eq!(opened.as_slice(), text.as_slice());
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_open_nor_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            prop_assert!(open_with(&[3; 32], &AT, &bytes).is_err());
+        }
+    }
+}
