@@ -7,7 +7,6 @@ use std::{
     collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
-    str::FromStr,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -19,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{
     array_from_b64url, b64url, from_b64url,
+    month::{Month, MonthError},
     random::random_bytes,
     secret_file::{self, SecretFileError},
 };
@@ -62,9 +62,9 @@ pub enum KeyringError {
         "there is no key for {0}: provision the keyring, or, for an old record, its key was destroyed"
     )]
     NoKek(Month),
-    /// A month is not written as `YYYY-MM`.
-    #[error("a month is written as YYYY-MM, with a year from 2000 to 9999")]
-    Month,
+    /// The date lies outside the years that have months here.
+    #[error(transparent)]
+    Month(#[from] MonthError),
     /// A binding is empty, too long or contains a NUL.
     #[error("`{0}` cannot bind a record: it must have 1 to {MAX_BINDING_BYTES} bytes and no NUL")]
     Binding(&'static str),
@@ -82,71 +82,6 @@ pub enum KeyringError {
     /// The cipher refused to seal.
     #[error("the record could not be sealed: it is too long")]
     Seal,
-}
-
-/// A month, which names a KEK. Written `2026-11`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Month {
-    year: u16,
-    month: u8,
-}
-
-impl Month {
-    /// The month that a date (UTC) lies in.
-    ///
-    /// # Errors
-    /// [`KeyringError::Month`] outside the years 2000 to 9999.
-    pub fn of(date: time::Date) -> Result<Self, KeyringError> {
-        let year = u16::try_from(date.year()).map_err(|_| KeyringError::Month)?;
-        Self::new(year, date.month().into())
-    }
-
-    fn new(year: u16, month: u8) -> Result<Self, KeyringError> {
-        if (2000..=9999).contains(&year) && (1..=12).contains(&month) {
-            Ok(Self { year, month })
-        } else {
-            Err(KeyringError::Month)
-        }
-    }
-
-    /// The month after.
-    ///
-    /// # Errors
-    /// [`KeyringError::Month`] after December 9999.
-    pub fn next(self) -> Result<Self, KeyringError> {
-        if self.month == 12 {
-            Self::new(self.year + 1, 1)
-        } else {
-            Self::new(self.year, self.month + 1)
-        }
-    }
-
-    fn file_name(self) -> String {
-        format!("kek-{self}")
-    }
-}
-
-impl fmt::Display for Month {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}", self.year, self.month)
-    }
-}
-
-impl FromStr for Month {
-    type Err = KeyringError;
-
-    fn from_str(text: &str) -> Result<Self, KeyringError> {
-        let (year, month) = text.split_once('-').ok_or(KeyringError::Month)?;
-        let digits = |t: &str, n| t.len() == n && t.bytes().all(|b| b.is_ascii_digit());
-        if !digits(year, 4) || !digits(month, 2) {
-            return Err(KeyringError::Month);
-        }
-        let (year, month) = (year.parse().ok(), month.parse().ok());
-        year.zip(month)
-            .map_or(Err(KeyringError::Month), |(year, month)| {
-                Self::new(year, month)
-            })
-    }
 }
 
 /// Where a record stands in the database; it opens nowhere else.
@@ -321,7 +256,7 @@ impl Keyring {
     }
 
     fn read_kek(&self, month: Month) -> Result<Kek, KeyringError> {
-        let path = self.dir.join(month.file_name());
+        let path = self.dir.join(kek_file(month));
         let text = match secret_file::read(&path) {
             Ok(text) => text,
             Err(SecretFileError::Missing(_)) => return Err(KeyringError::NoKek(month)),
@@ -341,7 +276,7 @@ impl Keyring {
 
     /// Makes the key of a month unless it is there; says whether it did.
     fn make_kek(&self, month: Month) -> Result<bool, KeyringError> {
-        let path = self.dir.join(month.file_name());
+        let path = self.dir.join(kek_file(month));
         if path.exists() {
             return Ok(false);
         }
@@ -368,6 +303,11 @@ impl fmt::Debug for Keyring {
     }
 }
 
+/// The name of a month's key file.
+fn kek_file(month: Month) -> String {
+    format!("kek-{month}")
+}
+
 /// The value in a key file of one line: a word, a space, base64url.
 fn line<'a>(text: &'a [u8], word: &str) -> Option<&'a [u8]> {
     text.strip_prefix(word.as_bytes())?
@@ -377,7 +317,7 @@ fn line<'a>(text: &'a [u8], word: &str) -> Option<&'a [u8]> {
 
 /// A KEK is bound to its file's name, so that no month's file can stand in for another's.
 fn kek_aad(month: Month) -> Vec<u8> {
-    format!("{KEK_LABEL}\0{}", month.file_name()).into_bytes()
+    format!("{KEK_LABEL}\0{}", kek_file(month)).into_bytes()
 }
 
 /// The month under whose key a record is sealed.
@@ -493,305 +433,4 @@ fn open_in_place(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt};
-
-    use super::*;
-    use proptest::prelude::*;
-    use time::macros::date;
-
-    const AT: RecordRef<'_> = RecordRef {
-        table: "notification_part",
-        org: "msf",
-        id: "n-1",
-        rev: 2,
-        part: "place",
-    };
-
-    fn month(text: &str) -> Month {
-        text.parse().expect("a month")
-    }
-
-    fn keyring() -> (tempfile::TempDir, Keyring) {
-        let dir = tempfile::tempdir().expect("a directory");
-        let keyring = Keyring::create(&dir.path().join("keyring")).expect("made");
-        keyring
-            .provision(date!(2026 - 11 - 23))
-            .expect("provisioned");
-        (dir, keyring)
-    }
-
-    #[test]
-    fn a_record_opens_where_it_was_stored_also_after_a_restart() {
-        let (dir, keyring) = keyring();
-        let bytes = keyring
-            .seal_record(&AT, month("2026-11"), b"a place")
-            .expect("sealed");
-        assert_eq!(bytes.len(), b"a place".len() + RECORD_OVERHEAD_BYTES);
-        assert_eq!(month_of(&bytes).expect("own record"), month("2026-11"));
-        let restarted = Keyring::open(&dir.path().join("keyring")).expect("opened");
-        for ring in [keyring, restarted] {
-            assert_eq!(
-                ring.open_record(&AT, &bytes).expect("own place").as_slice(),
-                b"a place"
-            );
-        }
-    }
-
-    #[test]
-    fn a_record_moved_to_another_row_does_not_open() {
-        let (_dir, keyring) = keyring();
-        let bytes = keyring
-            .seal_record(&AT, month("2026-11"), b"a place")
-            .expect("sealed");
-        for elsewhere in [
-            RecordRef {
-                table: "check_area",
-                ..AT
-            },
-            RecordRef { org: "icrc", ..AT },
-            RecordRef { id: "n-2", ..AT },
-            RecordRef { rev: 3, ..AT },
-            RecordRef {
-                part: "contact",
-                ..AT
-            },
-            RecordRef {
-                org: "ms",
-                id: "fn-1",
-                ..AT
-            },
-        ] {
-            let error = keyring.open_record(&elsewhere, &bytes).expect_err("moved");
-            assert!(
-                matches!(error, KeyringError::Record { .. }),
-                "{elsewhere:?}: {error}"
-            );
-        }
-    }
-
-    #[test]
-    fn every_flipped_bit_of_a_record_is_refused() {
-        let (_dir, keyring) = keyring();
-        let bytes = keyring
-            .seal_record(&AT, month("2026-11"), b"a place")
-            .expect("sealed");
-        for index in 0..bytes.len() {
-            for bit in 0..8 {
-                let mut altered = bytes.clone();
-                altered[index] ^= 1 << bit;
-                assert!(
-                    keyring.open_record(&AT, &altered).is_err(),
-                    "byte {index}, bit {bit}"
-                );
-            }
-        }
-        for length in 0..bytes.len() {
-            assert!(
-                keyring.open_record(&AT, &bytes[..length]).is_err(),
-                "cut to {length}"
-            );
-        }
-    }
-
-    #[test]
-    fn keys_are_made_for_this_month_and_the_next_two_and_never_replaced() {
-        let (dir, keyring) = keyring();
-        assert_eq!(
-            keyring
-                .provision(date!(2026 - 11 - 30))
-                .expect("provisioned"),
-            []
-        );
-        assert_eq!(
-            keyring
-                .provision(date!(2026 - 12 - 01))
-                .expect("provisioned"),
-            [month("2027-02")]
-        );
-        let mut names: Vec<_> = fs::read_dir(dir.path().join("keyring"))
-            .expect("readable")
-            .map(|entry| {
-                entry
-                    .expect("readable")
-                    .file_name()
-                    .into_string()
-                    .expect("ASCII")
-            })
-            .collect();
-        names.sort();
-        assert_eq!(
-            names,
-            [
-                "kek-2026-11",
-                "kek-2026-12",
-                "kek-2027-01",
-                "kek-2027-02",
-                "root.key"
-            ]
-        );
-        assert!(matches!(
-            keyring.seal_record(&AT, month("2027-03"), b""),
-            Err(KeyringError::NoKek(_))
-        ));
-        assert!(matches!(
-            Keyring::create(&dir.path().join("keyring")),
-            Err(KeyringError::File(SecretFileError::Exists(_)))
-        ));
-    }
-
-    #[test]
-    fn a_month_that_another_node_provisions_is_read_when_needed() {
-        let (dir, ours) = keyring();
-        assert!(matches!(
-            ours.seal_record(&AT, month("2027-02"), b"x"),
-            Err(KeyringError::NoKek(_))
-        ));
-        let theirs = Keyring::open(&dir.path().join("keyring")).expect("opened");
-        theirs
-            .provision(date!(2026 - 12 - 02))
-            .expect("provisioned");
-        let bytes = theirs
-            .seal_record(&AT, month("2027-02"), b"x")
-            .expect("sealed");
-        assert_eq!(
-            ours.open_record(&AT, &bytes).expect("same keys").as_slice(),
-            b"x"
-        );
-    }
-
-    #[test]
-    fn a_destroyed_month_opens_nothing_after_a_restart() {
-        let (dir, keyring) = keyring();
-        let path = dir.path().join("keyring");
-        let bytes = keyring
-            .seal_record(&AT, month("2026-11"), b"x")
-            .expect("sealed");
-        fs::remove_file(path.join("kek-2026-11")).expect("removed");
-        let restarted = Keyring::open(&path).expect("opened");
-        assert!(
-            matches!(restarted.open_record(&AT, &bytes), Err(KeyringError::NoKek(m)) if m == month("2026-11"))
-        );
-    }
-
-    #[test]
-    fn missing_exposed_cut_off_and_foreign_key_files_each_have_their_own_error() {
-        let (dir, _) = keyring();
-        let path = dir.path().join("keyring");
-        let root = path.join(ROOT_FILE);
-        let kek = path.join("kek-2026-11");
-        let november = |ring: &Keyring| {
-            ring.seal_record(&AT, month("2026-11"), b"x")
-                .expect_err("refused")
-        };
-        let good_kek = fs::read(&kek).expect("readable");
-        let ring = Keyring::open(&path).expect("opened");
-
-        fs::write(&kek, &good_kek[..good_kek.len() - 5]).expect("written");
-        assert!(matches!(november(&ring), KeyringError::KekForm(_)));
-        fs::write(&kek, fs::read(path.join("kek-2026-12")).expect("readable")).expect("written");
-        assert!(
-            matches!(november(&ring), KeyringError::KekWrapped(_)),
-            "a renamed month does not stand in for another"
-        );
-        fs::write(&kek, &good_kek).expect("written");
-        fs::set_permissions(&kek, fs::Permissions::from_mode(0o644)).expect("own file");
-        assert!(matches!(
-            november(&ring),
-            KeyringError::File(SecretFileError::Exposed { .. })
-        ));
-        fs::set_permissions(&kek, fs::Permissions::from_mode(0o600)).expect("own file");
-        assert!(
-            ring.seal_record(&AT, month("2026-11"), b"x").is_ok(),
-            "put right, it is used without a restart"
-        );
-
-        let other = Keyring::create(&dir.path().join("other")).expect("made");
-        other.provision(date!(2026 - 11 - 01)).expect("provisioned");
-        fs::copy(dir.path().join("other").join("kek-2026-11"), &kek).expect("copied");
-        assert!(matches!(
-            november(&Keyring::open(&path).expect("opened")),
-            KeyringError::KekWrapped(_)
-        ));
-
-        fs::write(&root, b"hn-keyring-root-v1 AAAA\n").expect("written");
-        assert!(matches!(
-            Keyring::open(&path),
-            Err(KeyringError::RootForm(_))
-        ));
-        fs::set_permissions(&root, fs::Permissions::from_mode(0o640)).expect("own file");
-        assert!(matches!(
-            Keyring::open(&path),
-            Err(KeyringError::File(SecretFileError::Exposed { .. }))
-        ));
-        fs::remove_file(&root).expect("removed");
-        assert!(matches!(
-            Keyring::open(&path),
-            Err(KeyringError::File(SecretFileError::Missing(_)))
-        ));
-    }
-
-    #[test]
-    fn what_cannot_bind_a_record_is_refused() {
-        let (_dir, keyring) = keyring();
-        for at in [
-            RecordRef { table: "", ..AT },
-            RecordRef { org: "a\0b", ..AT },
-            RecordRef {
-                id: &"i".repeat(257),
-                ..AT
-            },
-        ] {
-            assert!(matches!(
-                keyring.seal_record(&at, month("2026-11"), b"x"),
-                Err(KeyringError::Binding(_))
-            ));
-        }
-    }
-
-    #[test]
-    fn a_month_has_one_spelling() {
-        assert_eq!(
-            Month::of(date!(2026 - 01 - 31))
-                .expect("in range")
-                .to_string(),
-            "2026-01"
-        );
-        assert_eq!(month("2026-12").next().expect("in range"), month("2027-01"));
-        for bad in [
-            "2026-1", "2026-13", "2026-00", "1999-12", "26-01", "2026/01", "+202-01", "2026-01 ",
-            "",
-        ] {
-            assert!(bad.parse::<Month>().is_err(), "{bad}");
-        }
-        assert!(month("9999-12").next().is_err());
-    }
-
-    #[test]
-    fn the_keyring_never_prints_its_keys_nor_an_error_the_place() {
-        let (_dir, keyring) = keyring();
-        assert_eq!(format!("{keyring:?}"), "Keyring([sealed])");
-        let bytes = keyring
-            .seal_record(&AT, month("2026-11"), b"36.71803")
-            .expect("sealed");
-        let error = keyring
-            .open_record(&RecordRef { rev: 9, ..AT }, &bytes)
-            .expect_err("moved");
-        assert!(!format!("{error} {error:?}").contains("36.71"));
-    }
-
-    proptest! {
-        #[test]
-        fn arbitrary_texts_round_trip(text in proptest::collection::vec(any::<u8>(), 0..400), rev in any::<u64>()) {
-            let at = RecordRef { rev, ..AT };
-            let bytes = seal_with(&[3; 32], &at, month("2026-11"), random_bytes(), &text).expect("sealed");
-            let opened = open_with(&[3; 32], &at, &bytes).expect("own record");
-            prop_assert_eq!(opened.as_slice(), text.as_slice());
-        }
-
-        #[test]
-        fn arbitrary_bytes_never_open_nor_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            prop_assert!(open_with(&[3; 32], &AT, &bytes).is_err());
-        }
-    }
-}
+mod tests;

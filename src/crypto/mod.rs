@@ -11,6 +11,7 @@
 //! | [`disclosure`] | salted parts whose digests stand in a statement |
 //! | [`seal`] | a part, sealed for one reader |
 //! | [`keyring`] | what is stored at rest, and the keys of the month outside the database |
+//! | [`month`] | the months that name those keys |
 //! | [`passphrase`] | a root in a file for offline keeping |
 //! | [`secret_file`] | files that only their owner may read |
 //! | [`x509`] | the device CA and TLS certificates |
@@ -21,6 +22,7 @@ pub mod digest;
 pub mod disclosure;
 pub mod keyring;
 pub mod keys;
+pub mod month;
 pub mod passphrase;
 pub mod random;
 pub mod seal;

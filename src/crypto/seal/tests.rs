@@ -1,0 +1,211 @@
+//! A seal opens for its reader and its statement only.
+
+use super::*;
+use proptest::prelude::*;
+use serde_json::json;
+
+fn part() -> Disclosure {
+    Disclosure::make(
+        "place",
+        &json!({"type": "Point", "coordinates": [68.86221, 36.71803]}),
+    )
+    .expect("small")
+}
+
+fn context(part: &Disclosure) -> SealContext<'_> {
+    SealContext {
+        iss: "msf/dev-1",
+        nid: "n-1",
+        rev: 3,
+        part: "place",
+        sd: part.digest(),
+    }
+}
+
+#[test]
+fn a_seal_opens_for_its_reader_only() {
+    let (key, other, part) = (SealKey::generate(), SealKey::generate(), part());
+    let sealed = seal(&context(&part), &part, key.public_key()).expect("sealed");
+    assert_eq!(sealed.as_bytes().len(), ENC_BYTES + 1024 + TAG_BYTES);
+    assert_eq!(open(&context(&part), &key, &sealed), Ok(part.clone()));
+    assert_eq!(
+        open(&context(&part), &other, &sealed),
+        Err(SealError::Open { kid: other.kid() })
+    );
+    let again = seal(&context(&part), &part, key.public_key()).expect("sealed");
+    assert_ne!(sealed, again, "the encapsulated key is fresh each time");
+}
+
+#[test]
+fn a_seal_moved_to_another_issuer_notification_revision_or_part_does_not_open() {
+    let (key, part, other) = (SealKey::generate(), part(), part());
+    let good = context(&part);
+    let sealed = seal(&good, &part, key.public_key()).expect("sealed");
+    for moved in [
+        SealContext {
+            iss: "msf/dev-2",
+            ..good
+        },
+        SealContext { nid: "n-2", ..good },
+        SealContext { rev: 4, ..good },
+        SealContext {
+            part: "cell",
+            ..good
+        },
+        SealContext {
+            sd: other.digest(),
+            ..good
+        },
+        // The same bytes in other fields: the NULs keep them apart.
+        SealContext {
+            iss: "msf/dev-1n",
+            nid: "-1",
+            ..good
+        },
+    ] {
+        assert_eq!(
+            open(&moved, &key, &sealed),
+            Err(SealError::Open { kid: key.kid() }),
+            "{moved:?}"
+        );
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_a_seal_is_refused() {
+    let (key, part) = (SealKey::generate(), part());
+    let sealed = seal(&context(&part), &part, key.public_key()).expect("sealed");
+    // Every byte, one bit of each, a different one from byte to byte; X25519 ignores the top bit of `enc`, X-Wing not.
+    for index in 0..sealed.as_bytes().len() {
+        let mut altered = sealed.as_bytes().to_vec();
+        altered[index] ^= if index == ENC_BYTES - 1 {
+            0x80
+        } else {
+            1 << (index % 8)
+        };
+        let altered = Sealed::from_bytes(altered).expect("same length");
+        assert_eq!(
+            open(&context(&part), &key, &altered),
+            Err(SealError::Open { kid: key.kid() }),
+            "byte {index}"
+        );
+    }
+}
+
+#[test]
+fn only_the_five_lengths_are_seals() {
+    for class in SIZE_CLASSES {
+        let length = ENC_BYTES + class + TAG_BYTES;
+        assert!(Sealed::from_bytes(vec![0; length]).is_ok());
+        for wrong in [length - 1, length + 1] {
+            assert_eq!(
+                Sealed::from_bytes(vec![0; wrong]),
+                Err(SealError::Length(wrong))
+            );
+        }
+    }
+    for wrong in [0, ENC_BYTES, ENC_BYTES + TAG_BYTES, MAX_SEAL_BYTES * 2] {
+        assert_eq!(
+            Sealed::from_bytes(vec![0; wrong]),
+            Err(SealError::Length(wrong))
+        );
+    }
+}
+
+#[test]
+fn padding_takes_the_smallest_size_and_only_zeros() {
+    for (length, class) in [
+        (0, 1024),
+        (1020, 1024),
+        (1021, 4096),
+        (65_532, 65_536),
+        (65_533, 262_144),
+        (262_140, 262_144),
+    ] {
+        let mut padded = Vec::new();
+        append_padded(&mut padded, &vec![7; length]).expect("fits");
+        assert_eq!(padded.len(), class);
+        assert_eq!(unpad(&padded).map(<[u8]>::len), Ok(length));
+    }
+    assert_eq!(
+        append_padded(&mut Vec::new(), &vec![0; 262_141]),
+        Err(SealError::TooLong(262_141))
+    );
+    let padded = |length: u32, last: u8, size: usize| {
+        let mut text = vec![0; size];
+        text[..4].copy_from_slice(&length.to_be_bytes());
+        text[size - 1] = last;
+        text
+    };
+    assert!(unpad(&padded(5, 0, 1024)).is_ok());
+    for bad in [
+        padded(5, 1, 1024),
+        padded(5, 0, 4096),
+        padded(1021, 0, 1024),
+        padded(u32::MAX, 0, 1024),
+        vec![0; 3],
+    ] {
+        assert_eq!(unpad(&bad), Err(SealError::Padding));
+    }
+}
+
+#[test]
+fn a_context_that_is_another_parts_does_not_seal() {
+    let (key, part, other) = (SealKey::generate(), part(), part());
+    let seal_it = |context: SealContext<'_>| seal(&context, &part, key.public_key());
+    assert_eq!(
+        seal_it(context(&other)),
+        Err(SealError::Part(DisclosureError::OtherDigest))
+    );
+    assert_eq!(
+        seal_it(SealContext {
+            part: "cell",
+            ..context(&part)
+        }),
+        Err(SealError::OtherPart)
+    );
+    assert_eq!(
+        seal_it(SealContext {
+            iss: "",
+            ..context(&part)
+        }),
+        Err(SealError::Binding("iss"))
+    );
+    assert_eq!(
+        seal_it(SealContext {
+            nid: "a\0b",
+            ..context(&part)
+        }),
+        Err(SealError::Binding("nid"))
+    );
+    assert_eq!(
+        seal_it(SealContext {
+            nid: &"a".repeat(257),
+            ..context(&part)
+        }),
+        Err(SealError::Binding("nid"))
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn arbitrary_parts_round_trip(text in ".{0,3000}", rev in any::<u64>()) {
+        let key = SealKey::from_seed(&[9; 32]);
+        let part = Disclosure::make("contact", &json!(text)).expect("fits");
+        let context = SealContext { part: "contact", rev, ..context(&part) };
+        let sealed = seal(&context, &part, key.public_key()).expect("sealed");
+        prop_assert_eq!(open(&context, &key, &sealed), Ok(part));
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_open_nor_panic(bytes in proptest::collection::vec(any::<u8>(), 0..1200)) {
+        let key = SealKey::from_seed(&[9; 32]);
+        let mut bytes = bytes;
+        bytes.resize(ENC_BYTES + 1024 + TAG_BYTES, 0x5a);
+        let sealed = Sealed::from_bytes(bytes).expect("right length");
+        prop_assert!(open(&context(&part()), &key, &sealed).is_err());
+        prop_assert!(unpad(sealed.as_bytes()).is_err());
+    }
+}
