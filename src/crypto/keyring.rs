@@ -281,15 +281,8 @@ impl Keyring {
             return Ok(false);
         }
         let kek: Kek = Zeroizing::new(random_bytes());
-        let mut bytes = Vec::with_capacity(NONCE_LEN + KEK_BYTES + TAG_BYTES);
-        append_sealed(
-            &cipher(&self.root)?,
-            random_bytes(),
-            &kek_aad(month),
-            kek.as_ref(),
-            &mut bytes,
-        )?;
-        match secret_file::create(&path, format!("{KEK_WORD} {}\n", b64url(&bytes)).as_bytes()) {
+        let file = wrap_kek(&self.root, month, random_bytes(), &kek)?;
+        match secret_file::create(&path, file.as_bytes()) {
             Ok(()) => Ok(true),
             Err(SecretFileError::Exists(_)) => Ok(false),
             Err(error) => Err(error.into()),
@@ -318,6 +311,19 @@ fn line<'a>(text: &'a [u8], word: &str) -> Option<&'a [u8]> {
 /// A KEK is bound to its file's name, so that no month's file can stand in for another's.
 fn kek_aad(month: Month) -> Vec<u8> {
     format!("{KEK_LABEL}\0{}", kek_file(month)).into_bytes()
+}
+
+/// The text of a month's key file: `hn-kek-v1`, a space, base64url of nonce, wrapped KEK and tag, a line feed. The KEK is
+/// under AES-256-GCM with the root key, AAD `"hn/kek/v1" NUL file name`.
+pub(super) fn wrap_kek(
+    root: &[u8; KEK_BYTES],
+    month: Month,
+    nonce: [u8; NONCE_LEN],
+    kek: &[u8; KEK_BYTES],
+) -> Result<String, KeyringError> {
+    let mut bytes = Vec::with_capacity(NONCE_LEN + KEK_BYTES + TAG_BYTES);
+    append_sealed(&cipher(root)?, nonce, &kek_aad(month), kek, &mut bytes)?;
+    Ok(format!("{KEK_WORD} {}\n", b64url(&bytes)))
 }
 
 /// The month under whose key a record is sealed.

@@ -32,6 +32,11 @@ pub mod statement;
 pub mod strict_json;
 pub mod x509;
 
+#[cfg(test)]
+mod known_answers;
+#[cfg(test)]
+mod vectors;
+
 use data_encoding::BASE64URL_NOPAD;
 
 /// Base64url without padding (RFC 4648 section 5).
