@@ -14,12 +14,15 @@ use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature,
     verify_tls13_signature,
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig,
     SignatureScheme,
 };
+
+use crate::crypto::digest::Digest;
+use crate::crypto::x509::{X509Error, spki_digest};
 
 /// The only application protocol: HTTP/1.1. WebSockets upgrade from it.
 pub const ALPN: &[u8] = b"http/1.1";
@@ -51,8 +54,8 @@ pub enum TlsError {
         source: rustls::client::VerifierBuilderError,
     },
     /// A peer's certificate is not an X.509 certificate.
-    #[error("the certificate is not well-formed X.509")]
-    Certificate,
+    #[error("the peer's certificate is not well-formed X.509")]
+    Certificate(#[source] X509Error),
 }
 
 /// A certificate chain (leaf first) and the leaf's private key (PKCS #8).
@@ -61,6 +64,21 @@ pub struct Credentials {
     pub chain: Vec<CertificateDer<'static>>,
     /// The leaf's key.
     pub key: PrivateKeyDer<'static>,
+}
+
+impl Credentials {
+    /// From DER: the chain, leaf first, and the key as PKCS #8.
+    pub fn from_der(chain: &[&[u8]], key_pkcs8: &[u8]) -> Self {
+        Self {
+            chain: chain.iter().map(|der| certificate(der)).collect(),
+            key: PrivatePkcs8KeyDer::from(key_pkcs8.to_vec()).into(),
+        }
+    }
+}
+
+/// A certificate in DER as the functions here take it.
+pub fn certificate(der: &[u8]) -> CertificateDer<'static> {
+    CertificateDer::from(der.to_vec())
 }
 
 impl std::fmt::Debug for Credentials {
@@ -155,7 +173,7 @@ pub fn enrolment_config(fingerprint: [u8; 32]) -> Result<ClientConfig, TlsError>
 
 /// The SHA-256 of a certificate's DER bytes: what an invite carries and a person compares.
 pub fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
-    sha256(certificate.as_ref())
+    *Digest::of(certificate.as_ref()).as_bytes()
 }
 
 /// The SHA-256 of a certificate's SubjectPublicKeyInfo (DER, RFC 5280 4.1.2.7): how a device is known.
@@ -163,9 +181,9 @@ pub fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
 /// # Errors
 /// When the certificate is not well-formed.
 pub fn spki_sha256(certificate: &CertificateDer<'_>) -> Result<[u8; 32], TlsError> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate.as_ref())
-        .map_err(|_| TlsError::Certificate)?;
-    Ok(sha256(parsed.tbs_certificate.subject_pki.raw))
+    spki_digest(certificate.as_ref())
+        .map(|digest| *digest.as_bytes())
+        .map_err(TlsError::Certificate)
 }
 
 fn client_builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, TlsError>
@@ -244,15 +262,4 @@ impl ServerCertVerifier for PinnedCaVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
-}
-
-/// SHA-256 by the TLS provider, which is at hand here anyway.
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let suite = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256
-        .tls13()
-        .expect("the suite is a TLS 1.3 suite by its name");
-    let hash = suite.common.hash_provider.hash(bytes);
-    let mut out = [0; 32];
-    out.copy_from_slice(hash.as_ref());
-    out
 }

@@ -1,3 +1,1 @@
 //! The command line: one file a subcommand.
-
-pub mod outbox;

@@ -17,10 +17,17 @@ use tokio::time::Instant;
 
 use super::limits::{BODY_MAX_BYTES, JSON_DEPTH_MAX, RequestLimits};
 use super::middleware::Platform;
+use crate::crypto::strict_json::{self, Fault, JsonError};
 use crate::wire::problem::{Problem, ProblemKind};
 
 /// The longest member name that a pointer in a problem repeats.
 const POINTER_NAME_MAX: usize = 64;
+
+/// The most digits of an index that a pointer repeats.
+const INDEX_DIGITS_MAX: usize = 6;
+
+/// The most values and names in a JSON body of [`BODY_MAX_BYTES`]; larger bodies get as many again for each as much.
+const JSON_NODES_PER_BODY: usize = 100_000;
 
 /// The first allocation for a body whose length is not known, in bytes.
 const BODY_FIRST_BYTES: usize = 4_096;
@@ -63,7 +70,7 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         require_media_type(request.headers(), "application/json")?;
         let BodyBytes(bytes) = BodyBytes::<MAX>::from_request(request, state).await?;
-        parse_json(&bytes).map(Self)
+        parse_json(&bytes, MAX).map(Self)
     }
 }
 
@@ -118,57 +125,47 @@ pub fn require_media_type(headers: &HeaderMap, expected: &str) -> Result<(), Pro
     }
 }
 
-/// Parses JSON into `T`: bounded depth, one value, and the pointer, line and column of what is wrong.
+/// Parses JSON of at most `max_bytes` into `T`: strict (no duplicate, bounded depth and nodes), with the place of what is
+/// wrong.
 ///
 /// # Errors
-/// `malformed-body`, `too-deep`, `unknown-member`, `duplicate-member`, `missing-member`, `invalid-member`.
-pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    bound_depth(bytes)?;
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let pointer = json_pointer(error.path(), &error.inner().to_string());
-        json_problem(error.inner()).pointer(pointer)
-    })?;
-    deserializer.end().map_err(|error| json_problem(&error))?;
-    Ok(value)
-}
-
-/// Counts brackets outside strings; refuses before anything is built.
-fn bound_depth(bytes: &[u8]) -> Result<(), Problem> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in bytes {
-        match (in_string, byte) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (_, b'"') => in_string = !in_string,
-            (false, b'[' | b'{') => depth += 1,
-            (false, b']' | b'}') => depth = depth.saturating_sub(1),
-            (true | false, _) => {}
-        }
-        if depth > JSON_DEPTH_MAX {
-            return Err(Problem::new(ProblemKind::TooDeep)
-                .detail(format!("deeper than {JSON_DEPTH_MAX} levels")));
-        }
-    }
-    Ok(())
-}
-
-fn json_problem(error: &serde_json::Error) -> Problem {
-    let at = |problem: Problem| match (u64::try_from(error.line()), u64::try_from(error.column())) {
-        (Ok(line), Ok(column)) if line > 0 => problem.at(line, column),
-        (_, _) => problem,
+/// `malformed-body`, `too-deep`, `too-large`, `unknown-member`, `duplicate-member`, `missing-member`, `invalid-member`.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8], max_bytes: usize) -> Result<T, Problem> {
+    let limits = strict_json::Limits {
+        max_bytes,
+        max_depth: JSON_DEPTH_MAX,
+        max_nodes: JSON_NODES_PER_BODY.max(max_bytes / BODY_MAX_BYTES * JSON_NODES_PER_BODY),
     };
-    match error.classify() {
-        serde_json::error::Category::Data => at(explain(
-            Problem::new(ProblemKind::InvalidMember),
-            &error.to_string(),
-        )),
-        serde_json::error::Category::Eof => {
-            at(Problem::new(ProblemKind::MalformedBody).detail("the JSON ends too early"))
+    let value = strict_json::parse(bytes, limits).map_err(|error| json_problem(&error))?;
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let words = error.inner().to_string();
+        explain(Problem::new(ProblemKind::InvalidMember), &words)
+            .pointer(json_pointer(error.path(), &words))
+    })
+}
+
+fn json_problem(error: &JsonError) -> Problem {
+    let kind = match error.fault {
+        Fault::TooLong(_) | Fault::TooManyNodes(_) => ProblemKind::TooLarge,
+        Fault::TooDeep(_) => ProblemKind::TooDeep,
+        Fault::Duplicate => ProblemKind::DuplicateMember,
+        Fault::NotUtf8 | Fault::Syntax | Fault::Truncated | Fault::Number | Fault::Trailing => {
+            ProblemKind::MalformedBody
         }
-        serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
-            at(Problem::new(ProblemKind::MalformedBody).detail("this is not JSON (RFC 8259)"))
-        }
+    };
+    let pointer = error
+        .pointer
+        .split('/')
+        .map(shown)
+        .collect::<Vec<_>>()
+        .join("/");
+    let (line, column) = (u64::try_from(error.line), u64::try_from(error.column));
+    let problem = Problem::new(kind)
+        .detail(error.fault.to_string())
+        .pointer(pointer);
+    match (line, column) {
+        (Ok(line), Ok(column)) => problem.at(line, column),
+        (_, _) => problem,
     }
 }
 
@@ -215,10 +212,8 @@ fn json_pointer(path: &Path, words: &str) -> String {
         pointer.push('/');
         match segment {
             Segment::Seq { index } => pointer.push_str(&index.to_string()),
-            Segment::Map { key } | Segment::Enum { variant: key }
-                if looks_like_a_name(key) && unknown != Some(depth) =>
-            {
-                pointer.push_str(key);
+            Segment::Map { key } | Segment::Enum { variant: key } if unknown != Some(depth) => {
+                pointer.push_str(shown(key));
             }
             Segment::Map { .. } | Segment::Enum { .. } | Segment::Unknown => pointer.push('*'),
         }
@@ -226,8 +221,15 @@ fn json_pointer(path: &Path, words: &str) -> String {
     pointer
 }
 
-fn looks_like_a_name(key: &str) -> bool {
-    key.len() <= POINTER_NAME_MAX && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+/// A segment of a pointer as an answer may show it: an index or a member's name of our form, else `*`.
+fn shown(segment: &str) -> &str {
+    let name = segment.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let index = segment.len() <= INDEX_DIGITS_MAX && segment.bytes().all(|b| b.is_ascii_digit());
+    if segment.len() <= POINTER_NAME_MAX && (name || index) {
+        segment
+    } else {
+        "*"
+    }
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
@@ -315,7 +317,8 @@ mod tests {
     }
 
     fn refused(json: &str) -> (ProblemKind, Option<String>) {
-        let problem = parse_json::<Sample>(json.as_bytes()).expect_err("is refused");
+        let problem =
+            parse_json::<Sample>(json.as_bytes(), BODY_MAX_BYTES).expect_err("is refused");
         let text = serde_json::to_string(&problem).expect("serialises");
         for secret in ["Kunduz", "36.7", "secret"] {
             assert!(!text.contains(secret), "{text}");
@@ -357,7 +360,7 @@ mod tests {
         let deep = "[".repeat(JSON_DEPTH_MAX + 1);
         assert_eq!(refused(&deep).0, ProblemKind::TooDeep);
         let json = format!(r#"{{"name":"{}\" {{"}}"#, "[".repeat(100));
-        assert!(parse_json::<Sample>(json.as_bytes()).is_ok());
+        assert!(parse_json::<Sample>(json.as_bytes(), BODY_MAX_BYTES).is_ok());
     }
 
     #[test]

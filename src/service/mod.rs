@@ -1,3 +1,1 @@
-//! The use cases. They own the transactions.
-
-pub mod records;
+//! The use cases; they own the transactions.

@@ -1,1 +1,6 @@
-//! The WebSocket face.
+//! The WebSocket face: frames and their bounds, a pure machine that decides, a loop that carries out. What stands in an
+//! event, and where events come from, is given by others through [`session::Mailbox`].
+
+pub mod frame;
+pub mod machine;
+pub mod session;

@@ -3,6 +3,7 @@
 
 mod requests;
 mod slow;
+mod sockets;
 mod tls;
 
 use std::net::SocketAddr;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use axum::routing::get;
 use axum::{Extension, Router};
 use data_encoding::HEXLOWER;
+use herald::crypto::x509::{Authority, DeviceSubject, TlsKey, Validity};
+use herald::domain::clock::Clock;
 use herald::http::PeerIdentity;
 use herald::tls as herald_tls;
 use rcgen::ExtendedKeyUsagePurpose;
@@ -194,4 +196,54 @@ async fn a_client_refuses_a_server_of_another_authority() {
     let config =
         herald_tls::client_config(&Ca::new("server CA").der(), None).expect("a configuration");
     assert!(server.try_connect(Arc::new(config)).await.is_err());
+}
+
+#[tokio::test]
+async fn the_certificates_that_the_deployment_itself_issues_serve_both_ends() {
+    let validity = Validity::days(Clock::System.now(), 30).expect("a time");
+    let authority = Authority::create("Herald test CA", validity).expect("an authority");
+    let (server_key, device_key) = (
+        TlsKey::generate().expect("a key"),
+        TlsKey::generate().expect("a key"),
+    );
+    let leaf = authority
+        .issue_server(&["localhost".to_owned()], &server_key, validity)
+        .expect("a certificate");
+    let subject = DeviceSubject {
+        device: "d-1",
+        organisation: "o-1",
+    };
+    let request = device_key.make_csr().expect("a request");
+    let device = authority
+        .issue_device(&request, &subject, validity)
+        .expect("a certificate");
+
+    let ca = herald_tls::certificate(authority.certificate().der());
+    let chain = [leaf.der(), authority.certificate().der()];
+    let ours = herald_tls::Credentials::from_der(&chain, &server_key.to_pkcs8_der());
+    let mut config = herald_tls::server_config(ours, &ca).expect("a configuration");
+    let routes = Router::new().route("/who", get(who));
+    let server = Server::start_with(
+        short_limits(),
+        |_| routes,
+        |current| std::mem::swap(current, &mut config),
+    )
+    .await;
+
+    let pin = *authority.certificate().fingerprint().as_bytes();
+    assert!(
+        ask(
+            &server,
+            herald_tls::enrolment_config(pin).expect("a configuration")
+        )
+        .await
+        .is_some()
+    );
+    let shown = herald_tls::Credentials::from_der(&[device.der()], &device_key.to_pkcs8_der());
+    let client = herald_tls::client_config(&ca, Some(shown)).expect("a configuration");
+    let answer = ask(&server, client).await.expect("an answer");
+    assert_eq!(
+        answer.body,
+        HEXLOWER.encode(device.spki_digest().as_bytes())
+    );
 }

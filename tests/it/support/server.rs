@@ -21,8 +21,6 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 pub struct Server {
     /// The server; its database is `postgres`.
     pub endpoint: Endpoint,
-    /// The directory of its Unix socket.
-    pub socket_dir: PathBuf,
     /// The migrated database that tests copy. It never has an open session.
     pub template: String,
     /// Held as long as this process lives: the watchdog waits for it.
@@ -118,22 +116,20 @@ async fn join_or_start() -> (Server, Option<Cluster>) {
 
     let mut cluster = None;
     let record = home.join("socket-dir");
-    let socket_dir = if let Some(socket_dir) = running(&record).await {
-        socket_dir
+    let endpoint = if let Some(endpoint) = running(&record).await {
+        endpoint
     } else {
         let started = start(&home).await;
-        let socket_dir = started.socket_dir().to_owned();
-        fs::write(&record, socket_dir.as_os_str().as_encoded_bytes()).unwrap();
+        fs::write(&record, started.socket_dir().as_os_str().as_encoded_bytes()).unwrap();
+        let endpoint = started.endpoint().with_database("postgres");
         cluster = Some(started);
-        socket_dir
+        endpoint
     };
-    let endpoint = Endpoint::private(&socket_dir, "postgres");
     let template = template(&endpoint).await;
     drop(starting);
     (
         Server {
             endpoint,
-            socket_dir,
             template,
             _user: user,
         },
@@ -142,14 +138,14 @@ async fn join_or_start() -> (Server, Option<Cluster>) {
 }
 
 /// The server that the record names, if it answers.
-async fn running(record: &Path) -> Option<PathBuf> {
+async fn running(record: &Path) -> Option<Endpoint> {
     let socket_dir = PathBuf::from(fs::read_to_string(record).ok()?);
     let endpoint = Endpoint::private(&socket_dir, "postgres");
     let connection = PgConnection::connect_with(&endpoint.options(Role::Admin))
         .await
         .ok()?;
     connection.close().await.ok()?;
-    Some(socket_dir)
+    Some(endpoint)
 }
 
 /// Starts it in an emptied directory (what is there belongs to a dead run), with its watchdog.
