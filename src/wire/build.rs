@@ -140,7 +140,7 @@ pub struct Built {
 /// [`BuildError`]; nothing is signed then.
 pub fn build(
     claims: impl Into<Claims>,
-    parts: Vec<Part>,
+    parts: &[Part],
     key: &SigningKey,
 ) -> Result<Built, BuildError> {
     let mut claims = claims.into();
@@ -361,13 +361,13 @@ mod tests {
             SealKey::generate(),
             SealKey::generate(),
         );
-        let parts = vec![
+        let parts = [
             part(name::PLACE).sealed_to(reader.public_key()),
             part(name::CONTACT)
                 .sealed_to(reader.public_key())
                 .sealed_to(other.public_key()),
         ];
-        let built = build(site(), parts, &signer).expect("built");
+        let built = build(site(), &parts, &signer).expect("built");
         let envelope = Envelope::decode(&built.envelope.encode()).expect("own bytes");
         let claims = read(&envelope, &signer);
         assert_eq!(envelope.attachments.len(), 3);
@@ -390,10 +390,10 @@ mod tests {
     fn the_number_of_parts_of_a_notification_does_not_show() {
         let signer = SigningKey::generate();
         for (count, shown) in [(1, 8), (8, 8), (9, 16)] {
-            let parts = (0..count)
+            let parts: Vec<Part> = (0..count)
                 .map(|i| part(&format!("audience.p{i}")))
                 .collect();
-            let built = build(site(), parts, &signer).expect("built");
+            let built = build(site(), &parts, &signer).expect("built");
             let claims = read(&built.envelope, &signer);
             assert_eq!(claims.sd().len(), shown);
             let texts: Vec<String> = claims.sd().iter().map(Digest::to_string).collect();
@@ -405,7 +405,7 @@ mod tests {
     fn other_kinds_have_no_decoys_and_bind_to_their_jti() {
         let signer = SigningKey::generate();
         let ack = AckClaims::new(common(), "msf".parse().expect("a slug"), Vec::new());
-        let built = build(ack, vec![part(name::DETAIL)], &signer).expect("built");
+        let built = build(ack, &[part(name::DETAIL)], &signer).expect("built");
         let claims = read(&built.envelope, &signer);
         assert_eq!(claims.sd().len(), 1);
         let slot = SealSlot::of(&claims);
@@ -421,7 +421,7 @@ mod tests {
         let make = || {
             build(
                 site(),
-                vec![part(name::PLACE).sealed_to(reader.public_key())],
+                &[part(name::PLACE).sealed_to(reader.public_key())],
                 &signer,
             )
             .expect("built")
@@ -438,7 +438,7 @@ mod tests {
     #[test]
     fn a_part_in_the_clear_must_be_the_one_that_is_named() {
         let signer = SigningKey::generate();
-        let built = build(site(), vec![part(name::AREA).in_the_clear()], &signer).expect("built");
+        let built = build(site(), &[part(name::AREA).in_the_clear()], &signer).expect("built");
         let claims = read(&built.envelope, &signer);
         let mut attachment = built.envelope.attachments.first().expect("a part").clone();
         let nobody = SealKey::generate();

@@ -9,3 +9,5 @@ pub mod ids;
 pub mod parts;
 pub mod policy;
 pub mod problem;
+pub mod read;
+pub mod trust;
