@@ -1,8 +1,10 @@
 //! Pure geometry on WGS84: no I/O, no clock. Places and shapes are validated once, at the only way in; distances are
 //! geodesic and exact; every doubt falls on the side of a conflict.
 
+pub mod cover;
 mod curve;
 mod geodesy;
+pub mod mgrs;
 mod nearest;
 pub mod parse;
 mod plane;
@@ -10,6 +12,7 @@ pub mod position;
 pub mod proximity;
 pub mod shape;
 
+pub use cover::{Cover, GeoBox};
 pub use position::{Position, PositionError};
 pub use proximity::{Proximity, Relation};
 pub use shape::{Area, Footprint, ShapeError};
