@@ -11,8 +11,12 @@ mod plane;
 pub mod position;
 pub mod proximity;
 pub mod shape;
+pub mod track;
+pub mod window;
 
 pub use cover::{Cover, GeoBox};
 pub use position::{Position, PositionError};
 pub use proximity::{Proximity, Relation};
 pub use shape::{Area, Footprint, ShapeError};
+pub use track::{Approach, Presence, Timing, Track, TrackError, Waypoint};
+pub use window::{Window, WindowError};
