@@ -6,6 +6,7 @@ pub mod actor;
 pub mod category;
 pub mod check;
 pub mod clock;
+pub mod disclosure_policy;
 pub mod ids;
 pub mod kind;
 pub mod notification;

@@ -2,6 +2,7 @@
 pub mod cluster;
 pub mod endpoint;
 pub mod error;
+pub mod mailbox;
 pub mod migrate;
 pub mod pool;
 pub mod role;

@@ -1,0 +1,242 @@
+//! Who is handed which part of a statement: one pure table. Delivery asks it before it opens anything, so what a reader
+//! may not have is never in the clear for that reader, not even in memory.
+
+use super::kind::Kind;
+use super::notification::Tier;
+
+/// A part, as far as the table tells parts apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PartClass {
+    /// The place or route, its category, names and times.
+    Place,
+    /// What the reader itself may see, as a party.
+    OwnAudience,
+    /// What another party may see.
+    OtherAudience,
+    /// People, phones, plates: the server cannot read it.
+    Contact,
+    /// Why a notification is withdrawn.
+    Reason,
+    /// Why a revision is returned.
+    Reasons,
+    /// The detail of an acknowledgement or a notice.
+    Detail,
+    /// The name of a person invited.
+    Person,
+    /// The desk's secret key for one device: the server cannot read it.
+    DeskKey,
+    /// Anything else. Nobody is handed what the table does not know.
+    Other,
+}
+
+impl PartClass {
+    /// Every class, in the order of the table.
+    pub const ALL: &'static [Self] = &[
+        Self::Place,
+        Self::OwnAudience,
+        Self::OtherAudience,
+        Self::Contact,
+        Self::Reason,
+        Self::Reasons,
+        Self::Detail,
+        Self::Person,
+        Self::DeskKey,
+        Self::Other,
+    ];
+
+    /// The word in logs, which says nothing of whose part it is.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Place => "place",
+            Self::OwnAudience | Self::OtherAudience => "audience",
+            Self::Contact => "contact",
+            Self::Reason => "reason",
+            Self::Reasons => "reasons",
+            Self::Detail => "detail",
+            Self::Person => "person",
+            Self::DeskKey => "desk",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// How the desk that reads stands to the statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Relation {
+    /// The coordinator of the context.
+    Coordinator,
+    /// The actor that the statement belongs to: its own, or about its notification.
+    Owner,
+    /// A party that this very revision names, and how much it sees.
+    Party(Tier),
+    /// Anyone else whose mailbox holds it, for the statement alone.
+    Stranger,
+}
+
+/// What a reader is handed of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// The server opens it and seals the same disclosure to the reader's desk.
+    Reseal,
+    /// The server passes on the seal that the sender made for this reader.
+    PassOn,
+    /// Nothing.
+    Never,
+}
+
+/// What a reader is handed of one part of a statement of this kind at delivery. (An `on_check` party gets the exact place
+/// and the contact only in the answer to a check that hits them; that is not delivery.)
+pub const fn may_read(kind: Kind, part: PartClass, reader: Relation) -> Read {
+    match kind {
+        Kind::Site | Kind::Movement => notification(part, reader),
+        Kind::Withdraw => match (part, reader) {
+            (PartClass::Reason, Relation::Coordinator) => Read::Reseal,
+            _ => Read::Never,
+        },
+        Kind::Screen => match (part, reader) {
+            (PartClass::Reasons, Relation::Coordinator | Relation::Owner) => Read::Reseal,
+            _ => Read::Never,
+        },
+        // A party is not told how far off it entered a place: at a lower tier that would tell where the place is.
+        Kind::Ack | Kind::Notice => match (part, reader) {
+            (PartClass::Detail, Relation::Coordinator | Relation::Owner) => Read::Reseal,
+            _ => Read::Never,
+        },
+        Kind::Invite => match (part, reader) {
+            (PartClass::Person, Relation::Coordinator) => Read::Reseal,
+            _ => Read::Never,
+        },
+        Kind::Keys => match (part, reader) {
+            (PartClass::DeskKey, Relation::Owner) => Read::PassOn,
+            _ => Read::Never,
+        },
+        Kind::Renew
+        | Kind::Policy
+        | Kind::Admit
+        | Kind::Revoke
+        | Kind::Duty
+        | Kind::Close
+        | Kind::Cosign
+        | Kind::Check
+        | Kind::Receipt
+        | Kind::Answer => Read::Never,
+    }
+}
+
+const fn notification(part: PartClass, reader: Relation) -> Read {
+    match (part, reader) {
+        (
+            PartClass::Place | PartClass::OtherAudience,
+            Relation::Coordinator | Relation::Owner,
+        )
+        | (PartClass::Place, Relation::Party(Tier::Exact))
+        | (PartClass::OwnAudience, Relation::Party(_)) => Read::Reseal,
+        (PartClass::Contact, Relation::Coordinator | Relation::Party(Tier::Exact)) => Read::PassOn,
+        _ => Read::Never,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use PartClass as P;
+    use Relation as R;
+
+    fn relations() -> impl Iterator<Item = R> {
+        [R::Coordinator, R::Owner, R::Stranger]
+            .into_iter()
+            .chain(Tier::ALL.iter().copied().map(R::Party))
+    }
+
+    /// Every cell of the table that hands something out; all others must be `Never`.
+    fn handed_out(kind: Kind, part: P, reader: R) -> Read {
+        let reseal: &[(&[Kind], P, &[R])] = &[
+            (
+                &[Kind::Site, Kind::Movement],
+                P::Place,
+                &[R::Coordinator, R::Owner, R::Party(Tier::Exact)],
+            ),
+            (
+                &[Kind::Site, Kind::Movement],
+                P::OtherAudience,
+                &[R::Coordinator, R::Owner],
+            ),
+            (
+                &[Kind::Site, Kind::Movement],
+                P::OwnAudience,
+                &[
+                    R::Party(Tier::Exact),
+                    R::Party(Tier::OnCheck),
+                    R::Party(Tier::Cell),
+                    R::Party(Tier::Withdrawn),
+                ],
+            ),
+            (&[Kind::Withdraw], P::Reason, &[R::Coordinator]),
+            (&[Kind::Screen], P::Reasons, &[R::Coordinator, R::Owner]),
+            (
+                &[Kind::Ack, Kind::Notice],
+                P::Detail,
+                &[R::Coordinator, R::Owner],
+            ),
+            (&[Kind::Invite], P::Person, &[R::Coordinator]),
+        ];
+        let pass_on: &[(&[Kind], P, &[R])] = &[
+            (
+                &[Kind::Site, Kind::Movement],
+                P::Contact,
+                &[R::Coordinator, R::Party(Tier::Exact)],
+            ),
+            (&[Kind::Keys], P::DeskKey, &[R::Owner]),
+        ];
+        let named = |table: &[(&[Kind], P, &[R])]| {
+            table
+                .iter()
+                .any(|(kinds, p, readers)| {
+                    kinds.contains(&kind) && *p == part && readers.contains(&reader)
+                })
+        };
+        match (named(reseal), named(pass_on)) {
+            (true, _) => Read::Reseal,
+            (_, true) => Read::PassOn,
+            _ => Read::Never,
+        }
+    }
+
+    #[test]
+    fn every_kind_part_and_reader_gets_exactly_what_the_contract_lists() {
+        let mut cells = 0;
+        for kind in Kind::ALL {
+            for part in P::ALL {
+                for reader in relations() {
+                    assert_eq!(
+                        may_read(*kind, *part, reader),
+                        handed_out(*kind, *part, reader),
+                        "{kind} {part:?} {reader:?}"
+                    );
+                    cells += 1;
+                }
+            }
+        }
+        assert_eq!(cells, Kind::ALL.len() * P::ALL.len() * (3 + Tier::ALL.len()));
+    }
+
+    #[test]
+    fn the_place_reaches_no_party_below_the_exact_tier() {
+        for kind in Kind::ALL {
+            for tier in Tier::ALL.iter().filter(|tier| **tier != Tier::Exact) {
+                for part in [P::Place, P::Contact, P::OtherAudience, P::Detail] {
+                    assert_eq!(may_read(*kind, part, R::Party(*tier)), Read::Never);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_stranger_gets_the_statement_alone() {
+        for kind in Kind::ALL {
+            for part in P::ALL {
+                assert_eq!(may_read(*kind, *part, R::Stranger), Read::Never);
+            }
+        }
+    }
+}
