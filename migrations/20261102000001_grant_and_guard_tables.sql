@@ -124,6 +124,9 @@ AS $$
        AND c.cover && boxes AND public.ST_Intersects(c.cover, boxes)
        AND c.validity && tstzrange(from_at, until_at, '[]')
 $$;
+-- A new owner must be able to create in the schema, unless a superuser says so: only for this statement.
+GRANT CREATE ON SCHEMA hn TO hn_matcher;
 ALTER FUNCTION hn.candidates(public.geometry, timestamptz, timestamptz) OWNER TO hn_matcher;
+REVOKE CREATE ON SCHEMA hn FROM hn_matcher;
 REVOKE ALL ON FUNCTION hn.candidates(public.geometry, timestamptz, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION hn.candidates(public.geometry, timestamptz, timestamptz) TO hn_app;

@@ -1,1 +1,3 @@
-//! The use cases; they own the transactions.
+//! The use cases. They own the transactions.
+
+pub mod records;

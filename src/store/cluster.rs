@@ -242,16 +242,7 @@ async fn prepare(cluster: &Cluster) -> Result<(), StoreError> {
         }
         Err(error) => return Err(error.into()),
     };
-    let there: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'postgis')",
-    )
-    .fetch_one(&mut connection)
-    .await?;
-    if !there {
-        connection
-            .execute("CREATE EXTENSION IF NOT EXISTS postgis")
-            .await?;
-    }
+    super::migrate::ensure_postgis(&mut connection).await?;
     connection.close().await?;
     Ok(())
 }

@@ -58,6 +58,19 @@ pub enum StoreError {
         /// Why.
         cause: Box<StoreError>,
     },
+    /// The database has no PostGIS, and the role that migrates may not add it.
+    #[error(
+        "the database has no PostGIS and this role may not add it: install it on the database's machine and run \
+         `CREATE EXTENSION postgis` in this database as a superuser"
+    )]
+    NoPostgis,
+    /// The roles are missing, or can do too much, and the role that migrates may not change that.
+    #[error(
+        "the roles hn_owner, hn_app, hn_intake, hn_worker and hn_matcher are missing or have more rights than they \
+         may, and this role may not set that right: as a superuser, create them with the attributes that \
+         migrations/20261101000000_create_roles.sql lists, and grant all five to this role"
+    )]
+    NoRoles,
     /// The database URL is not one. It is not repeated here, because it can hold a password.
     #[error("the database URL is not a valid postgresql:// URL")]
     BadUrl,

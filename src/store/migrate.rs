@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use sqlx::migrate::Migrator;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::endpoint::Endpoint;
 use super::error::StoreError;
@@ -16,6 +16,9 @@ const SCHEMA: &str = "hn";
 
 /// Where sqlx records what was applied.
 const RECORD: &str = "hn._sqlx_migrations";
+
+/// The migration that creates the roles.
+const CREATE_ROLES: i64 = 20_261_101_000_000;
 
 /// How long to wait for another node's migration (milliseconds).
 const LOCK_TIMEOUT_MS: u32 = 60_000;
@@ -47,6 +50,7 @@ pub async fn run_with(endpoint: &Endpoint, migrator: &Migrator) -> Result<usize,
         .options(Role::Admin)
         .options([("lock_timeout", LOCK_TIMEOUT_MS)]);
     let mut connection = PgConnection::connect_with(&options).await?;
+    ensure_postgis(&mut connection).await?;
     let before = applied(&mut connection).await?;
     let known = migrator
         .iter()
@@ -57,10 +61,49 @@ pub async fn run_with(endpoint: &Endpoint, migrator: &Migrator) -> Result<usize,
         return Err(StoreError::SchemaNewer { found, known });
     }
     // Takes the lock and reads the record again under it.
-    migrator.run(&mut connection).await?;
+    migrator.run(&mut connection).await.map_err(explain)?;
     let after = applied(&mut connection).await?;
     connection.close().await?;
     Ok(after.len().saturating_sub(before.len()))
+}
+
+/// Creates the PostGIS extension where it is missing.
+///
+/// # Errors
+/// [`StoreError::NoPostgis`] where that takes a superuser and we are none.
+pub(super) async fn ensure_postgis(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let there: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'postgis')",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if there {
+        return Ok(());
+    }
+    match connection
+        .execute("CREATE EXTENSION IF NOT EXISTS postgis")
+        .await
+        .map_err(StoreError::from)
+    {
+        Ok(_) => Ok(()),
+        // 0A000, 58P01: the server does not have its files.
+        Err(StoreError::Forbidden) => Err(StoreError::NoPostgis),
+        Err(StoreError::Database(code)) if code == "0A000" || code == "58P01" => {
+            Err(StoreError::NoPostgis)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Says what to do where the first migration may not create the roles.
+fn explain(error: sqlx::migrate::MigrateError) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Migration {
+            version: CREATE_ROLES,
+            cause,
+        } if *cause == StoreError::Forbidden => StoreError::NoRoles,
+        error => error,
+    }
 }
 
 /// The versions that were applied; none where nothing was yet.

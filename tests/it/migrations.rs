@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use herald::store::endpoint::Endpoint;
 use herald::store::error::StoreError;
 use herald::store::migrate;
+use herald::store::pool::{PoolBounds, Pools};
 use herald::store::role::Role;
-use sqlx::Executor as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, Executor as _};
 
 use crate::support::TestDb;
 
@@ -193,4 +195,65 @@ async fn each_pool_is_its_own_role_with_bounded_statements() {
     );
     assert_eq!(error, StoreError::Timeout);
     pools.close().await;
+}
+
+#[tokio::test]
+async fn on_a_database_given_by_url_each_pool_takes_on_its_role() {
+    let db = TestDb::new().await;
+    let endpoint = Endpoint::external(&db.url().await).unwrap();
+    let pools = Pools::open(&endpoint, &PoolBounds::default())
+        .await
+        .unwrap();
+    for (pool, name) in [
+        (&pools.app, "hn_app"),
+        (&pools.intake, "hn_intake"),
+        (&pools.worker, "hn_worker"),
+    ] {
+        let (current, session): (String, String) =
+            sqlx::query_as("SELECT current_user::text, session_user::text")
+                .fetch_one(pool)
+                .await
+                .unwrap();
+        assert_eq!((current.as_str(), session.as_str()), (name, "herald_admin"));
+    }
+    pools.close().await;
+}
+
+/// A role of someone else's server: no superuser, owner of its database. It is created once for all tests.
+async fn as_their_owner(db: &TestDb, granted: bool) -> Endpoint {
+    let name = if granted { "t_granted" } else { "t_bare" };
+    let mut admin = db.connect(Role::Admin).await;
+    let create = format!(
+        "DO $$ BEGIN CREATE ROLE {name} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+    );
+    admin.execute(AssertSqlSafe(create)).await.unwrap();
+    if granted {
+        let grant = format!("GRANT hn_owner, hn_app, hn_intake, hn_worker, hn_matcher TO {name}");
+        admin.execute(AssertSqlSafe(grant)).await.unwrap();
+    }
+    let own = format!(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I OWNER TO {name}', current_database()); END $$"
+    );
+    admin.execute(AssertSqlSafe(own)).await.unwrap();
+    Endpoint::external(&format!("{}?options=-c%20role%3D{name}", db.url().await)).unwrap()
+}
+
+#[tokio::test]
+async fn a_database_owner_who_is_no_superuser_can_migrate_once_the_roles_are_granted() {
+    let db = TestDb::unmigrated().await;
+    let theirs = as_their_owner(&db, true).await;
+    assert_eq!(
+        migrate::run(&theirs).await.unwrap(),
+        migrate::migrator().iter().count()
+    );
+    assert_eq!(migrate::run(&theirs).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_database_owner_who_lacks_the_roles_is_told_what_to_do() {
+    let db = TestDb::unmigrated().await;
+    let theirs = as_their_owner(&db, false).await;
+    let error = migrate::run(&theirs).await.unwrap_err();
+    assert_eq!(error, StoreError::NoRoles);
+    assert!(error.to_string().contains("as a superuser"));
 }

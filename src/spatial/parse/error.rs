@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use time::OffsetDateTime;
+
 use super::Reading;
 
 /// Typed text that could not be read.
@@ -15,6 +17,7 @@ pub struct Unreadable {
     column: usize,
     message: String,
     likely: Vec<Reading>,
+    likely_times: Vec<OffsetDateTime>,
 }
 
 impl Unreadable {
@@ -24,11 +27,17 @@ impl Unreadable {
             column,
             message: message.into(),
             likely: Vec::new(),
+            likely_times: Vec::new(),
         }
     }
 
     pub(super) fn with_likely(mut self, likely: Vec<Reading>) -> Self {
         self.likely = likely;
+        self
+    }
+
+    pub(super) fn with_likely_times(mut self, times: Vec<OffsetDateTime>) -> Self {
+        self.likely_times = times;
         self
     }
 
@@ -50,6 +59,11 @@ impl Unreadable {
     /// What may have been meant; at most a few.
     pub fn likely(&self) -> &[Reading] {
         &self.likely
+    }
+
+    /// The times that may have been meant, UTC; two when a local time happens twice or never.
+    pub fn likely_times(&self) -> &[OffsetDateTime] {
+        &self.likely_times
     }
 
     /// Code and column only: for a server's answer, a log line, a metric.

@@ -8,17 +8,23 @@
 mod angles;
 mod coordinates;
 mod country;
+mod datetime;
+mod dtg;
+mod duration;
 mod error;
 pub mod format;
 mod grid;
 mod place;
 mod slips;
+mod time;
 mod tokens;
 
 pub use self::coordinates::{Format, Reading, Slip, TypedPosition, parse_position};
 pub use self::country::Country;
+pub use self::duration::{MAX_DURATION, MAX_SLACK, TypedDuration, parse_duration, parse_slack};
 pub use self::error::Unreadable;
 pub use self::place::Position;
+pub use self::time::{TimeFormat, TypedTime, format_dtg, format_rfc3339, parse_time};
 
 /// Longest text that is read as one position or one time, in characters. It bounds the work.
 pub const MAX_CHARS: usize = 256;
@@ -36,3 +42,5 @@ fn check_length(text: &str) -> Result<(), Unreadable> {
 
 #[cfg(test)]
 mod coordinate_tests;
+#[cfg(test)]
+mod time_tests;

@@ -53,6 +53,17 @@ impl TestDb {
         self.server.with_database(&self.name)
     }
 
+    /// Its URL, for a program that is given one (`--database-url`, `pg_dump`): logs in as the superuser.
+    pub async fn url(&self) -> String {
+        let socket_dir = shared_server()
+            .await
+            .socket_dir
+            .to_str()
+            .unwrap()
+            .replace('/', "%2F");
+        format!("postgresql://{}@{socket_dir}/{}", Role::Admin, self.name)
+    }
+
     /// Pools with the server's own bounds.
     pub async fn pools(&self) -> Pools {
         Pools::open(&self.endpoint(), &PoolBounds::default())

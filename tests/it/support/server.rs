@@ -21,6 +21,8 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 pub struct Server {
     /// The server; its database is `postgres`.
     pub endpoint: Endpoint,
+    /// The directory of its Unix socket.
+    pub socket_dir: PathBuf,
     /// The migrated database that tests copy. It never has an open session.
     pub template: String,
     /// Held as long as this process lives: the watchdog waits for it.
@@ -116,20 +118,22 @@ async fn join_or_start() -> (Server, Option<Cluster>) {
 
     let mut cluster = None;
     let record = home.join("socket-dir");
-    let endpoint = if let Some(endpoint) = running(&record).await {
-        endpoint
+    let socket_dir = if let Some(socket_dir) = running(&record).await {
+        socket_dir
     } else {
         let started = start(&home).await;
-        fs::write(&record, started.socket_dir().as_os_str().as_encoded_bytes()).unwrap();
-        let endpoint = started.endpoint().with_database("postgres");
+        let socket_dir = started.socket_dir().to_owned();
+        fs::write(&record, socket_dir.as_os_str().as_encoded_bytes()).unwrap();
         cluster = Some(started);
-        endpoint
+        socket_dir
     };
+    let endpoint = Endpoint::private(&socket_dir, "postgres");
     let template = template(&endpoint).await;
     drop(starting);
     (
         Server {
             endpoint,
+            socket_dir,
             template,
             _user: user,
         },
@@ -138,14 +142,14 @@ async fn join_or_start() -> (Server, Option<Cluster>) {
 }
 
 /// The server that the record names, if it answers.
-async fn running(record: &Path) -> Option<Endpoint> {
+async fn running(record: &Path) -> Option<PathBuf> {
     let socket_dir = PathBuf::from(fs::read_to_string(record).ok()?);
     let endpoint = Endpoint::private(&socket_dir, "postgres");
     let connection = PgConnection::connect_with(&endpoint.options(Role::Admin))
         .await
         .ok()?;
     connection.close().await.ok()?;
-    Some(endpoint)
+    Some(socket_dir)
 }
 
 /// Starts it in an emptied directory (what is there belongs to a dead run), with its watchdog.

@@ -1,0 +1,70 @@
+//! Where a sealed record of a statement stands in the database, said once: the intake seals under it, delivery and the
+//! check open under it, and a record that was moved elsewhere opens for none of them.
+
+use crate::crypto::digest::Kid;
+use crate::crypto::keyring::RecordRef;
+use crate::domain::ids::ActorId;
+
+/// The place of a row of `hn.part` or `hn.seal`. What it names is bound into the record by the keyring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    table: &'static str,
+    org: ActorId,
+    id: String,
+    rev: u64,
+    part: String,
+}
+
+impl Record {
+    /// A part that the server can read, in `hn.part`. `id` and `rev` are the statement's seal slot
+    /// ([`crate::wire::build::SealSlot`]): `nid` and revision, or `jti` and 0. `org` stands in the row.
+    pub fn part(org: &ActorId, id: &str, rev: u64, part: &str) -> Self {
+        Self {
+            table: "part",
+            org: org.clone(),
+            id: id.to_owned(),
+            rev,
+            part: part.to_owned(),
+        }
+    }
+
+    /// A seal that the server passes on as it is, in `hn.seal`; one for each part and reader's key.
+    pub fn seal(org: &ActorId, id: &str, rev: u64, part: &str, reader: &Kid) -> Self {
+        Self {
+            table: "seal",
+            org: org.clone(),
+            id: id.to_owned(),
+            rev,
+            part: format!("{part} {reader}"),
+        }
+    }
+
+    /// What the keyring binds.
+    pub fn at(&self) -> RecordRef<'_> {
+        RecordRef {
+            table: self.table,
+            org: self.org.as_str(),
+            id: &self.id,
+            rev: self.rev,
+            part: &self.part,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::digest::Digest;
+
+    #[test]
+    fn a_seal_moved_to_another_reader_or_table_stands_elsewhere() {
+        let org: ActorId = "msf".parse().expect("a slug");
+        let (one, other) = (
+            Kid::from_digest(Digest::of(b"one")),
+            Kid::from_digest(Digest::of(b"other")),
+        );
+        let at = |reader| Record::seal(&org, "n", 1, "contact", reader);
+        assert_ne!(at(&one), at(&other));
+        assert_ne!(at(&one).at(), Record::part(&org, "n", 1, "contact").at());
+    }
+}
