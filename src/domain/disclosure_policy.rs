@@ -125,10 +125,7 @@ pub const fn may_read(kind: Kind, part: PartClass, reader: Relation) -> Read {
 
 const fn notification(part: PartClass, reader: Relation) -> Read {
     match (part, reader) {
-        (
-            PartClass::Place | PartClass::OtherAudience,
-            Relation::Coordinator | Relation::Owner,
-        )
+        (PartClass::Place | PartClass::OtherAudience, Relation::Coordinator | Relation::Owner)
         | (PartClass::Place, Relation::Party(Tier::Exact))
         | (PartClass::OwnAudience, Relation::Party(_)) => Read::Reseal,
         (PartClass::Contact, Relation::Coordinator | Relation::Party(Tier::Exact)) => Read::PassOn,
@@ -189,11 +186,9 @@ mod tests {
             (&[Kind::Keys], P::DeskKey, &[R::Owner]),
         ];
         let named = |table: &[(&[Kind], P, &[R])]| {
-            table
-                .iter()
-                .any(|(kinds, p, readers)| {
-                    kinds.contains(&kind) && *p == part && readers.contains(&reader)
-                })
+            table.iter().any(|(kinds, p, readers)| {
+                kinds.contains(&kind) && *p == part && readers.contains(&reader)
+            })
         };
         match (named(reseal), named(pass_on)) {
             (true, _) => Read::Reseal,
@@ -217,7 +212,10 @@ mod tests {
                 }
             }
         }
-        assert_eq!(cells, Kind::ALL.len() * P::ALL.len() * (3 + Tier::ALL.len()));
+        assert_eq!(
+            cells,
+            Kind::ALL.len() * P::ALL.len() * (3 + Tier::ALL.len())
+        );
     }
 
     #[test]

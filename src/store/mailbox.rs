@@ -186,7 +186,12 @@ pub async fn attached(
          ORDER BY 1, 2",
     )
     .bind(positions.iter().map(|p| bigint(p.0)).collect::<Vec<_>>())
-    .bind(readers.iter().map(|k| k.as_bytes().to_vec()).collect::<Vec<_>>())
+    .bind(
+        readers
+            .iter()
+            .map(|k| k.as_bytes().to_vec())
+            .collect::<Vec<_>>(),
+    )
     .fetch_all(conn)
     .await?;
     rows.iter()
