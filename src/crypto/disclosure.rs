@@ -4,6 +4,7 @@
 use std::fmt;
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::{
     b64url,
@@ -90,37 +91,7 @@ impl Disclosure {
     /// # Errors
     /// [`DisclosureError`], each thing that can be wrong with its own.
     pub fn parse(encoded: &[u8]) -> Result<Self, DisclosureError> {
-        if encoded.len() > MAX_DISCLOSURE_BYTES {
-            return Err(DisclosureError::TooLong);
-        }
-        let json = from_b64url(encoded).ok_or(DisclosureError::Encoding)?;
-        let parsed = strict_json::parse(&json, Limits::STATEMENT)?;
-        let Value::Array(items) = parsed else {
-            return Err(DisclosureError::Shape);
-        };
-        let Ok([Value::String(salt), Value::String(name), value]) = <[Value; 3]>::try_from(items)
-        else {
-            return Err(DisclosureError::Shape);
-        };
-        if !from_b64url(salt.as_bytes())
-            .is_some_and(|salt| SALT_BYTES_ACCEPTED.contains(&salt.len()))
-        {
-            return Err(DisclosureError::Salt);
-        }
-        if name.is_empty()
-            || name == "_sd"
-            || name == "..."
-            || name.chars().count() > MAX_NAME_CHARS
-        {
-            return Err(DisclosureError::Name);
-        }
-        let text = std::str::from_utf8(encoded).map_err(|_| DisclosureError::Encoding)?;
-        Ok(Self {
-            digest: digest(text),
-            encoded: text.into(),
-            name: name.into(),
-            value,
-        })
+        Self::read(encoded, Digest::of(encoded))
     }
 
     /// Reads a part and compares it with the digest that stands in the statement.
@@ -131,7 +102,37 @@ impl Disclosure {
         if Digest::of(encoded) != *sd {
             return Err(DisclosureError::OtherDigest);
         }
-        Self::parse(encoded)
+        Self::read(encoded, *sd)
+    }
+
+    fn read(encoded: &[u8], digest: Digest) -> Result<Self, DisclosureError> {
+        if encoded.len() > MAX_DISCLOSURE_BYTES {
+            return Err(DisclosureError::TooLong);
+        }
+        let json = Zeroizing::new(from_b64url(encoded).ok_or(DisclosureError::Encoding)?);
+        let parsed = strict_json::parse(&json, Limits::STATEMENT)?;
+        let Value::Array(items) = parsed else {
+            return Err(DisclosureError::Shape);
+        };
+        let Ok([Value::String(salt), Value::String(name), value]) = <[Value; 3]>::try_from(items)
+        else {
+            return Err(DisclosureError::Shape);
+        };
+        let random_bytes = from_b64url(salt.as_bytes()).map(|salt| salt.len());
+        if !random_bytes.is_some_and(|length| SALT_BYTES_ACCEPTED.contains(&length)) {
+            return Err(DisclosureError::Salt);
+        }
+        let reserved = matches!(name.as_str(), "" | "_sd" | "...");
+        if reserved || name.chars().count() > MAX_NAME_CHARS {
+            return Err(DisclosureError::Name);
+        }
+        let text = std::str::from_utf8(encoded).map_err(|_| DisclosureError::Encoding)?;
+        Ok(Self {
+            digest,
+            encoded: text.into(),
+            name: name.into(),
+            value,
+        })
     }
 
     /// Says whether this is the part that `sd` names.
@@ -151,7 +152,8 @@ impl Disclosure {
         &self.encoded
     }
 
-    /// The digest that stands in the statement's `_sd`.
+    /// The digest that stands in the statement's `_sd`: SHA-256 over the ASCII bytes of [`Self::encoded`] (RFC 9901
+    /// section 4.2.3).
     pub const fn digest(&self) -> Digest {
         self.digest
     }
@@ -170,11 +172,6 @@ impl Disclosure {
     pub fn into_value(self) -> Value {
         self.value
     }
-}
-
-/// The digest of a disclosure: SHA-256 over the ASCII bytes of its base64url (RFC 9901 section 4.2.3).
-pub fn digest(encoded: &str) -> Digest {
-    Digest::of(encoded.as_bytes())
 }
 
 impl fmt::Debug for Disclosure {

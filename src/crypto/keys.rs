@@ -355,4 +355,12 @@ mod tests {
             assert_eq!(VerifyingKey::from_bytes(bytes), Err(KeyError::NotCanonical));
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_bytes_are_no_key_file(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            proptest::prop_assert!(VerifyingKey::from_jwk(&bytes).is_err());
+            proptest::prop_assert!(SigningKey::from_jwk(&bytes).is_err());
+        }
+    }
 }

@@ -313,4 +313,23 @@ mod tests {
             Err(PassphraseError::SecretTooLong)
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
+            proptest::prop_assert!(open(&bytes, PASSPHRASE).is_err());
+        }
+
+        #[test]
+        fn any_altered_byte_is_refused(at in 0..500_usize, new in "[ -~]") {
+            let file = cheap().into_bytes();
+            let mut altered = file.clone();
+            let at = at % file.len();
+            altered[at] = new.as_bytes()[0];
+            // White space between members is the one thing that may differ.
+            let same = serde_json::from_slice::<serde_json::Value>(&altered).ok()
+                == serde_json::from_slice::<serde_json::Value>(&file).ok();
+            proptest::prop_assert_eq!(open(&altered, PASSPHRASE).is_ok(), same);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! members (two readers could take different ones) and with nothing after the end. Everything that arrives is read here
 //! before a typed reader sees it.
 
-use std::{borrow::Cow, cell::RefCell, fmt};
+use std::{cell::RefCell, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -167,8 +167,8 @@ impl State {
         self.inner.borrow_mut().path.push(step);
     }
 
-    fn leave(&self) {
-        self.inner.borrow_mut().path.pop();
+    fn leave(&self) -> Option<Step> {
+        self.inner.borrow_mut().path.pop()
     }
 
     fn pointer(&self) -> String {
@@ -313,18 +313,21 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let depth = self.deeper()?;
         let mut map = Map::new();
-        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
+        while let Some(name) = members.next_key::<String>()? {
             self.state.count()?;
-            self.state.enter(Step::Name(name.clone().into_owned()));
-            if map.contains_key(name.as_ref()) {
+            let twice = map.contains_key(&name);
+            self.state.enter(Step::Name(name));
+            if twice {
                 return Err(self.state.refuse(Fault::Duplicate));
             }
-            let value = members.next_value_seed(Node {
+            let node = Node {
                 state: self.state,
                 depth,
-            })?;
-            map.insert(name.into_owned(), value);
-            self.state.leave();
+            };
+            let value = members.next_value_seed(node)?;
+            if let Some(Step::Name(name)) = self.state.leave() {
+                map.insert(name, value);
+            }
         }
         Ok(Value::Object(map))
     }

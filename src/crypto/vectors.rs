@@ -13,7 +13,7 @@ use super::{
     b64url,
     disclosure::{Disclosure, DisclosureError},
     keyring::{self, RecordRef},
-    keys::SigningKey,
+    keys::{SigningKey, VerifyingKey},
     month::Month,
     seal::{self, SealContext, Sealed},
     seal_key::SealKey,
@@ -418,9 +418,34 @@ fn the_published_records_are_ours() {
 fn a_published_seal_opens_from_its_own_text() {
     let file: serde_json::Value =
         serde_json::from_str(include_str!("../../tests/vectors/seal.json")).expect("JSON");
-    for case in file["cases"].as_array().expect("cases") {
-        let text = |name: &str| case[name].as_str().expect(name);
-        let raw = |name: &str| super::from_b64url(text(name).as_bytes()).expect(name);
+    open_all(&file["cases"]);
+}
+
+/// Two implementations that share no code with ours made these: we read them.
+#[test]
+fn statements_and_seals_from_elsewhere_are_read() {
+    let file: serde_json::Value =
+        serde_json::from_str(include_str!("../../tests/vectors/from-elsewhere.json"))
+            .expect("JSON");
+    open_all(&file["seals"]);
+    let statements = file["statements"].as_array().expect("statements");
+    assert!(!statements.is_empty());
+    for case in statements {
+        let text = |name: &str| case[name].as_str().expect("text");
+        let key = VerifyingKey::from_jwk(text("jwk").as_bytes()).expect("a key");
+        let read = statement::parse(text("compact").as_bytes()).expect("well formed");
+        let verified = read.verify(&key).expect("signed by that key");
+        assert_eq!(verified.payload(), text("claims").as_bytes());
+        assert_eq!(verified.hash().to_string(), text("hash"));
+    }
+}
+
+fn open_all(cases: &serde_json::Value) {
+    let cases = cases.as_array().expect("cases");
+    assert_eq!(cases.len(), 2);
+    for case in cases {
+        let text = |name: &str| case[name].as_str().expect("text");
+        let raw = |name: &str| super::from_b64url(text(name).as_bytes()).expect("base64url");
         let key = SealKey::from_seed(raw("private_key").as_slice().try_into().expect("32 bytes"));
         let context = SealContext {
             iss: text("iss"),
@@ -429,12 +454,8 @@ fn a_published_seal_opens_from_its_own_text() {
             part: text("part"),
             sd: text("sd").parse().expect("a digest"),
         };
-        let part = seal::open(
-            &context,
-            &key,
-            &Sealed::from_bytes(raw("sealed")).expect("a seal"),
-        )
-        .expect("opened");
+        let sealed = Sealed::from_bytes(raw("sealed")).expect("a seal");
+        let part = seal::open(&context, &key, &sealed).expect("opened");
         assert_eq!(part.encoded(), text("disclosure"));
     }
 }

@@ -75,20 +75,23 @@ fn a_seal_moved_to_another_issuer_notification_revision_or_part_does_not_open() 
 fn every_flipped_bit_of_a_seal_is_refused() {
     let (key, part) = (SealKey::generate(), part());
     let sealed = seal(&context(&part), &part, key.public_key()).expect("sealed");
-    // Every byte, one bit of each, a different one from byte to byte; X25519 ignores the top bit of `enc`, X-Wing not.
-    for index in 0..sealed.as_bytes().len() {
+    let refused = |index: usize, bit: usize| {
         let mut altered = sealed.as_bytes().to_vec();
-        altered[index] ^= if index == ENC_BYTES - 1 {
-            0x80
-        } else {
-            1 << (index % 8)
-        };
+        altered[index] ^= 1 << bit;
         let altered = Sealed::from_bytes(altered).expect("same length");
+        let opened = open(&context(&part), &key, &altered);
         assert_eq!(
-            open(&context(&part), &key, &altered),
+            opened,
             Err(SealError::Open { kid: key.kid() }),
-            "byte {index}"
+            "byte {index}, bit {bit}"
         );
+    };
+    // One bit of every byte, another from byte to byte; and every bit of the X25519 point, whose top bit X25519 itself
+    // ignores, and of the tag.
+    let length = sealed.as_bytes().len();
+    (0..length).for_each(|index| refused(index, index % 8));
+    for index in (ENC_BYTES - 32..ENC_BYTES).chain(length - TAG_BYTES..length) {
+        (0..8).for_each(|bit| refused(index, bit));
     }
 }
 
@@ -197,6 +200,16 @@ proptest! {
         let context = SealContext { part: "contact", rev, ..context(&part) };
         let sealed = seal(&context, &part, key.public_key()).expect("sealed");
         prop_assert_eq!(open(&context, &key, &sealed), Ok(part));
+    }
+
+    #[test]
+    fn any_flipped_bit_is_refused(index in 0..ENC_BYTES + 1024 + TAG_BYTES, bit in 0..8) {
+        let key = SealKey::from_seed(&[9; 32]);
+        let part = part();
+        let mut bytes = seal(&context(&part), &part, key.public_key()).expect("sealed").into_bytes();
+        bytes[index] ^= 1_u8 << bit;
+        let altered = Sealed::from_bytes(bytes).expect("same length");
+        prop_assert!(open(&context(&part), &key, &altered).is_err());
     }
 
     #[test]

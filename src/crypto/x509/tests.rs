@@ -273,3 +273,19 @@ fn what_is_no_certificate_has_no_key() {
         Err(X509Error::Certificate)
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn arbitrary_bytes_are_neither_certificate_nor_request(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400)) {
+        proptest::prop_assert_eq!(spki_digest(&bytes), Err(X509Error::Certificate));
+        proptest::prop_assert!(key_of_request(&bytes).is_err());
+    }
+
+    #[test]
+    fn an_altered_request_is_refused(at in 0..1000_usize, flip in 1..=255_u8) {
+        let mut csr = TlsKey::generate().and_then(|key| key.make_csr()).expect("made");
+        let at = at % csr.len();
+        csr[at] ^= flip;
+        proptest::prop_assert!(key_of_request(&csr).is_err());
+    }
+}
