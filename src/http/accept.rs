@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::limits::ConnectionLimits;
+use super::rate::{Key, Store};
 use super::stall::StallGuard;
 use crate::tls;
 
@@ -76,6 +77,7 @@ impl Acceptor {
             builder: builder(&self.limits),
             slots: Arc::new(Semaphore::new(self.limits.connections_max)),
             addresses: Arc::new(Addresses::default()),
+            arrivals: Store::new(self.limits.new_per_address, self.limits.addresses_max),
             limits: self.limits,
             drain: self.drain.clone(),
             abort: self.abort,
@@ -123,6 +125,7 @@ struct Shared {
     builder: http1::Builder,
     slots: Arc<Semaphore>,
     addresses: Arc<Addresses>,
+    arrivals: Store,
     limits: ConnectionLimits,
     drain: CancellationToken,
     abort: CancellationToken,
@@ -131,6 +134,9 @@ struct Shared {
 impl Shared {
     /// Takes a place for a connection from `addr`, or says why there is none.
     fn slot(&self, addr: SocketAddr) -> Result<Slot, &'static str> {
+        self.arrivals
+            .check(Key::Address(address_key(addr.ip())))
+            .map_err(|_wait_s| "rate")?;
         let all = Arc::clone(&self.slots)
             .try_acquire_owned()
             .map_err(|_| "all")?;

@@ -16,6 +16,30 @@ pub const JSON_DEPTH_MAX: usize = 32;
 /// The longest request target (path and query), in bytes.
 pub const TARGET_MAX_BYTES: usize = 2_048;
 
+/// How often: `per_second` steadily, `burst` at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// The steady rate.
+    pub per_second: NonZeroU32,
+    /// What may come at once after a pause.
+    pub burst: NonZeroU32,
+}
+
+impl Rate {
+    /// A rate.
+    pub const fn new(per_second: NonZeroU32, burst: NonZeroU32) -> Self {
+        Self { per_second, burst }
+    }
+}
+
+/// A constant that is not zero, by the compiler.
+const fn nz(n: u32) -> NonZeroU32 {
+    match NonZeroU32::new(n) {
+        Some(n) => n,
+        None => NonZeroU32::MIN,
+    }
+}
+
 /// Bounds on connections.
 #[derive(Debug, Clone)]
 pub struct ConnectionLimits {
@@ -36,6 +60,10 @@ pub struct ConnectionLimits {
     pub connections_max: usize,
     /// The most connections from one address (IPv6: one /64). Field offices share one behind a NAT.
     pub connections_per_address_max: usize,
+    /// New connections from one address; a handshake costs us more than it costs them.
+    pub new_per_address: Rate,
+    /// The most addresses whose rate is remembered, see [`RateConfig::keys_max`].
+    pub addresses_max: usize,
 }
 
 impl Default for ConnectionLimits {
@@ -49,6 +77,8 @@ impl Default for ConnectionLimits {
             buffer_max_bytes: 64 << 10,
             connections_max: 20_000,
             connections_per_address_max: 256,
+            new_per_address: Rate::new(nz(200), nz(1_000)),
+            addresses_max: 50_000,
         }
     }
 }
@@ -111,22 +141,6 @@ impl RateClass {
     }
 }
 
-/// How often: `per_second` steadily, `burst` at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// The steady rate.
-    pub per_second: NonZeroU32,
-    /// What may come at once after a pause.
-    pub burst: NonZeroU32,
-}
-
-impl Rate {
-    /// A rate.
-    pub const fn new(per_second: NonZeroU32, burst: NonZeroU32) -> Self {
-        Self { per_second, burst }
-    }
-}
-
 /// Bounds on how often.
 #[derive(Debug, Clone)]
 pub struct RateConfig {
@@ -143,14 +157,6 @@ pub struct RateConfig {
     /// The most keys that one store remembers. Those whose allowance is full again are forgotten; if that does not help,
     /// keys share a few allowances until it does.
     pub keys_max: usize,
-}
-
-/// A constant that is not zero, by the compiler.
-const fn nz(n: u32) -> NonZeroU32 {
-    match NonZeroU32::new(n) {
-        Some(n) => n,
-        None => NonZeroU32::MIN,
-    }
 }
 
 impl Default for RateConfig {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -45,7 +45,7 @@ pub const METRICS: &[Metric] = &[
         "herald_connections_refused_total",
         MetricKind::Counter,
         &["reason"],
-        "Connections refused: all or address",
+        "Connections refused: all places taken, the address's places taken, or the address's rate",
     ),
     (
         "herald_connections_failed_total",
@@ -103,13 +103,19 @@ pub fn describe(table: &[Metric]) {
     }
 }
 
-/// Installs the process's recorder; once.
+/// The process's recorder, installed at the first call. A process has one, however many servers run in it.
 ///
 /// # Errors
-/// When there is one already.
-pub fn install_recorder() -> Result<PrometheusHandle, BuildError> {
+/// When another recorder was installed before.
+pub fn recorder() -> Result<PrometheusHandle, BuildError> {
+    static RECORDER: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    let mut recorder = RECORDER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = recorder.as_ref() {
+        return Ok(handle.clone());
+    }
     let handle = PrometheusBuilder::new().install_recorder()?;
     describe(METRICS);
+    *recorder = Some(handle.clone());
     Ok(handle)
 }
 

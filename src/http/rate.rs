@@ -27,7 +27,7 @@ const SHARED_ALLOWANCES: u64 = 256;
 
 /// Whose allowance.
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Key {
+pub(super) enum Key {
     Device([u8; 32]),
     Address(IpAddr),
     Shared(u64),
@@ -103,7 +103,7 @@ fn refusal(class: &'static str, wait_s: u64) -> Problem {
 }
 
 /// A bounded keyed limiter.
-struct Store {
+pub(super) struct Store {
     limiter: DefaultKeyedRateLimiter<Key>,
     keys_max: usize,
     hasher: RandomState,
@@ -112,7 +112,7 @@ struct Store {
 }
 
 impl Store {
-    fn new(rate: Rate, keys_max: usize) -> Self {
+    pub(super) fn new(rate: Rate, keys_max: usize) -> Self {
         Self {
             limiter: RateLimiter::keyed(Quota::per_second(rate.per_second).allow_burst(rate.burst)),
             keys_max,
@@ -123,7 +123,7 @@ impl Store {
     }
 
     /// `Err` holds the seconds to wait, at least 1.
-    fn check(&self, key: Key) -> Result<(), u64> {
+    pub(super) fn check(&self, key: Key) -> Result<(), u64> {
         let key = self.bounded(key);
         self.limiter.check_key(&key).map_err(|not_until| {
             let wait = not_until.wait_time_from(self.limiter.clock().now());

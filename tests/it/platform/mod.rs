@@ -1,6 +1,7 @@
 //! The server's platform on real sockets: TLS, slow clients, refusals, the end. Here stand what the tests share: a small
 //! PKI, a server with short limits, and a client that writes bytes itself.
 
+mod operator;
 mod requests;
 mod slow;
 mod sockets;

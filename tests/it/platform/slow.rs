@@ -1,12 +1,14 @@
 //! Silent clients, dripping clients, clients that do not read, and clients that come in crowds: each is closed within its
 //! named limit, and none holds what belongs to others.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use herald::http::BodyBytes;
+use herald::http::limits::Rate;
 use herald::wire::problem::ProblemKind;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -203,4 +205,27 @@ async fn one_address_cannot_take_every_place_and_gives_its_places_back() {
         assert!(Instant::now() < deadline, "the places are never given back");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+#[tokio::test]
+async fn one_address_cannot_make_us_shake_hands_without_end() {
+    let mut limits = short_limits();
+    limits.connection.new_per_address =
+        Rate::new(NonZeroU32::MIN, NonZeroU32::new(3).expect("not zero"));
+    let server = Server::start(
+        limits,
+        Router::new().route("/hello", get(|| async { "hello" })),
+    )
+    .await;
+    for _ in 0..3 {
+        assert_eq!(server.get("/hello").await.status, 200);
+    }
+    let mut fourth = server.tcp().await;
+    let mut buffer = [0; 1];
+    let started = Instant::now();
+    assert!(matches!(fourth.read(&mut buffer).await, Ok(0) | Err(_)));
+    assert!(
+        started.elapsed() < Duration::from_millis(400),
+        "closed at once, not by the handshake's limit"
+    );
 }
