@@ -216,16 +216,27 @@ async fn create(
 ) -> Result<(), ClusterError> {
     tracing::info!(dir = %data.root().display(), major = install.major, "creating the private PostgreSQL cluster");
     let unfinished = data.owned_dir("pg.new", false)?;
-    postmaster::initdb(
-        data,
-        install,
-        &unfinished,
-        durability == Durability::Durable,
-    )
-    .await?;
+    postmaster::initdb(data, install, &unfinished).await?;
+    if durability == Durability::Durable {
+        sync_file_system(&unfinished).await?;
+    }
     std::fs::rename(&unfinished, data.pgdata())
         .map_err(ClusterError::io("move into place", data.pgdata()))?;
     data.write_version(install.major)
+}
+
+/// Has the file system under `dir` write everything out: one call where PostgreSQL would sync each file.
+async fn sync_file_system(dir: &Path) -> Result<(), ClusterError> {
+    let path = dir.to_owned();
+    let synced = tokio::task::spawn_blocking(move || {
+        let open = std::fs::File::open(path)?;
+        nix::unistd::syncfs(open).map_err(std::io::Error::from)
+    });
+    synced
+        .await
+        .map_err(std::io::Error::other)
+        .flatten()
+        .map_err(ClusterError::io("sync", dir))
 }
 
 /// Creates the database and the extension where they are missing.

@@ -166,15 +166,11 @@ impl Drop for Postmaster {
 }
 
 /// Runs `initdb` into `into`: checksums, UTF-8, byte order, no password, no authentication but the peer's.
+/// It does not sync its thousand files one by one: the caller syncs them all at once.
 ///
 /// # Errors
 /// [`ClusterError::Initdb`] with what it wrote.
-pub async fn initdb(
-    data: &DataDir,
-    install: &Install,
-    into: &Path,
-    sync: bool,
-) -> Result<(), ClusterError> {
+pub async fn initdb(data: &DataDir, install: &Install, into: &Path) -> Result<(), ClusterError> {
     let program = install.bin.join("initdb");
     let mut command = command(&program, data);
     command
@@ -190,12 +186,10 @@ pub async fn initdb(
             "--auth-local=peer",
             "--auth-host=reject",
             "--no-instructions",
+            "--no-sync",
         ])
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    if !sync {
-        command.arg("--no-sync");
-    }
     let output = timeout(INITDB_LIMIT, command.output())
         .await
         .map_err(|_| ClusterError::Initdb(format!("not done after {} s", INITDB_LIMIT.as_secs())))?

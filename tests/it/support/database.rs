@@ -29,7 +29,8 @@ impl TestDb {
 
     async fn create(how: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let server = shared_server().await.endpoint.clone();
+        let shared = shared_server().await;
+        let (server, strategy) = (shared.endpoint.clone(), shared.strategy);
         let name = format!(
             "t_{}_{}",
             std::process::id(),
@@ -40,7 +41,7 @@ impl TestDb {
             .unwrap();
         for sql in [
             format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-            format!("CREATE DATABASE {name} {how}"),
+            format!("CREATE DATABASE {name} {how} {strategy}"),
         ] {
             admin.execute(AssertSqlSafe(sql)).await.unwrap();
         }
