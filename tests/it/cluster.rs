@@ -42,12 +42,16 @@ async fn remember(cluster: &Cluster) {
         .unwrap();
 }
 
-async fn remembered(cluster: &Cluster) -> i32 {
-    let mut connection = connect(cluster).await;
+async fn recall(cluster: &Cluster) -> Result<i32, sqlx::Error> {
+    let options = cluster.endpoint().options(Role::Admin);
+    let mut connection = PgConnection::connect_with(&options).await?;
     sqlx::query_scalar("SELECT v FROM public.kept")
         .fetch_one(&mut connection)
         .await
-        .unwrap()
+}
+
+async fn remembered(cluster: &Cluster) -> i32 {
+    recall(cluster).await.unwrap()
 }
 
 fn kill_dead(pid: u32) {
@@ -178,14 +182,14 @@ async fn after_kill_9_of_a_backend_it_recovers_without_us() {
         .unwrap();
     kill_dead(u32::try_from(pid).unwrap());
     let until = Instant::now() + Duration::from_secs(20);
-    loop {
-        match PgConnection::connect_with(&cluster.endpoint().options(Role::Admin)).await {
-            Ok(_) => break,
+    let kept = loop {
+        match recall(&cluster).await {
+            Ok(kept) => break kept,
             Err(error) => assert!(Instant::now() < until, "{error}"),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert_eq!(remembered(&cluster).await, 42);
+    };
+    assert_eq!(kept, 42);
     cluster.stop().await.unwrap();
 }
 
@@ -208,13 +212,21 @@ async fn the_orphan_of_a_killed_server_is_stopped_before_a_new_one_starts() {
             (pid, cluster.dir().to_owned())
         });
         drop(runtime);
-        kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGCONT).unwrap();
         (pid, root)
     })
     .join()
     .unwrap();
     assert!(at_work(&root) > 0, "the orphan is still at work");
+    let thaw = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        kill(
+            Pid::from_raw(i32::try_from(orphan).unwrap()),
+            Signal::SIGCONT,
+        )
+        .unwrap();
+    });
     let cluster = Cluster::start(fast(dir.path())).await.unwrap();
+    thaw.await.unwrap();
     assert_ne!(cluster.pid().unwrap(), orphan);
     assert_eq!(remembered(&cluster).await, 42);
     cluster.stop().await.unwrap();
