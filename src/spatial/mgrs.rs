@@ -111,12 +111,13 @@ pub(crate) fn grid_point(position: Position) -> GridPoint {
 }
 
 fn band_letter(lat: f64) -> u8 {
+    // Dividing by eight first is exact: a hair south of the equator must not round into the north.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "clamped to the table"
     )]
-    let index = ((lat + 80.0) / 8.0).floor().clamp(0.0, 19.0) as usize;
+    let index = ((lat / 8.0).floor() + 10.0).clamp(0.0, 19.0) as usize;
     BANDS.get(index).copied().unwrap_or(b'X')
 }
 
@@ -517,6 +518,7 @@ mod tests {
         assert_eq!(&format(place(0.0, 32.5))[..3], "36N");
         assert_eq!(&format(place(-0.0, 32.5))[..3], "36N");
         assert_eq!(&format(place(-1e-12, 32.5))[..3], "36M");
+        assert_eq!(&format(place(-1e-19, 32.5))[..3], "36M");
         assert_eq!(&format(place(8.0, 3.0))[..3], "31P");
         for band in -9..=9 {
             let edge = f64::from(band) * 8.0;
