@@ -90,28 +90,7 @@ pub(super) fn read(characters: &[(char, usize)]) -> Result<Found, Unreadable> {
         let message = "a date-time group begins with six digits: day, hour, minute. 031430Z is the 3rd, 14:30 UTC";
         return Err(Unreadable::new("dtg-digits", start, message));
     }
-    let (zone, month_word) = letters
-        .split_at_checked(1)
-        .ok_or_else(|| Unreadable::new("dtg-form", letters_at, FORM))?;
-    if month_number(&letters).is_some() {
-        let message =
-            "the zone letter is missing before the month. Write Z for UTC, like 031430ZMAY26";
-        return Err(Unreadable::new("dtg-zone-missing", letters_at, message));
-    }
-    let offset_hours = zone_hours(zone, letters_at)?;
-    if month_word.is_empty() {
-        let message =
-            "month and year are missing. Write them after the zone letter, like 031430ZMAY26";
-        return Err(Unreadable::new(
-            "dtg-month-missing",
-            letters_at + 1,
-            message,
-        ));
-    }
-    let month = month_number(month_word).ok_or_else(|| {
-        let message = "this is no month. Use the first three English letters: JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC";
-        Unreadable::new("dtg-month", letters_at + 1, message)
-    })?;
+    let (offset_hours, month) = zone_and_month(&letters, letters_at)?;
     let year = match (year.len(), year.parse::<i32>()) {
         (2, Ok(year)) => 2000 + year,
         (4, Ok(year)) => year,
@@ -152,6 +131,33 @@ pub(super) fn read(characters: &[(char, usize)]) -> Result<Found, Unreadable> {
 
 const FORM: &str =
     "this is no date-time group. Write day, hour, minute, zone letter, month, year: 031430ZMAY26";
+
+/// `ZMAY`: hours east of UTC, month 1 to 12.
+fn zone_and_month(letters: &str, letters_at: usize) -> Result<(i8, u8), Unreadable> {
+    let (zone, month_word) = letters
+        .split_at_checked(1)
+        .ok_or_else(|| Unreadable::new("dtg-form", letters_at, FORM))?;
+    if month_number(letters).is_some() {
+        let message =
+            "the zone letter is missing before the month. Write Z for UTC, like 031430ZMAY26";
+        return Err(Unreadable::new("dtg-zone-missing", letters_at, message));
+    }
+    let offset_hours = zone_hours(zone, letters_at)?;
+    if month_word.is_empty() {
+        let message =
+            "month and year are missing. Write them after the zone letter, like 031430ZMAY26";
+        return Err(Unreadable::new(
+            "dtg-month-missing",
+            letters_at + 1,
+            message,
+        ));
+    }
+    let month = month_number(month_word).ok_or_else(|| {
+        let message = "this is no month. Use the first three English letters: JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC";
+        Unreadable::new("dtg-month", letters_at + 1, message)
+    })?;
+    Ok((offset_hours, month))
+}
 
 fn zone_hours(letter: &str, column: usize) -> Result<i8, Unreadable> {
     const EAST: &str = "ABCDEFGHIKLM";

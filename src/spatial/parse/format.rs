@@ -1,7 +1,8 @@
 //! Positions written out again, in each format that the parser reads, so that a person can compare like with like.
 //! Every text made here is read back to within its last digit.
 
-use super::{Format, Position, place};
+use super::super::mgrs;
+use super::{Format, Position};
 
 /// Latitude, longitude in decimal degrees, six decimals (11 cm): `36.718030, 68.862210`.
 pub fn decimal(position: Position) -> String {
@@ -10,7 +11,7 @@ pub fn decimal(position: Position) -> String {
 
 /// Decimal degrees and, behind them, MGRS: how a reading is shown to a person.
 pub fn both(position: Position) -> String {
-    let grid = place::to_mgrs(position);
+    let grid = mgrs::format(position);
     if grid.is_empty() {
         decimal(position)
     } else {
@@ -26,7 +27,7 @@ impl Format {
             Self::Decimal => decimal(position),
             Self::DegreesMinutes => axes(position, degrees_minutes),
             Self::DegreesMinutesSeconds => axes(position, degrees_minutes_seconds),
-            Self::Mgrs => place::to_mgrs(position),
+            Self::Mgrs => mgrs::format(position),
         }
     }
 }

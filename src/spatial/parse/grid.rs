@@ -2,7 +2,8 @@
 //! that a dropped or doubled digit is refused with words that help; what it names is left to the grid itself.
 //! (NGA.STND.0037, Universal Grids and Grid Reference Systems.)
 
-use super::{Format, Position, Reading, TypedPosition, Unreadable, place};
+use super::super::mgrs::Square;
+use super::{Format, Position, Reading, TypedPosition, Unreadable};
 
 /// Something that is meant as MGRS.
 pub(super) struct Grid {
@@ -91,19 +92,19 @@ pub(super) fn read(text: &str, grid: &Grid) -> Result<TypedPosition, Unreadable>
     check_letters(grid)?;
     check_digits(grid, &digits)?;
     let canonical = format!("{}{}{digits}", grid.zone, grid.letters);
-    let position = place::from_mgrs(&canonical).ok_or_else(|| {
+    let square = Square::parse(&canonical).map_err(|_| {
         Unreadable::new(
             "mgrs-no-such-square",
             grid.column,
             "there is no such MGRS square: zone, band and square letters do not belong together. Read the letters again from the map or the device",
         )
     })?;
-    let side = 5 - i32::try_from(digits.len() / 2).unwrap_or(0);
+    let position = square.centre();
     Ok(TypedPosition {
         position,
         as_typed: text.to_owned(),
         format: Format::Mgrs,
-        precision_m: 10_f64.powi(side),
+        precision_m: f64::from(square.size_m()),
         alternatives: turned(grid, &digits, position),
         digits_tell: false,
     })
@@ -179,7 +180,9 @@ fn turned(grid: &Grid, digits: &str, position: Position) -> Vec<Reading> {
     if east == north {
         return Vec::new();
     }
-    place::from_mgrs(&format!("{}{}{north}{east}", grid.zone, grid.letters))
+    Square::parse(&format!("{}{}{north}{east}", grid.zone, grid.letters))
+        .ok()
+        .map(|square| square.centre())
         .filter(|turned| *turned != position)
         .map(|turned| Reading::new(turned, super::Slip::SwappedAxes))
         .into_iter()

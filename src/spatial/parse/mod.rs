@@ -14,11 +14,12 @@ mod duration;
 mod error;
 pub mod format;
 mod grid;
+mod groups;
 pub mod lint;
-mod place;
 mod slips;
 mod time;
 mod tokens;
+mod zone;
 
 use super::position::Position;
 
