@@ -1,3 +1,5 @@
 //! The use cases. They own the transactions.
 
+pub mod hub;
+pub mod mailbox;
 pub mod records;
