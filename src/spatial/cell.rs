@@ -192,6 +192,12 @@ fn search(cover: &Cover, near: impl Fn(&Area) -> bool) -> Result<Vec<Cell>, Cell
                 return Err(CellError::TooMany);
             }
             for column in west / SIDE_M..=east / SIDE_M {
+                // Near the poles the band letter tells the western half from the eastern.
+                if zone == 0
+                    && (column * SIDE_M >= mgrs::UPS_MIDDLE_M) != matches!(band, b'B' | b'Z')
+                {
+                    continue;
+                }
                 for row in south / SIDE_M..=north / SIDE_M {
                     let cell = Cell(Square::new(zone, band, column * SIDE_M, row * SIDE_M, 1));
                     if !seen.insert(cell) || !near_circle(&cell, &near) {

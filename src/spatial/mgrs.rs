@@ -17,7 +17,7 @@ const UPS_BANDS: &[u8; 4] = b"ABYZ";
 /// Metres of a lettered square.
 const TILE_M: u32 = 100_000;
 /// The false easting at which the eastern half of UPS begins.
-const UPS_MIDDLE_M: u32 = 2_000_000;
+pub(crate) const UPS_MIDDLE_M: u32 = 2_000_000;
 
 /// Why a text is no MGRS reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
