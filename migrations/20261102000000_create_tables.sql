@@ -17,6 +17,7 @@ CREATE TABLE hn.context (
     ctx         text        NOT NULL,
     mode        text        NOT NULL,
     policy_pos  bigint,
+    policy_version integer  NOT NULL DEFAULT 0,
     policy      jsonb       NOT NULL,
     CONSTRAINT context_pk PRIMARY KEY (ctx),
     CONSTRAINT context_mode_known CHECK (mode IN ('live', 'exercise'))
@@ -58,7 +59,8 @@ CREATE TABLE hn.device (
     cursor_at   timestamptz,
     CONSTRAINT device_pk PRIMARY KEY (ctx, actor, device),
     CONSTRAINT device_actor_exists FOREIGN KEY (ctx, actor) REFERENCES hn.actor,
-    CONSTRAINT device_spki_unique UNIQUE (spki)
+    CONSTRAINT device_spki_unique UNIQUE (spki),
+    CONSTRAINT device_kid_unique UNIQUE (kid)
 );
 
 -- Every signing key that a device ever had: old signatures are judged by position.

@@ -27,6 +27,8 @@ words!(
 words!(
     /// Where a revision stands with the coordinator.
     ScreeningState {
+        /// The policy asks for none.
+        NotRequired = "not_required",
         /// Received; nobody has looked yet. Counts in checks, flagged.
         Submitted = "submitted",
         /// Form, coordinates or sender were checked; not a statement that it is true.

@@ -1,5 +1,7 @@
-//! The use cases. They own the transactions.
+//! The use cases; they own the transactions.
 
+pub mod core;
 pub mod hub;
 pub mod mailbox;
+pub mod principal;
 pub mod records;

@@ -1,9 +1,9 @@
 //! Where a sealed record of a statement stands in the database, said once: the intake seals under it, delivery and the
 //! check open under it, and a record that was moved elsewhere opens for none of them.
 
-use crate::crypto::digest::Kid;
+use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::keyring::RecordRef;
-use crate::domain::ids::ActorId;
+use crate::domain::ids::{ActorId, DeviceId};
 
 /// The place of a row of `hn.part` or `hn.seal`. What it names is bound into the record by the keyring.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,39 @@ impl Record {
         }
     }
 
+    /// The name of the person of a device.
+    pub fn device_person(actor: &ActorId, device: &DeviceId) -> Self {
+        Self {
+            table: "device",
+            org: actor.clone(),
+            id: device.as_str().to_owned(),
+            rev: 0,
+            part: "person".to_owned(),
+        }
+    }
+
+    /// The name of the person of an invite; `code` is the hash of its secret.
+    pub fn invite_person(actor: &ActorId, code: &Digest) -> Self {
+        Self {
+            table: "invite",
+            org: actor.clone(),
+            id: code.to_string(),
+            rev: 0,
+            part: "person".to_owned(),
+        }
+    }
+
+    /// The area or the answer of a check; `hash` is that of its statement.
+    pub fn check(party: &ActorId, hash: &Digest, part: &str) -> Self {
+        Self {
+            table: "check_log",
+            org: party.clone(),
+            id: hash.to_string(),
+            rev: 0,
+            part: part.to_owned(),
+        }
+    }
+
     /// What the keyring binds.
     pub fn at(&self) -> RecordRef<'_> {
         RecordRef {
@@ -54,7 +87,6 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::digest::Digest;
 
     #[test]
     fn a_seal_moved_to_another_reader_or_table_stands_elsewhere() {

@@ -1,8 +1,16 @@
-//! The only user of sqlx.
+//! The only user of sqlx: one file a table group, the private PostgreSQL, and the pools by role.
+
+pub mod actors;
 pub mod cluster;
+pub mod devices;
 pub mod endpoint;
 pub mod error;
+pub mod invites;
 pub mod mailbox;
 pub mod migrate;
+pub mod notifications;
 pub mod pool;
+mod read;
 pub mod role;
+pub mod statements;
+pub mod tx;

@@ -257,6 +257,16 @@ impl SealSlot {
         }
     }
 
+    /// The notification's id, or the statement's `jti`.
+    pub fn id(&self) -> &str {
+        &self.nid
+    }
+
+    /// The revision, or 0.
+    pub const fn rev(&self) -> u64 {
+        self.rev
+    }
+
     /// What binds the seal of one part.
     pub fn context<'a>(&'a self, part: &'a str, sd: Digest) -> SealContext<'a> {
         SealContext {

@@ -1,0 +1,117 @@
+//! What every use case stands on: the deployment's own keys and names, the keyring, the pools.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::crypto::digest::Digest;
+use crate::crypto::keyring::{Keyring, KeyringError, RecordRef};
+use crate::crypto::keys::SigningKey;
+use crate::crypto::month::Month;
+use crate::crypto::seal_key::SealKey;
+use crate::crypto::statement;
+use crate::crypto::x509::Authority;
+use crate::domain::actor::Mode;
+use crate::domain::ids::{ContextId, Issuer};
+use crate::store::error::StoreError;
+use crate::store::pool::Pools;
+use crate::wire::claims::{Claims, Common};
+use crate::wire::problem::{Problem, ProblemKind};
+
+/// The deployment: its names and the keys that live on this node.
+pub struct Deployment {
+    /// `herald:<thumbprint of the root>`: every statement's `aud`.
+    pub aud: String,
+    /// The context.
+    pub ctx: ContextId,
+    /// Real, or a drill.
+    pub mode: Mode,
+    /// The node as an issuer.
+    pub node: Issuer,
+    /// The node's signing key.
+    pub signing: SigningKey,
+    /// The deployment's HPKE key.
+    pub hpke: SealKey,
+    /// The deployment's `keys` statement, under its root.
+    pub keys: String,
+    /// The device CA.
+    pub authority: Authority,
+}
+
+/// Shared by every use case of a running server.
+#[derive(Clone)]
+pub struct Core {
+    /// The deployment.
+    pub deployment: Arc<Deployment>,
+    /// The keys of the months.
+    pub keyring: Arc<Keyring>,
+    /// The pools.
+    pub pools: Pools,
+}
+
+impl Core {
+    /// The claims that a statement of the server begins with.
+    pub fn common(&self, at: OffsetDateTime) -> Common {
+        let d = &self.deployment;
+        Common {
+            iss: d.node.clone(),
+            aud: d.aud.clone(),
+            ctx: d.ctx.clone(),
+            mode: d.mode,
+            jti: Uuid::new_v4(),
+            iat: at.unix_timestamp(),
+        }
+    }
+
+    /// Signs a statement of the server.
+    ///
+    /// # Errors
+    /// `internal`, when the claims cannot be written; none in practice.
+    pub fn sign(&self, claims: &Claims) -> Result<(String, Digest), Problem> {
+        let payload = claims
+            .to_json()
+            .map_err(|_| internal("a statement of the server could not be written"))?;
+        let jws = statement::sign(claims.kind().as_str(), &payload, &self.deployment.signing)
+            .map_err(|_| internal("a statement of the server could not be signed"))?;
+        let hash = statement::hash(&jws);
+        Ok((jws, hash))
+    }
+
+    /// Seals a record under the keyring.
+    ///
+    /// # Errors
+    /// `internal`: a key file is missing or damaged; the log names it.
+    pub fn seal_record(
+        &self,
+        at: &RecordRef<'_>,
+        month: Month,
+        content: &[u8],
+    ) -> Result<Vec<u8>, Problem> {
+        self.keyring
+            .seal_record(at, month, content)
+            .map_err(|error| keyring(&error))
+    }
+}
+
+/// Logs what the keyring says, which names files and never content, and answers that the server failed.
+pub fn keyring(error: &KeyringError) -> Problem {
+    tracing::error!(%error, "the keyring could not be used");
+    internal("the keyring could not be used")
+}
+
+/// The server failed; `detail` says at what, without content.
+pub fn internal(detail: &'static str) -> Problem {
+    Problem::new(ProblemKind::Internal).detail(detail)
+}
+
+/// What a failing database means to whoever asked.
+pub fn store(error: &StoreError) -> Problem {
+    if error.is_transient() {
+        tracing::warn!(%error, "the database did not answer");
+        Problem::new(ProblemKind::DatabaseUnavailable).retry_after_s(2)
+    } else {
+        tracing::error!(%error, "the database refused");
+        internal("the database refused")
+    }
+}
