@@ -163,7 +163,7 @@ impl Default for RateConfig {
     fn default() -> Self {
         Self {
             checks: Rate::new(nz(100), nz(400)),
-            statements: Rate::new(nz(100), nz(400)),
+            statements: Rate::new(nz(500), nz(1_000)),
             reads: Rate::new(nz(100), nz(400)),
             enrolment: Rate::new(nz(1), nz(30)),
             address: Rate::new(nz(1_000), nz(4_000)),

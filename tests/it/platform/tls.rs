@@ -247,3 +247,27 @@ async fn the_certificates_that_the_deployment_itself_issues_serve_both_ends() {
         HEXLOWER.encode(device.spki_digest().as_bytes())
     );
 }
+
+#[tokio::test]
+async fn the_http_client_of_the_command_line_speaks_through_the_same_configuration() {
+    let server = server().await;
+    let device = server.device_ca.device();
+    let spki = herald_tls::spki_sha256(&device.chain[0]).expect("a certificate");
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(server.client(Some(device)))
+        .resolve("localhost", server.addr)
+        .build()
+        .expect("a client");
+    let url = format!("https://localhost:{}/who", server.addr.port());
+    let answer = client.get(&url).send().await.expect("an answer");
+    assert_eq!(answer.version(), reqwest::Version::HTTP_11);
+    assert_eq!(answer.text().await.expect("text"), HEXLOWER.encode(&spki));
+
+    let foreign = Ca::new("device CA").device();
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(server.client(Some(foreign)))
+        .resolve("localhost", server.addr)
+        .build()
+        .expect("a client");
+    assert!(client.get(&url).send().await.is_err());
+}
