@@ -138,7 +138,22 @@ impl StoreError {
     /// Whether the same call can succeed a moment later without anything having been repaired by hand.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Timeout | Self::Conflict)
+        match self {
+            Self::Unavailable(why) => !matches!(why, Unavailable::Login | Unavailable::PoolClosed),
+            Self::Timeout | Self::Conflict => true,
+            Self::Constraint { .. }
+            | Self::NotFound
+            | Self::Forbidden
+            | Self::Decode(_)
+            | Self::SchemaNewer { .. }
+            | Self::SchemaDiffers(_)
+            | Self::Migration { .. }
+            | Self::NoPostgis
+            | Self::NoRoles
+            | Self::BadUrl
+            | Self::Database(_)
+            | Self::Driver(_) => false,
+        }
     }
 }
 
@@ -231,6 +246,7 @@ mod tests {
         assert!(StoreError::from(sqlx::Error::PoolTimedOut).is_transient());
         assert!(StoreError::Conflict.is_transient());
         assert!(!StoreError::Forbidden.is_transient());
+        assert!(!StoreError::Unavailable(Unavailable::Login).is_transient());
         assert!(!StoreError::from(sqlx::Error::RowNotFound).is_transient());
     }
 

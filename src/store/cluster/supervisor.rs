@@ -50,6 +50,25 @@ pub enum Health {
     Stopped,
 }
 
+/// How many restarts are left: [`MAX_RESTARTS`] within any [`RESTART_WINDOW`].
+#[derive(Debug, Default)]
+struct Budget {
+    spent: VecDeque<Instant>,
+}
+
+impl Budget {
+    /// Takes one restart; `false` when none is left.
+    fn spend(&mut self, now: Instant) -> bool {
+        self.spent
+            .retain(|&at| now.duration_since(at) < RESTART_WINDOW);
+        if self.spent.len() >= MAX_RESTARTS {
+            return false;
+        }
+        self.spent.push_back(now);
+        true
+    }
+}
+
 /// Everything that a start needs.
 #[derive(Debug)]
 pub struct Launcher {
@@ -88,7 +107,7 @@ pub async fn supervise(
     health: watch::Sender<Health>,
     stop: CancellationToken,
 ) -> Result<(), ClusterError> {
-    let mut restarts = VecDeque::new();
+    let mut budget = Budget::default();
     let mut trim = tokio::time::interval(TRIM_EVERY);
     loop {
         tokio::select! {
@@ -102,7 +121,7 @@ pub async fn supervise(
             status = postmaster.wait() => {
                 tracing::error!(status = ?status.map(|s| s.to_string()), "PostgreSQL ended by itself; starting it again");
                 health.send_replace(Health::Restarting);
-                match restart(&launcher, &mut restarts, &stop).await {
+                match restart(&launcher, &mut budget, &stop).await {
                     Some(Ok(next)) => {
                         postmaster = next;
                         health.send_replace(Health::Running { pid: postmaster.pid() });
@@ -131,17 +150,14 @@ pub async fn supervise(
 /// Starts it again, as often as the bound allows. `None` when asked to stop meanwhile.
 async fn restart(
     launcher: &Launcher,
-    restarts: &mut VecDeque<Instant>,
+    budget: &mut Budget,
     stop: &CancellationToken,
 ) -> Option<Result<Postmaster, ClusterError>> {
     let mut pause = BACK_OFF.0;
     loop {
-        let now = Instant::now();
-        restarts.retain(|&at| now.duration_since(at) < RESTART_WINDOW);
-        if restarts.len() >= MAX_RESTARTS {
-            return Some(Err(ClusterError::GaveUp(restarts.len())));
+        if !budget.spend(Instant::now()) {
+            return Some(Err(ClusterError::GaveUp(MAX_RESTARTS)));
         }
-        restarts.push_back(now);
         tokio::select! {
             () = stop.cancelled() => return None,
             () = tokio::time::sleep(pause) => {}
@@ -155,5 +171,20 @@ async fn restart(
             Err(error) => tracing::error!(%error, "PostgreSQL did not start"),
         }
         pause = (pause * 2).min(BACK_OFF.1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn restarts_are_bounded_and_the_bound_recovers_with_time() {
+        let (mut budget, now) = (Budget::default(), Instant::now());
+        for _ in 0..MAX_RESTARTS {
+            assert!(budget.spend(now));
+        }
+        assert!(!budget.spend(now + RESTART_WINDOW / 2));
+        assert!(budget.spend(now + RESTART_WINDOW));
     }
 }
