@@ -61,6 +61,9 @@ pub enum SealError {
         "the seal opens, but its padding is not zeros up to the smallest size that fits: its maker is faulty"
     )]
     Padding,
+    /// The part given for sealing is not the one that the context names.
+    #[error("the part to be sealed has another name or digest than the context says")]
+    Context,
     /// The part inside is not a disclosure, or not the one that the digest names.
     #[error("the seal opens, but what is in it is not the part: {0}")]
     Part(#[from] DisclosureError),
@@ -162,8 +165,7 @@ impl fmt::Debug for Sealed {
 /// Seals a part for one reader.
 ///
 /// # Errors
-/// [`SealError::Part`] and [`SealError::OtherPart`] when the context is another part's; [`SealError::Binding`];
-/// [`SealError::Seal`].
+/// [`SealError::Context`] when the context is another part's; [`SealError::Binding`]; [`SealError::Seal`].
 pub fn seal(
     context: &SealContext<'_>,
     part: &Disclosure,
@@ -179,9 +181,8 @@ pub(super) fn seal_with(
     reader: &SealPublicKey,
     rng: &mut impl CryptoRng,
 ) -> Result<Sealed, SealError> {
-    part.verify(&context.sd)?;
-    if part.name() != context.part {
-        return Err(SealError::OtherPart);
+    if part.digest() != context.sd || part.name() != context.part {
+        return Err(SealError::Context);
     }
     let info = context.info(reader.kid())?;
     // One buffer from the start: room for enc, then the padded text, then room for the tag.

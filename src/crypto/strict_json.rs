@@ -113,7 +113,7 @@ pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, JsonError> {
     Ok(value)
 }
 
-/// Reads one document that must be an object, under [`Limits::STATEMENT`].
+/// Reads one document that must be an object.
 ///
 /// # Errors
 /// As [`parse`]; [`Fault::Syntax`] at the top when it is something else.

@@ -261,7 +261,7 @@ impl Authority {
     /// [`X509Error::Subject`], [`X509Error::Validity`], [`X509Error::Make`].
     pub fn create(name: &str, validity: Validity) -> Result<Self, X509Error> {
         let key = TlsKey::generate()?;
-        let mut params = leaf_params(
+        let mut params = common_params(
             validity.check(MAX_AUTHORITY_DAYS)?,
             &[("name", DnType::CommonName, name)],
         )?;
@@ -313,7 +313,7 @@ impl Authority {
         }
         let named = CertificateParams::new(names).map_err(|_| X509Error::ServerNames)?;
         let common = [("name", DnType::CommonName, "Herald")];
-        let mut params = leaf_params(validity.check(MAX_LEAF_DAYS)?, &common)?;
+        let mut params = common_params(validity.check(MAX_LEAF_DAYS)?, &common)?;
         params.subject_alt_names = named.subject_alt_names;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.issue(&params, &key.0)
@@ -340,7 +340,7 @@ impl Authority {
             ),
             ("device", DnType::CommonName, subject.device),
         ];
-        let mut params = leaf_params(validity.check(MAX_LEAF_DAYS)?, &names)?;
+        let mut params = common_params(validity.check(MAX_LEAF_DAYS)?, &names)?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.issue(&params, &public_key)
     }
@@ -366,7 +366,7 @@ impl fmt::Debug for Authority {
 }
 
 /// What every certificate has: times, subject, a random serial of 127 bits, signing as its only use.
-fn leaf_params(
+fn common_params(
     validity: Validity,
     names: &[(&'static str, DnType, &str)],
 ) -> Result<CertificateParams, X509Error> {

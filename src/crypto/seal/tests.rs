@@ -156,16 +156,13 @@ fn padding_takes_the_smallest_size_and_only_zeros() {
 fn a_context_that_is_another_parts_does_not_seal() {
     let (key, part, other) = (SealKey::generate(), part(), part());
     let seal_it = |context: SealContext<'_>| seal(&context, &part, key.public_key());
-    assert_eq!(
-        seal_it(context(&other)),
-        Err(SealError::Part(DisclosureError::OtherDigest))
-    );
+    assert_eq!(seal_it(context(&other)), Err(SealError::Context));
     assert_eq!(
         seal_it(SealContext {
             part: "cell",
             ..context(&part)
         }),
-        Err(SealError::OtherPart)
+        Err(SealError::Context)
     );
     assert_eq!(
         seal_it(SealContext {
@@ -188,6 +185,45 @@ fn a_context_that_is_another_parts_does_not_seal() {
         }),
         Err(SealError::Binding("nid"))
     );
+}
+
+/// What a faulty or hostile maker can seal: any text under any context.
+fn seal_raw(context: &SealContext<'_>, text: &[u8], key: &SealKey) -> Sealed {
+    let info = context.info(key.kid()).expect("short texts");
+    let (enc, ct) = hpke::single_shot_seal::<AesGcm256, HkdfSha256, XWing>(
+        &OpModeS::Base,
+        &key.public_key().inner,
+        &info,
+        text,
+        &[],
+    )
+    .expect("sealed");
+    Sealed::from_bytes([enc.to_bytes().as_slice(), &ct].concat()).expect("a seal's length")
+}
+
+#[test]
+fn what_a_faulty_maker_sealed_is_refused_though_it_opens() {
+    let (key, part, other) = (SealKey::generate(), part(), part());
+    let mut padded = Vec::new();
+    append_padded(&mut padded, part.encoded().as_bytes()).expect("fits");
+    let opened = |context: &SealContext<'_>, text: &[u8]| {
+        open(context, &key, &seal_raw(context, text, &key))
+    };
+    assert_eq!(opened(&context(&part), &padded), Ok(part.clone()));
+
+    let mut dirty = padded.clone();
+    dirty[1023] = 1;
+    assert_eq!(opened(&context(&part), &dirty), Err(SealError::Padding));
+    let mut wasteful = padded.clone();
+    wasteful.resize(4096, 0);
+    assert_eq!(opened(&context(&part), &wasteful), Err(SealError::Padding));
+    let wrong = opened(&context(&other), &padded);
+    assert_eq!(wrong, Err(SealError::Part(DisclosureError::OtherDigest)));
+    let renamed = SealContext {
+        part: "cell",
+        ..context(&part)
+    };
+    assert_eq!(opened(&renamed, &padded), Err(SealError::OtherPart));
 }
 
 proptest! {
