@@ -57,8 +57,8 @@ pub enum Fault {
     /// Too many values.
     #[error("there are more than {0} values and member names")]
     TooManyNodes(usize),
-    /// A number that no 64-bit integer or double can hold.
-    #[error("this number does not fit a 64-bit integer or a finite double")]
+    /// A number of 2^64 or more: readers differ in what they make of it.
+    #[error("this number is too large: its magnitude must be below 2^64")]
     Number,
     /// Something follows the document.
     #[error("something follows the end of the document")]
@@ -144,6 +144,8 @@ enum Step {
     Index(usize),
 }
 
+/// 2^64.
+const NUMBERS_BELOW: f64 = 18_446_744_073_709_551_616.0;
 /// Longest member name that a pointer shows, in characters.
 const MAX_NAME_SHOWN: usize = 48;
 
@@ -280,6 +282,7 @@ impl<'de> Visitor<'de> for Node<'_> {
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
         Number::from_f64(value)
+            .filter(|_| value.abs() < NUMBERS_BELOW)
             .map(Value::Number)
             .ok_or_else(|| self.state.refuse(Fault::Number))
     }

@@ -85,7 +85,24 @@ fn what_is_not_json_is_refused() {
     ] {
         assert_eq!(fault(text).0, Fault::Syntax, "{text}");
     }
-    assert_eq!(fault("1e999").0, Fault::Number);
+    for text in [
+        "1e999",
+        "-1e999",
+        "18446744073709551616",
+        "-1e20",
+        "[1e300]",
+    ] {
+        assert_eq!(fault(text).0, Fault::Number, "{text}");
+    }
+    for text in [
+        "18446744073709551615",
+        "-9223372036854775808",
+        "-0",
+        "1e19",
+        "0.1",
+    ] {
+        assert!(parse(text.as_bytes(), Limits::STATEMENT).is_ok(), "{text}");
+    }
     for text in ["1 2", "{} x", "null,", "[]]"] {
         assert_eq!(fault(text), (Fault::Trailing, String::new()), "{text}");
     }
