@@ -17,6 +17,10 @@ pub use self::window::{WindowContext, lint_window};
 
 use super::{Reading, Slip};
 
+/// Shown wherever the linter is described: the licence of the borders asks for it.
+pub const BORDERS_ATTRIBUTION: &str =
+    "Borders: © OpenStreetMap contributors, Open Database License 1.0, simplified";
+
 /// What a warning is about. The text form is stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {

@@ -75,7 +75,10 @@ pub fn lint_position(typed: &TypedPosition, context: &PlaceContext<'_>) -> Vec<W
         Some((reading, why)) => out.push(slip_warning(typed, reading, &why, context)),
         None => out.extend(odd.iter().map(|odd| odd_warning(typed, odd, context))),
     }
-    out.extend(too_few_digits(typed, context));
+    // Of an empty field nobody needs more digits.
+    if !odd.iter().any(|odd| matches!(odd, Odd::Null)) {
+        out.extend(too_few_digits(typed, context));
+    }
     out
 }
 
@@ -156,7 +159,7 @@ fn slip_warning(
     context: &PlaceContext<'_>,
 ) -> Warning {
     let message = format!(
-        "{why}: {}. It may be a slip: {}. Did you mean {reading}? If so, type that; if not, type what you mean once more, in another format",
+        "read as {}: {why}. Perhaps {}. Did you mean {reading}? If so, type that; if not, type the place again in another format",
         format::both(typed.position),
         reading.slip().explanation(),
     );
@@ -170,9 +173,9 @@ fn slip_warning(
 
 fn odd_warning(typed: &TypedPosition, odd: &Odd, context: &PlaceContext<'_>) -> Warning {
     let message = format!(
-        "{}: {}. Compare it with the map or the device",
-        odd.sentence(),
-        format::both(typed.position)
+        "read as {}: {}. Compare it with the map or the device",
+        format::both(typed.position),
+        odd.sentence()
     );
     Warning {
         code: odd.code(),
