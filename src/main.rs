@@ -1,2 +1,7 @@
 //! Herald.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    herald::cli::main()
+}

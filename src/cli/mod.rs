@@ -1,4 +1,375 @@
-//! The command line: one file a subcommand.
+//! The command line: one file a subcommand, each with its arguments (and examples in its help) and one `run`. What they
+//! share stands in files of its own: the profile, the HTTPS client, the one writer, errors and exit codes.
 
+// Shared.
+pub mod api;
+pub mod error;
+pub mod exit;
 pub mod outbox;
+pub mod output;
+pub mod passphrase;
+pub mod profile;
 pub mod tabular;
+
+// One file a subcommand.
+pub mod ack;
+pub mod admit;
+pub mod check;
+pub mod close;
+pub mod completions;
+pub mod cosign;
+pub mod demo;
+pub mod devices;
+pub mod duty;
+pub mod enrol;
+pub mod import;
+pub mod init;
+pub mod invite;
+pub mod lint;
+pub mod listen;
+pub mod notify;
+pub mod openapi;
+pub mod policy;
+pub mod queue;
+pub mod return_;
+pub mod revoke;
+pub mod screen;
+pub mod send;
+pub mod serve;
+pub mod statistics;
+pub mod status;
+pub mod template;
+pub mod verify;
+pub mod withdraw;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::api::Api;
+use self::error::CliError;
+use self::exit::Exit;
+use self::output::Output;
+use self::profile::Profile;
+use crate::crypto::digest::Digest;
+use crate::domain::clock::Clock;
+use crate::telemetry::{self, LogFormat};
+
+/// A humanitarian notification and deconfliction server, and its client.
+///
+/// Organisations notify sites and movements, signed and sealed; parties to the conflict receive and acknowledge them;
+/// planners ask whether an area holds notified places. A notification is word, never a request for permission; an
+/// acknowledgement is not approval; absence of a notification is not absence of civilians.
+#[derive(Debug, Parser)]
+#[command(name = "herald", version, after_help = exit::TABLE, max_term_width = 110, arg_required_else_help = true)]
+pub struct Cli {
+    /// The directory of this device's keys, outbox and inbox [default: ~/.config/herald]
+    #[arg(long, global = true, env = "HERALD_PROFILE", value_name = "DIR")]
+    pub profile: Option<PathBuf>,
+    /// Print JSON, one document a line, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more of what happens, on standard error; twice for the network too
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands, in the order in which people meet them.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a new deployment: its root, keys, certificates, and the coordinator's invite
+    Init(init::Args),
+    /// Run the server
+    Serve(serve::Args),
+    /// Enrol this device with an invite
+    Enrol(enrol::Args),
+    /// Show, sign or renew your devices
+    Devices(devices::Args),
+    /// Take a device back
+    Revoke(revoke::Args),
+    /// Invite a person to enrol a device (coordinator)
+    Invite(invite::Args),
+    /// Admit an organisation or party whose fingerprint you have compared (coordinator)
+    Admit(admit::Args),
+    /// Show or set the context's policy
+    Policy(policy::Args),
+    /// Register your own 24/7 duty number
+    Duty(duty::Args),
+    /// Write a spreadsheet to fill in
+    Template(template::Args),
+    /// Look for mistakes in coordinates and times before anything is sent
+    Lint(lint::Args),
+    /// Notify a site or a movement
+    Notify(notify::Args),
+    /// Notify many sites from one file
+    Import(import::Args),
+    /// Send what waits in the outbox
+    Send(send::Args),
+    /// Take a notification back
+    Withdraw(withdraw::Args),
+    /// Say that a movement arrived, or that a site's use ended
+    Close(close::Args),
+    /// Sign a colleague's notification as the second person
+    Cosign(cosign::Args),
+    /// Show one page on a notification: who has it, and who is silent
+    Status(status::Args),
+    /// Receive what is sent to your desk
+    Listen(listen::Args),
+    /// Show what waits for your desk
+    Queue(queue::Args),
+    /// Say that a notification's form, coordinates or sender were checked (coordinator)
+    Screen(screen::Args),
+    /// Send a notification back with reasons (coordinator)
+    Return(return_::Args),
+    /// Acknowledge a notification (party)
+    Ack(ack::Args),
+    /// Ask whether an area holds notified places or movements (party)
+    Check(check::Args),
+    /// Check a receipt, acknowledgement or answer without the server
+    Verify(verify::Args),
+    /// Show counts, without places or names
+    Statistics(statistics::Args),
+    /// Watch the whole story with a server of its own
+    Demo(demo::Args),
+    /// Print the description of the API (OpenAPI 3.1)
+    Openapi(openapi::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+}
+
+/// What every subcommand gets.
+#[derive(Clone)]
+pub struct Context {
+    /// The profile's directory; it need not exist.
+    pub dir: PathBuf,
+    /// The one way out.
+    pub out: Output,
+    /// The machine's clock, or a test's.
+    pub clock: Clock,
+}
+
+impl Context {
+    /// The profile.
+    ///
+    /// # Errors
+    /// When no device is enrolled there.
+    pub fn profile(&self) -> Result<Profile, CliError> {
+        Ok(Profile::open(&self.dir)?)
+    }
+
+    /// The profile, and a client that shows its certificate.
+    ///
+    /// # Errors
+    /// When no device is enrolled there, or its TLS files do not serve.
+    pub fn connect(&self) -> Result<(Profile, Api), CliError> {
+        let profile = self.profile()?;
+        let api = Api::of_profile(&profile)?;
+        Ok((profile, api))
+    }
+}
+
+/// The program.
+pub fn main() -> ExitCode {
+    crate::tls::install_provider();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            Output::standard(false).error(&CliError::failed(
+                format!("the program cannot start its threads: {error}"),
+                "Close other programs, or raise the limit on threads.",
+            ));
+            return Exit::Failure.into();
+        }
+    };
+    let exit = runtime.block_on(run(
+        std::env::args_os().collect(),
+        Output::standard(false),
+        Clock::System,
+    ));
+    // A blocking task that is stuck in the kernel must not hold the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    exit.into()
+}
+
+/// Runs one command line: what `main`, the demo and the tests call. `args` begins with the program's name.
+pub async fn run(args: Vec<OsString>, out: Output, clock: Clock) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too; they are results.
+            if error.use_stderr() {
+                out.note(error.render().to_string());
+                return Exit::Usage;
+            }
+            out.raw(error.render().to_string());
+            return Exit::Ok;
+        }
+    };
+    let out = out.with_json(cli.json);
+    match start(cli, out.clone(), clock).await {
+        Ok(exit) => exit,
+        Err(error) => {
+            out.error(&error);
+            error.exit()
+        }
+    }
+}
+
+async fn start(cli: Cli, out: Output, clock: Clock) -> Result<Exit, CliError> {
+    if cli.verbose > 0 && !matches!(cli.command, Command::Serve(_)) {
+        let filter = if cli.verbose == 1 {
+            "warn,herald=debug"
+        } else {
+            "debug"
+        };
+        // A second run in one process (the demo) finds it set up already, which is as good.
+        telemetry::init(LogFormat::Text, Some(filter)).ok();
+    }
+    let context = Context {
+        dir: directory(cli.profile)?,
+        out,
+        clock,
+    };
+    dispatch(cli.command, &context).await
+}
+
+fn directory(given: Option<PathBuf>) -> Result<PathBuf, CliError> {
+    if let Some(dir) = given {
+        return Ok(dir);
+    }
+    let home = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".config")));
+    home.map(|config| config.join("herald")).ok_or_else(|| {
+        CliError::Usage("this user has no home directory; name a profile with --profile".into())
+    })
+}
+
+/// One line a subcommand. Boxed, so that the largest does not make all of them large.
+async fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError> {
+    match command {
+        Command::Init(args) => Box::pin(init::run(args, context)).await,
+        Command::Serve(args) => Box::pin(serve::run(args, context)).await,
+        Command::Enrol(args) => Box::pin(enrol::run(args, context)).await,
+        Command::Devices(args) => Box::pin(devices::run(args, context)).await,
+        Command::Revoke(args) => Box::pin(revoke::run(args, context)).await,
+        Command::Invite(args) => Box::pin(invite::run(args, context)).await,
+        Command::Admit(args) => Box::pin(admit::run(args, context)).await,
+        Command::Policy(args) => Box::pin(policy::run(args, context)).await,
+        Command::Duty(args) => Box::pin(duty::run(args, context)).await,
+        Command::Template(args) => Box::pin(template::run(args, context)).await,
+        Command::Lint(args) => Box::pin(lint::run(args, context)).await,
+        Command::Notify(args) => Box::pin(notify::run(args, context)).await,
+        Command::Import(args) => Box::pin(import::run(args, context)).await,
+        Command::Send(args) => Box::pin(send::run(args, context)).await,
+        Command::Withdraw(args) => Box::pin(withdraw::run(args, context)).await,
+        Command::Close(args) => Box::pin(close::run(args, context)).await,
+        Command::Cosign(args) => Box::pin(cosign::run(args, context)).await,
+        Command::Status(args) => Box::pin(status::run(args, context)).await,
+        Command::Listen(args) => Box::pin(listen::run(args, context)).await,
+        Command::Queue(args) => Box::pin(queue::run(args, context)).await,
+        Command::Screen(args) => Box::pin(screen::run(args, context)).await,
+        Command::Return(args) => Box::pin(return_::run(args, context)).await,
+        Command::Ack(args) => Box::pin(ack::run(args, context)).await,
+        Command::Check(args) => Box::pin(check::run(args, context)).await,
+        Command::Verify(args) => Box::pin(verify::run(args, context)).await,
+        Command::Statistics(args) => Box::pin(statistics::run(args, context)).await,
+        Command::Demo(args) => Box::pin(demo::run(args, context)).await,
+        Command::Openapi(args) => Box::pin(openapi::run(args, context)).await,
+        Command::Completions(args) => Box::pin(completions::run(args, context)).await,
+    }
+}
+
+/// What a command says whose part has not been merged yet.
+fn not_yet() -> CliError {
+    CliError::failed("this build has no such command", "Use a later build.")
+}
+
+/// A fingerprint as a person types or pastes it: hexadecimal in any grouping, or base64url.
+///
+/// # Errors
+/// What it should look like.
+pub fn parse_fingerprint(text: &str) -> Result<Digest, String> {
+    let plain: String = text
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != ':')
+        .collect();
+    if let Ok(digest) = plain.parse() {
+        return Ok(digest);
+    }
+    data_encoding::HEXLOWER_PERMISSIVE
+        .decode(plain.as_bytes())
+        .ok()
+        .and_then(|bytes| Digest::from_slice(&bytes).ok())
+        .ok_or_else(|| {
+            "a fingerprint is 64 hexadecimal digits, spaces between are fine, or 43 characters of base64url"
+                .to_owned()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples_in_its_help() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            assert!(help.contains("Example"), "{}", command.get_name());
+            assert!(
+                help.contains(&format!("herald {}", command.get_name())),
+                "{}",
+                command.get_name()
+            );
+        }
+    }
+
+    #[test]
+    fn no_help_reads_as_permission_or_protection() {
+        for command in Cli::command().get_subcommands_mut() {
+            let help = command.render_long_help().to_string().to_lowercase();
+            for word in ["approved", "cleared", "guarantee", "verified", "permitted", "safe "] {
+                assert!(!help.contains(word), "{}: {word}", command.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_read_as_people_group_it() {
+        let digest = Digest::of(b"root");
+        for text in [
+            digest.fingerprint(),
+            digest.fingerprint().to_uppercase().replace(' ', ":"),
+            digest.to_string(),
+        ] {
+            assert_eq!(parse_fingerprint(&text), Ok(digest), "{text}");
+        }
+        assert!(parse_fingerprint("ba78 16bf").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_wrong_command_line_ends_with_2_and_help_with_0() {
+        let run = |args: &[&str]| {
+            let (out, _, _) = Output::captured(false);
+            run(args.iter().map(OsString::from).collect(), out, Clock::System)
+        };
+        assert_eq!(run(&["herald", "frobnicate"]).await, Exit::Usage);
+        assert_eq!(run(&["herald", "--help"]).await, Exit::Ok);
+    }
+}

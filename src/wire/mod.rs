@@ -6,6 +6,7 @@ pub mod build;
 pub mod claims;
 pub mod envelope;
 pub mod ids;
+pub mod invite;
 pub mod object;
 pub mod parts;
 pub mod policy;

@@ -1,0 +1,177 @@
+//! The one way out to a person or a program: text for people, or one JSON document a line, and no dismay when whoever
+//! reads has closed the pipe. Nothing else in the command line prints.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use super::error::CliError;
+
+/// Where a command's words go.
+#[derive(Clone)]
+pub struct Output {
+    json: bool,
+    out: Arc<Mutex<Box<dyn Write + Send>>>,
+    err: Arc<Mutex<Box<dyn Write + Send>>>,
+    closed: Arc<AtomicBool>,
+}
+
+/// What a test, or a program that runs commands inside itself, reads afterwards.
+#[derive(Clone, Default)]
+pub struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    /// Everything written so far.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Output {
+    /// Standard output and standard error.
+    pub fn standard(json: bool) -> Self {
+        Self::to(json, io::stdout(), io::stderr())
+    }
+
+    /// Into memory: what is printed, and what is said beside it.
+    pub fn captured(json: bool) -> (Self, Captured, Captured) {
+        let (out, err) = (Captured::default(), Captured::default());
+        (Self::to(json, out.clone(), err.clone()), out, err)
+    }
+
+    /// To the given writers.
+    pub fn to(
+        json: bool,
+        out: impl Write + Send + 'static,
+        err: impl Write + Send + 'static,
+    ) -> Self {
+        Self {
+            json,
+            out: Arc::new(Mutex::new(Box::new(out))),
+            err: Arc::new(Mutex::new(Box::new(err))),
+            closed: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// The same writers, in the other form.
+    #[must_use]
+    pub fn with_json(mut self, json: bool) -> Self {
+        self.json = json;
+        self
+    }
+
+    /// Whether a program reads.
+    pub const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether whoever read has gone; a command that follows something may end.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// A result: text for people (a newline is added when it has none at its end), or the value as one line of JSON.
+    pub fn emit(&self, value: &impl Serialize, text: impl FnOnce() -> String) {
+        if self.json {
+            // What is printed has a JSON form; where it had none, null says so to the program that reads.
+            let line = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
+            self.write(&self.out, &line);
+        } else {
+            self.write(&self.out, &text());
+        }
+    }
+
+    /// A line for people only.
+    pub fn line(&self, text: impl AsRef<str>) {
+        if !self.json {
+            self.write(&self.out, text.as_ref());
+        }
+    }
+
+    /// Bytes as they are, whatever the form asked for: a file that was asked to go to standard output.
+    pub fn raw(&self, text: impl AsRef<str>) {
+        self.write(&self.out, text.as_ref());
+    }
+
+    /// A remark beside the result, on standard error, for people only.
+    pub fn note(&self, text: impl AsRef<str>) {
+        if !self.json {
+            self.write(&self.err, text.as_ref());
+        }
+    }
+
+    /// An error, on standard error.
+    pub fn error(&self, error: &CliError) {
+        let text = if self.json {
+            error.json().to_string()
+        } else {
+            format!("herald: {}", error.text())
+        };
+        self.write(&self.err, &text);
+    }
+
+    fn write(&self, to: &Mutex<Box<dyn Write + Send>>, text: &str) {
+        let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        let written = to
+            .write_all(text.as_bytes())
+            .and_then(|()| to.write_all(end.as_bytes()))
+            .and_then(|()| to.flush());
+        if written.is_err() {
+            // The reader has gone or its disk is full: nobody is left to tell it to.
+            self.closed.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_for_people_and_json_for_programs() {
+        let (output, out, err) = Output::captured(false);
+        output.emit(&7, || "seven".to_owned());
+        output.note("beside");
+        assert_eq!((out.text().as_str(), err.text().as_str()), ("seven\n", "beside\n"));
+        let (output, out, err) = Output::captured(true);
+        output.emit(&7, || "seven".to_owned());
+        output.line("only for people");
+        output.note("beside");
+        assert_eq!((out.text().as_str(), err.text().as_str()), ("7\n", ""));
+    }
+
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_noticed_and_disturbs_nobody() {
+        let output = Output::to(false, Gone, io::sink());
+        assert!(!output.is_closed());
+        output.line("a word");
+        assert!(output.is_closed());
+    }
+}

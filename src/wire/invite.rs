@@ -1,0 +1,127 @@
+//! The invite code: one line that a person hands to another, and everything that a new device must know before it can
+//! believe the server: a secret that counts once, and the fingerprints to pin.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::crypto::digest::{Digest, Kid};
+use crate::crypto::random::random_bytes;
+use crate::crypto::{array_from_b64url, b64url};
+
+/// What every code begins with.
+const MARK: &str = "HN1";
+
+/// Why text is no invite code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this is not an invite code: it begins with HN1. and has five parts with dots between; copy it whole, without spaces"
+)]
+pub struct InviteCodeError;
+
+/// `HN1.<secret>.<CA>.<deployment root>.<coordinator root>`, each part base64url; the last is empty in the invite of the
+/// coordinator's own first device. Debug prints `[sealed]`; only [`fmt::Display`] writes the secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InviteCode {
+    /// 32 random bytes; the server keeps their SHA-256 only.
+    pub secret: [u8; 32],
+    /// SHA-256 of the CA certificate's DER.
+    pub ca: Digest,
+    /// Thumbprint of the deployment's root.
+    pub deployment_root: Kid,
+    /// Thumbprint of the coordinator's root.
+    pub coordinator_root: Option<Kid>,
+}
+
+impl InviteCode {
+    /// A code with a fresh secret.
+    pub fn fresh(ca: Digest, deployment_root: Kid, coordinator_root: Option<Kid>) -> Self {
+        Self {
+            secret: random_bytes(),
+            ca,
+            deployment_root,
+            coordinator_root,
+        }
+    }
+
+    /// What the server keeps of the secret: its SHA-256.
+    pub fn hash(&self) -> Digest {
+        Digest::of(&self.secret)
+    }
+
+    /// The secret as an enrolment request carries it, base64url.
+    pub fn secret_b64url(&self) -> String {
+        b64url(&self.secret)
+    }
+}
+
+impl fmt::Display for InviteCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{MARK}.{}.{}.{}.",
+            b64url(&self.secret),
+            self.ca,
+            self.deployment_root
+        )?;
+        match &self.coordinator_root {
+            Some(root) => root.fmt(f),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for InviteCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InviteCode[sealed]")
+    }
+}
+
+impl FromStr for InviteCode {
+    type Err = InviteCodeError;
+
+    fn from_str(text: &str) -> Result<Self, InviteCodeError> {
+        let mut parts = text.trim().split('.');
+        let mut next = || parts.next().ok_or(InviteCodeError);
+        if next()? != MARK {
+            return Err(InviteCodeError);
+        }
+        let secret = array_from_b64url(next()?.as_bytes()).ok_or(InviteCodeError)?;
+        let ca = next()?.parse().map_err(|_| InviteCodeError)?;
+        let deployment_root = next()?.parse().map_err(|_| InviteCodeError)?;
+        let coordinator_root = match next()? {
+            "" => None,
+            root => Some(root.parse().map_err(|_| InviteCodeError)?),
+        };
+        if parts.next().is_some() {
+            return Err(InviteCodeError);
+        }
+        Ok(Self {
+            secret,
+            ca,
+            deployment_root,
+            coordinator_root,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_reads_back_and_one_cut_short_does_not() {
+        let kid = Kid::from_digest(Digest::of(b"root"));
+        for coordinator in [None, Some(kid)] {
+            let code = InviteCode::fresh(Digest::of(b"ca"), kid, coordinator);
+            let text = code.to_string();
+            assert_eq!(text.parse(), Ok(code.clone()));
+            assert_eq!(format!(" {text}\n").parse(), Ok(code.clone()));
+            let cut: String = text.chars().take(text.len() - 2).collect();
+            assert_eq!(cut.parse::<InviteCode>(), Err(InviteCodeError));
+            assert!(!format!("{code:?}").contains(&code.secret_b64url()));
+        }
+        for bad in ["", "HN1", "HN2.a.b.c.d", "HN1....", "HN1.....x"] {
+            assert_eq!(bad.parse::<InviteCode>(), Err(InviteCodeError), "{bad}");
+        }
+    }
+}
