@@ -24,9 +24,9 @@ use crate::wire::problem::{PROBLEM_MEDIA_TYPE, ProblemBody};
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long an operation may take, its body included.
-const OPERATION: Duration = Duration::from_secs(60);
+const OPERATION: Duration = Duration::from_mins(1);
 /// How long a page of events or a batch may take on a weak link.
-const BULK: Duration = Duration::from_secs(180);
+const BULK: Duration = Duration::from_mins(3);
 /// Tries of what may be repeated, the first included.
 const TRIES: u32 = 3;
 /// The wait before the second try; it doubles.
@@ -60,7 +60,9 @@ pub enum ApiError {
         why: String,
     },
     /// The server does not take this device's certificate.
-    #[error("the server does not take this device's certificate: it was revoked, has ended, or is unknown")]
+    #[error(
+        "the server does not take this device's certificate: it was revoked, has ended, or is unknown"
+    )]
     Authentication,
     /// The server refused.
     #[error("{} ({})", .0.title, .0.type_uri)]
@@ -372,7 +374,8 @@ impl Api {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.server))
+        self.client
+            .request(method, format!("{}{path}", self.server))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
@@ -523,7 +526,10 @@ pub(super) fn rustls_cause<'a>(
         if let Some(tls) = here.downcast_ref::<rustls::Error>() {
             return Some(tls);
         }
-        at = match here.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        at = match here
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+        {
             Some(inner) => Some(inner),
             None => here.source(),
         };

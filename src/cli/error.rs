@@ -94,9 +94,11 @@ impl CliError {
             Self::Refused { action, .. } | Self::Failed { action, .. } => Some(action),
             Self::Api(error) => error.action(),
             Self::Usage(_) => Some("See --help."),
-            Self::Profile(_) | Self::Trust(_) | Self::Outbox(_) | Self::Build(_) | Self::Open(_) => {
-                None
-            }
+            Self::Profile(_)
+            | Self::Trust(_)
+            | Self::Outbox(_)
+            | Self::Build(_)
+            | Self::Open(_) => None,
         }
     }
 
@@ -135,7 +137,9 @@ pub fn problem_text(problem: &ProblemBody) -> String {
         problem.pointer.as_ref().map(|p| format!("member {p}")),
         problem.line.map(|n| format!("line {n}")),
         problem.column.map(|n| format!("column {n}")),
-        problem.vertex.map(|n| format!("vertex {n} (counted from 0)")),
+        problem
+            .vertex
+            .map(|n| format!("vertex {n} (counted from 0)")),
     ];
     let place: Vec<String> = place.into_iter().flatten().collect();
     if !place.is_empty() {

@@ -344,7 +344,14 @@ mod tests {
     fn no_help_reads_as_permission_or_protection() {
         for command in Cli::command().get_subcommands_mut() {
             let help = command.render_long_help().to_string().to_lowercase();
-            for word in ["approved", "cleared", "guarantee", "verified", "permitted", "safe "] {
+            for word in [
+                "approved",
+                "cleared",
+                "guarantee",
+                "verified",
+                "permitted",
+                "safe ",
+            ] {
                 assert!(!help.contains(word), "{}: {word}", command.get_name());
             }
         }
@@ -367,7 +374,11 @@ mod tests {
     async fn a_wrong_command_line_ends_with_2_and_help_with_0() {
         let run = |args: &[&str]| {
             let (out, _, _) = Output::captured(false);
-            run(args.iter().map(OsString::from).collect(), out, Clock::System)
+            run(
+                args.iter().map(OsString::from).collect(),
+                out,
+                Clock::System,
+            )
         };
         assert_eq!(run(&["herald", "frobnicate"]).await, Exit::Usage);
         assert_eq!(run(&["herald", "--help"]).await, Exit::Ok);

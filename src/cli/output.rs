@@ -148,7 +148,10 @@ mod tests {
         let (output, out, err) = Output::captured(false);
         output.emit(&7, || "seven".to_owned());
         output.note("beside");
-        assert_eq!((out.text().as_str(), err.text().as_str()), ("seven\n", "beside\n"));
+        assert_eq!(
+            (out.text().as_str(), err.text().as_str()),
+            ("seven\n", "beside\n")
+        );
         let (output, out, err) = Output::captured(true);
         output.emit(&7, || "seven".to_owned());
         output.line("only for people");

@@ -34,19 +34,17 @@ impl PassphraseArgs {
     /// # Errors
     /// When it cannot be read, is too short, or the two differ.
     pub fn new_one(&self) -> Result<Zeroizing<String>, CliError> {
-        let passphrase = match &self.passphrase_file {
-            Some(path) => from_file(path)?,
-            None => {
-                let first = ask("New passphrase for the root, 12 characters or more: ")?;
-                let second = ask("The same once more: ")?;
-                if first != second {
-                    return Err(CliError::refused(
-                        "the two passphrases differ",
-                        "Run the command again and type the same twice.",
-                    ));
-                }
-                first
+        let passphrase = if let Some(path) = &self.passphrase_file {
+            from_file(path)?
+        } else {
+            let first = ask("New passphrase for the root, 12 characters or more: ")?;
+            if first != ask("The same once more: ")? {
+                return Err(CliError::refused(
+                    "the two passphrases differ",
+                    "Run the command again and type the same twice.",
+                ));
             }
+            first
         };
         if passphrase.chars().count() < MIN_PASSPHRASE_CHARS {
             return Err(CliError::refused(
