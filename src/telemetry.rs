@@ -2,12 +2,17 @@
 //! `[sealed]`, and a panic says where it happened and only words that stand in the source.
 
 use std::fmt;
+use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+type Subscriber = Box<dyn tracing::Subscriber + Send + Sync>;
 
 /// Our own words, and warnings of the rest.
 pub const DEFAULT_FILTER: &str = "warn,herald=info";
@@ -70,17 +75,39 @@ pub enum TelemetryError {
 /// # Errors
 /// When the filter does not parse, or logging was set up before.
 pub fn init(format: LogFormat, filter: Option<&str>) -> Result<(), TelemetryError> {
-    let filter =
-        EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER)).map_err(TelemetryError::Filter)?;
-    let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => registry.with(layer.with_target(false)).try_init(),
-        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
-    }
-    .map_err(TelemetryError::Twice)?;
+    let ansi = std::io::stderr().is_terminal();
+    subscriber(format, filter, std::io::stderr, ansi)?
+        .try_init()
+        .map_err(TelemetryError::Twice)?;
     std::panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// What [`init`] installs, for any writer.
+fn subscriber<W>(
+    format: LogFormat,
+    filter: Option<&str>,
+    writer: W,
+    ansi: bool,
+) -> Result<Subscriber, TelemetryError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let filter =
+        EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER)).map_err(TelemetryError::Filter)?;
+    // Other crates do not know what must not be written (some log whole messages at debug level), so however much is
+    // asked for, of them only warnings and errors are.
+    let ours = filter_fn(|event| {
+        event.target().starts_with("herald") || *event.level() <= tracing::Level::WARN
+    });
+    let registry = tracing_subscriber::registry().with(filter).with(ours);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(ansi);
+    Ok(match format {
+        LogFormat::Text => Box::new(registry.with(layer.with_target(false))),
+        LogFormat::Json => Box::new(registry.with(layer.json().flatten_event(true))),
+    })
 }
 
 /// Logs a panic. A message that was formatted may hold anything, so only a literal one is repeated.
@@ -105,12 +132,56 @@ fn literal(payload: &(dyn std::any::Any + Send)) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
     use super::*;
 
     #[test]
     fn a_redacted_value_never_prints() {
         let place = Redacted("36.71803, 68.86221");
         assert_eq!(format!("{place} {place:?}"), "[sealed] [sealed]");
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0
+                .lock()
+                .expect("not poisoned")
+                .extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn other_crates_write_warnings_only_however_much_is_asked_for() {
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let subscriber = subscriber(format, Some("trace"), move || writer.clone(), false)
+                .expect("a subscriber");
+            // See tests/it/platform/operator.rs: a second dispatcher keeps other threads from deciding for us.
+            let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::debug!(target: "tungstenite::protocol", "a whole message");
+                tracing::warn!(target: "tungstenite::protocol", "a warning");
+                tracing::debug!(target: "herald::ws", "our word");
+            });
+            let text =
+                String::from_utf8(lines.0.lock().expect("not poisoned").clone()).expect("text");
+            assert!(!text.contains("a whole message"), "{text}");
+            assert!(
+                text.contains("a warning") && text.contains("our word"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct SocketLimits {
     pub tick: Duration,
     /// Between pings.
     pub ping: Duration,
-    /// After which a peer that said nothing, not even a pong, is dead.
+    /// After which a peer that said nothing, not even a pong, is dead; longer than `ping`.
     pub dead: Duration,
     /// Between looks into the mailbox when nothing woke us; a wake may be lost.
     pub poll: Duration,

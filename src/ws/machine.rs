@@ -72,7 +72,8 @@ pub struct Machine {
     fetching: bool,
     /// The mailbox may hold more than we fetched.
     more: bool,
-    heard: Instant,
+    /// The first ping since the peer was heard.
+    unanswered: Option<Instant>,
     pinged: Instant,
     polled: Instant,
     /// Since when the window is full without an acknowledgement.
@@ -92,7 +93,7 @@ impl Machine {
             in_flight_bytes: 0,
             fetching: false,
             more: false,
-            heard: now,
+            unanswered: None,
             pinged: now,
             polled: now,
             full_since: None,
@@ -119,12 +120,10 @@ impl Machine {
             }
             Input::Fetched(events) => self.fetched(events, &mut actions),
             Input::MailboxFailed => Err(CloseReason::Unavailable),
-            Input::Text(text) => self
-                .inbound(now)
-                .and_then(|()| self.text(&text, &mut actions)),
+            Input::Text(text) => self.inbound().and_then(|()| self.text(&text, &mut actions)),
             Input::Binary => Err(CloseReason::Protocol),
             Input::TooLarge => Err(CloseReason::TooLarge),
-            Input::Alive => self.inbound(now),
+            Input::Alive => self.inbound(),
             Input::PeerClosed => Err(CloseReason::Peer),
             Input::WriteStalled => Err(CloseReason::SlowReader),
             Input::Tick => self.tick(now, &mut actions),
@@ -141,8 +140,8 @@ impl Machine {
         actions
     }
 
-    fn inbound(&mut self, now: Instant) -> Result<(), CloseReason> {
-        self.heard = now;
+    fn inbound(&mut self) -> Result<(), CloseReason> {
+        self.unanswered = None;
         self.inbound += 1;
         if self.inbound > self.limits.inbound_per_tick {
             Err(CloseReason::Flood)
@@ -193,7 +192,12 @@ impl Machine {
 
     fn tick(&mut self, now: Instant, actions: &mut Vec<Action>) -> Result<(), CloseReason> {
         self.inbound = 0;
-        if now.duration_since(self.heard) >= self.limits.dead {
+        // Silence counts from a ping: while a frame was being written nobody listened.
+        let patience = self.limits.dead.saturating_sub(self.limits.ping);
+        if self
+            .unanswered
+            .is_some_and(|since| now.duration_since(since) >= patience)
+        {
             return Err(CloseReason::Dead);
         }
         if self
@@ -204,6 +208,7 @@ impl Machine {
         }
         if now.duration_since(self.pinged) >= self.limits.ping {
             self.pinged = now;
+            self.unanswered.get_or_insert(now);
             actions.push(Action::Ping);
         }
         if now.duration_since(self.polled) >= self.limits.poll {

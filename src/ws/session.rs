@@ -100,17 +100,23 @@ pub async fn run(
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut input = Input::Wake;
     let reason = loop {
-        if let Some(reason) =
-            carry_out(&mut machine, input, &mut socket, &mut mailbox, &limits).await
-        {
+        // The tokens also cut a delivery short: a revoked device must not draw out the end by taking it slowly.
+        let decided = tokio::select! {
+            biased;
+            () = tokens.revoked.cancelled() => ending(&mut machine, Input::Revoked),
+            () = tokens.stopping.cancelled() => ending(&mut machine, Input::Stopping),
+            decided = carry_out(&mut machine, input, &mut socket, &mut mailbox, &limits) => decided,
+        };
+        if let Some(reason) = decided {
             break reason;
         }
+        // The peer comes before the clock, so that what it said while we wrote counts before its silence does.
         input = tokio::select! {
             biased;
             () = tokens.revoked.cancelled() => Input::Revoked,
             () = tokens.stopping.cancelled() => Input::Stopping,
-            _ = clock.tick() => Input::Tick,
             message = socket.recv() => heard(message),
+            _ = clock.tick() => Input::Tick,
             () = mailbox.bell() => Input::Wake,
         };
     };
@@ -127,6 +133,17 @@ pub async fn run(
     metrics::gauge!("herald_sockets").decrement(1.0);
     metrics::counter!("herald_sockets_closed_total", "reason" => reason.label()).increment(1);
     reason
+}
+
+/// What the machine closes with when the end comes from our side.
+fn ending(machine: &mut Machine, input: Input) -> Option<CloseReason> {
+    machine
+        .step(input, Instant::now())
+        .into_iter()
+        .find_map(|action| match action {
+            Action::Close(reason) => Some(reason),
+            Action::Fetch { .. } | Action::Send(_) | Action::Ping | Action::Acknowledged(_) => None,
+        })
 }
 
 /// Steps the machine until it asks for nothing more; `Some` when it closes. Each fetch answers one fetch, so the loop is

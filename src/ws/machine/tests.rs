@@ -132,6 +132,22 @@ fn a_silent_peer_is_pinged_every_20_s_and_dropped_after_60() {
 }
 
 #[test]
+fn a_peer_is_not_dead_because_we_were_busy() {
+    let start = Instant::now();
+    let mut machine = Machine::new(limits(), 0, start);
+    let much_later = start + Duration::from_mins(5);
+    assert!(
+        machine
+            .step(Input::Tick, much_later)
+            .contains(&Action::Ping)
+    );
+    machine.step(Input::Tick, much_later + Duration::from_secs(39));
+    assert!(!machine.is_closed(), "it has 40 s to answer the ping");
+    machine.step(Input::Tick, much_later + Duration::from_secs(40));
+    assert!(machine.is_closed());
+}
+
+#[test]
 fn a_lost_wake_is_made_good_by_the_clock() {
     let start = Instant::now();
     let mut machine = Machine::new(limits(), 5, start);

@@ -10,7 +10,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::routing::get;
 use futures_util::{SinkExt, StreamExt};
-use herald::http::QueryParams;
+use herald::http::{Limits, QueryParams};
 use herald::wire::problem::ProblemKind;
 use herald::ws::frame::{CloseReason, Event, FRAME_MAX_BYTES, Payload, SUBPROTOCOL, SocketLimits};
 use herald::ws::session::{self, Mailbox, MailboxUnavailable, SocketTokens};
@@ -92,6 +92,10 @@ struct Stream {
 
 impl Stream {
     async fn start(limits: SocketLimits) -> Self {
+        Self::start_with(short_limits(), limits).await
+    }
+
+    async fn start_with(server_limits: Limits, limits: SocketLimits) -> Self {
         let desk = Desk::default();
         let tokens = SocketTokens {
             stopping: CancellationToken::new(),
@@ -109,7 +113,7 @@ impl Stream {
                 })
             };
         let server =
-            Server::start(short_limits(), Router::new().route("/stream", get(handler))).await;
+            Server::start(server_limits, Router::new().route("/stream", get(handler))).await;
         Self {
             server,
             desk,
@@ -329,4 +333,21 @@ async fn what_a_client_may_not_say_closes_its_socket() {
         assert_eq!((code, words.as_str()), (expected.code(), expected.words()));
         assert_eq!(stream.reason().await, expected);
     }
+}
+
+#[tokio::test]
+async fn a_revoked_device_cannot_draw_out_its_end_by_taking_events_slowly() {
+    let limits = SocketLimits {
+        window_events: 10_000,
+        window_bytes: usize::MAX,
+        ..SocketLimits::default()
+    };
+    let mut server_limits = short_limits();
+    server_limits.connection.write_stall = PATIENCE * 2;
+    let mut stream = Stream::start_with(server_limits, limits).await;
+    stream.desk.put(1_000, 60_000);
+    let _client = stream.connect(0).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stream.tokens.revoked.cancel();
+    assert_eq!(stream.reason().await, CloseReason::Revoked);
 }
