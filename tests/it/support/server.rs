@@ -3,7 +3,7 @@
 //! stops it and removes its directory when the last user is gone, however that one went.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -74,9 +74,18 @@ fn base_dir() -> PathBuf {
         return usual;
     }
     let dir = PathBuf::from("/tmp/herald-tests-root");
-    if !dir.exists() {
-        fs::DirBuilder::new().mode(0o711).create(&dir).unwrap();
-    }
+    // Recursive: another test may be quicker.
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o711)
+        .create(&dir)
+        .unwrap();
+    let meta = fs::symlink_metadata(&dir).unwrap();
+    assert!(
+        meta.is_dir() && meta.uid() == 0,
+        "{} is someone else's: remove it",
+        dir.display()
+    );
     dir
 }
 
@@ -98,14 +107,12 @@ pub fn scratch_dir() -> tempfile::TempDir {
 async fn join_or_start() -> (Server, Option<Cluster>) {
     // One a user: root's and a person's clusters never mix.
     let home = base_dir().join(format!("shared-{}", nix::unistd::Uid::effective()));
-    if !home.exists() {
-        // Another process may be quicker.
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o711)
-            .create(&home)
-            .unwrap();
-    }
+    // Recursive: another process may be quicker.
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o711)
+        .create(&home)
+        .unwrap();
     let lock = |name: &str| {
         File::options()
             .create(true)
