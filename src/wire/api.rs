@@ -127,9 +127,12 @@ pub struct ActorKeys {
     pub duty: Option<String>,
     /// Its latest `keys` statement.
     pub keys: String,
-    /// Renewals since.
+    /// Its earlier ones, oldest first: what was signed under them can still be proved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<String>,
+    /// Every renewal there has been, oldest first.
     pub renewals: Vec<String>,
-    /// Revocations since.
+    /// Every revocation there has been, oldest first.
     pub revocations: Vec<String>,
     /// The coordinator's latest `admit` statement on it, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::random::random_bytes;
 use crate::crypto::{array_from_b64url, b64url};
+use crate::domain::actor::Role;
+use crate::domain::ids::ActorId;
 
 /// What every code begins with.
 const MARK: &str = "HN1";
@@ -14,12 +16,13 @@ const MARK: &str = "HN1";
 /// Why text is no invite code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "this is not an invite code: it begins with HN1. and has five parts with dots between; copy it whole, without spaces"
+    "this is not an invite code: it begins with HN1. and has seven parts with dots between; copy it whole, without spaces"
 )]
 pub struct InviteCodeError;
 
-/// `HN1.<secret>.<CA>.<deployment root>.<coordinator root>`, each part base64url; the last is empty in the invite of the
-/// coordinator's own first device. Debug prints `[sealed]`; only [`fmt::Display`] writes the secret.
+/// `HN1.<secret>.<CA>.<deployment root>.<coordinator root>.<actor>.<role>`: four parts in base64url, of which the last is
+/// empty in the invite of the coordinator's own first device, then for whom and as what, so that a first device can sign
+/// its actor's keys before it has spoken with the server. Debug prints `[sealed]`; only [`fmt::Display`] writes the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct InviteCode {
     /// 32 random bytes; the server keeps their SHA-256 only.
@@ -30,16 +33,28 @@ pub struct InviteCode {
     pub deployment_root: Kid,
     /// Thumbprint of the coordinator's root.
     pub coordinator_root: Option<Kid>,
+    /// For whom the device will speak.
+    pub actor: ActorId,
+    /// As what.
+    pub role: Role,
 }
 
 impl InviteCode {
     /// A code with a fresh secret.
-    pub fn fresh(ca: Digest, deployment_root: Kid, coordinator_root: Option<Kid>) -> Self {
+    pub fn fresh(
+        ca: Digest,
+        deployment_root: Kid,
+        coordinator_root: Option<Kid>,
+        actor: ActorId,
+        role: Role,
+    ) -> Self {
         Self {
             secret: random_bytes(),
             ca,
             deployment_root,
             coordinator_root,
+            actor,
+            role,
         }
     }
 
@@ -63,10 +78,10 @@ impl fmt::Display for InviteCode {
             self.ca,
             self.deployment_root
         )?;
-        match &self.coordinator_root {
-            Some(root) => root.fmt(f),
-            None => Ok(()),
+        if let Some(root) = &self.coordinator_root {
+            write!(f, "{root}")?;
         }
+        write!(f, ".{}.{}", self.actor, self.role)
     }
 }
 
@@ -92,6 +107,8 @@ impl FromStr for InviteCode {
             "" => None,
             root => Some(root.parse().map_err(|_| InviteCodeError)?),
         };
+        let actor = next()?.parse().map_err(|_| InviteCodeError)?;
+        let role = next()?.parse().map_err(|_| InviteCodeError)?;
         if parts.next().is_some() {
             return Err(InviteCodeError);
         }
@@ -100,6 +117,8 @@ impl FromStr for InviteCode {
             ca,
             deployment_root,
             coordinator_root,
+            actor,
+            role,
         })
     }
 }
@@ -112,15 +131,17 @@ mod tests {
     fn a_code_reads_back_and_one_cut_short_does_not() {
         let kid = Kid::from_digest(Digest::of(b"root"));
         for coordinator in [None, Some(kid)] {
-            let code = InviteCode::fresh(Digest::of(b"ca"), kid, coordinator);
+            let actor: ActorId = "east".parse().expect("a slug");
+            let code =
+                InviteCode::fresh(Digest::of(b"ca"), kid, coordinator, actor, Role::PartyDesk);
             let text = code.to_string();
             assert_eq!(text.parse(), Ok(code.clone()));
             assert_eq!(format!(" {text}\n").parse(), Ok(code.clone()));
-            let cut: String = text.chars().take(text.len() - 2).collect();
+            let cut: String = text.chars().take(text.len() - 3).collect();
             assert_eq!(cut.parse::<InviteCode>(), Err(InviteCodeError));
             assert!(!format!("{code:?}").contains(&code.secret_b64url()));
         }
-        for bad in ["", "HN1", "HN2.a.b.c.d", "HN1....", "HN1.....x"] {
+        for bad in ["", "HN1", "HN2.a.b.c.d.msf.organisation", "HN1......"] {
             assert_eq!(bad.parse::<InviteCode>(), Err(InviteCodeError), "{bad}");
         }
     }

@@ -300,7 +300,15 @@ pub struct InvitedPerson {
     pub name: String,
 }
 
-sealed_debug!(InvitedPerson, Reason, Reasons, ReturnReason);
+/// The part `desk.<device>` of a `keys` statement: hands the desk's HPKE key to a device.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeskKey {
+    /// The 32 bytes of the private key, base64url.
+    pub seed: String,
+}
+
+sealed_debug!(InvitedPerson, DeskKey, Reason, Reasons, ReturnReason);
 
 /// The part `reason` of a withdrawal.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

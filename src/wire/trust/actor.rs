@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Pins, SERVER, Trust, TrustError, TrustedActor, TrustedDevice};
 use crate::crypto::digest::{Digest, Kid};
+use crate::crypto::keys::VerifyingKey;
 use crate::crypto::statement::StatementError;
 use crate::domain::actor::{ActorKind, ActorState};
 use crate::domain::ids::{ActorId, Issuer};
@@ -67,7 +68,7 @@ fn coordinator(listed: &ActorKeys, pins: &Pins) -> Result<TrustedActor, TrustErr
         name: listed.name.clone(),
         state: ActorState::Admitted,
         duty: listed.duty.clone(),
-        devices: devices(&keys)?,
+        devices: all_devices(listed, &keys, pins)?,
         ..bare(listed.actor.clone(), &keys, hash)
     };
     renew(&mut trusted, &listed.renewals, pins)?;
@@ -106,7 +107,7 @@ fn admitted(listed: &ActorKeys, trust: &Trust) -> Result<TrustedActor, TrustErro
         name: admit.map_or_else(|| listed.name.clone(), |a| a.name),
         state,
         duty: listed.duty.clone(),
-        devices: devices(&keys)?,
+        devices: all_devices(listed, &keys, pins)?,
         ..bare(actor.clone(), &keys, hash)
     };
     renew(&mut trusted, &listed.renewals, pins)?;
@@ -210,9 +211,44 @@ fn devices(keys: &KeysClaims) -> Result<Vec<TrustedDevice>, TrustError> {
     Ok(devices)
 }
 
+/// The devices of the latest `keys` statement, and those (or those keys) that only an earlier one of the same root names:
+/// what they signed can still be proved, but they are no longer devices of the actor.
+fn all_devices(
+    listed: &ActorKeys,
+    latest: &KeysClaims,
+    pins: &Pins,
+) -> Result<Vec<TrustedDevice>, TrustError> {
+    let mut all = devices(latest)?;
+    bounded(&listed.actor, &listed.former)?;
+    for compact in &listed.former {
+        let (former, _) = self_signed(compact, &listed.actor)?;
+        pins.hold(&former.common())?;
+        hold_root(&listed.actor, latest.root.kid(), &former)?;
+        for device in devices(&former)? {
+            match all.iter_mut().find(|d| d.id == device.id) {
+                Some(known) => add_former_keys(known, &device.keys),
+                None => all.push(TrustedDevice {
+                    revoked: true,
+                    ..device
+                }),
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Earlier keys go to the front, so that the last is the one that counts.
+fn add_former_keys(known: &mut TrustedDevice, former: &[VerifyingKey]) {
+    for key in former {
+        if !known.keys.contains(key) {
+            known.keys.insert(0, *key);
+        }
+    }
+}
+
 /// Follows the renewals, each signed with the key before it, whatever their order in the list.
 fn renew(actor: &mut TrustedActor, renewals: &[String], pins: &Pins) -> Result<(), TrustError> {
-    bounded(actor, renewals)?;
+    bounded(&actor.actor, renewals)?;
     let mut waiting = Vec::with_capacity(renewals.len());
     for compact in renewals {
         let (unverified, claims) = read(compact).map_err(malformed(&actor.actor, "renewal"))?;
@@ -254,7 +290,7 @@ fn add_key(actor: &mut TrustedActor, claims: RenewClaims) {
         .devices
         .iter_mut()
         .find(|d| Some(&d.id) == claims.iss.device.as_ref());
-    if let Some(device) = device {
+    if let Some(device) = device.filter(|d| !d.keys.contains(&claims.jwk)) {
         device.keys.push(claims.jwk);
         device.seal = claims.seal;
     }
@@ -267,7 +303,7 @@ fn revoke(
     pins: &Pins,
     coordinator: Option<&TrustedActor>,
 ) -> Result<(), TrustError> {
-    bounded(actor, revocations)?;
+    bounded(&actor.actor, revocations)?;
     for compact in revocations {
         let (unverified, claims) = read(compact).map_err(malformed(&actor.actor, "revocation"))?;
         let common = claims.common();
@@ -299,10 +335,10 @@ fn take_back(actor: &mut TrustedActor, claims: &RevokeClaims) {
     }
 }
 
-fn bounded(actor: &TrustedActor, list: &[String]) -> Result<(), TrustError> {
+fn bounded(actor: &ActorId, list: &[String]) -> Result<(), TrustError> {
     if list.len() > CHAIN_LIMIT {
         return Err(TrustError::TooMany {
-            actor: actor.actor.clone(),
+            actor: actor.clone(),
             limit: CHAIN_LIMIT,
         });
     }

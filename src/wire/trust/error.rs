@@ -105,8 +105,8 @@ pub enum TrustError {
         /// Which.
         device: DeviceId,
     },
-    /// Renewals or revocations beyond their bound.
-    #[error("the directory lists more than {limit} renewals or revocations under {actor}")]
+    /// Earlier keys, renewals or revocations beyond their bound.
+    #[error("the directory lists more than {limit} statements of one kind under {actor}")]
     TooMany {
         /// Under whom.
         actor: ActorId,

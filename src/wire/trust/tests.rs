@@ -133,6 +133,7 @@ impl World {
             state: ActorState::Admitted,
             duty: None,
             keys: self.keys(actor),
+            former: Vec::new(),
             renewals: Vec::new(),
             revocations: Vec::new(),
             admit: Some(self.admit(actor, actor.root.kid(), Admission::Admitted)),
@@ -516,4 +517,35 @@ fn the_claimed_root_of_an_actor_not_yet_admitted_must_have_signed() {
         Ok(world.east.root.kid())
     );
     assert!(claimed_root(&keys, &world.msf.id).is_err());
+}
+
+#[test]
+fn what_was_signed_under_earlier_keys_can_still_be_proved_when_the_root_is_the_same() {
+    let world = World::new();
+    let old_key = duty(&world, &world.east, &world.east.device);
+    let renewed = SigningKey::generate();
+    let next = |id: DeviceId| DeviceKey {
+        id,
+        jwk: *renewed.verifying_key(),
+        ..world.east.device_key()
+    };
+    // The device with a renewed key, and then another device in its place.
+    for (id, gone) in [
+        (world.east.device_id.clone(), false),
+        (DeviceId::from_random([9; 5]), true),
+    ] {
+        let mut directory = world.directory();
+        let former = directory.actors[2].keys.clone();
+        directory.actors[2].keys = world.keys_with(&world.east, 2, vec![next(id)]);
+        assert!(world.trust(&directory).check(&old_key).is_err());
+        directory.actors[2].former = vec![former];
+        let checked = world.trust(&directory).check(&old_key).expect("provable");
+        assert_eq!(checked.since_revoked, gone);
+    }
+    let mut directory = world.directory();
+    directory.actors[2].former = vec![world.keys(&Actor::new("east", Role::PartyDesk))];
+    assert!(matches!(
+        world.trust(&directory).actor(&world.east.id),
+        Err(TrustError::OtherRoot { .. })
+    ));
 }
