@@ -11,6 +11,8 @@ pub mod parse;
 mod plane;
 pub mod position;
 pub mod proximity;
+#[cfg(test)]
+mod reference;
 pub mod shape;
 pub mod track;
 pub mod window;
