@@ -515,11 +515,11 @@ mod tests {
 
     #[test]
     fn the_equator_and_band_edges_have_the_right_letter() {
-        assert_eq!(&format(place(0.0, 32.5))[..3], "36N");
-        assert_eq!(&format(place(-0.0, 32.5))[..3], "36N");
-        assert_eq!(&format(place(-1e-12, 32.5))[..3], "36M");
-        assert_eq!(&format(place(-1e-19, 32.5))[..3], "36M");
-        assert_eq!(&format(place(8.0, 3.0))[..3], "31P");
+        assert!(format(place(0.0, 32.5)).starts_with("36N"));
+        assert!(format(place(-0.0, 32.5)).starts_with("36N"));
+        assert!(format(place(-1e-12, 32.5)).starts_with("36M"));
+        assert!(format(place(-1e-19, 32.5)).starts_with("36M"));
+        assert!(format(place(8.0, 3.0)).starts_with("31P"));
         for band in -9..=9 {
             let edge = f64::from(band) * 8.0;
             let text = format(place(edge, 33.0));
@@ -536,8 +536,8 @@ mod tests {
                     < 1.42
             );
         }
-        assert_eq!(&format(place(84.0, 10.0))[..1], "Z");
-        assert_eq!(&format(place(-80.0, 10.0))[..3], "32C");
+        assert!(format(place(84.0, 10.0)).starts_with('Z'));
+        assert!(format(place(-80.0, 10.0)).starts_with("32C"));
         assert_eq!(format(place(10.0, 180.0)), format(place(10.0, -180.0)));
     }
 

@@ -157,6 +157,7 @@ fn chord_floor(p: &Curve, q: &Curve, pieces: Pieces) -> (f64, [f64; 2]) {
 }
 
 /// Distance of two straight segments in space, and where it is taken (Ericson, Real-Time Collision Detection, 5.1.9).
+#[expect(clippy::many_single_char_names, reason = "the letters of the source")]
 pub(crate) fn segments(p0: Ecef, p1: Ecef, q0: Ecef, q1: Ecef) -> (f64, f64, f64) {
     let (d1, d2, r) = (
         geodesy::sub(p1, p0),
@@ -243,6 +244,7 @@ fn solve(here: Sample, there: Sample, s: f64, t: f64) -> (Local, [[f64; 2]; 2]) 
 }
 
 /// Minimises |(f, 0) + t' v₂ − s' v₁| over the box: the interior, then the four sides.
+#[expect(clippy::many_single_char_names, reason = "the letters of the source")]
 fn flat_step(f: f64, [v1, v2]: [[f64; 2]; 2], pieces: Pieces, [s, t]: [f64; 2]) -> [f64; 2] {
     let value = |ds: f64, dt: f64| {
         let (x, y) = (f + dt * v2[0] - ds * v1[0], dt * v2[1] - ds * v1[1]);

@@ -123,6 +123,7 @@ pub(crate) fn meeting(a: Xy, b: Xy, c: Xy, d: Xy) -> Meeting {
 }
 
 /// Where the lines through a–b and c–d meet (or a shared point when they are parallel): for words, not for decisions.
+#[expect(clippy::many_single_char_names, reason = "the letters of the source")]
 pub(crate) fn crossing_point(a: Xy, b: Xy, c: Xy, d: Xy) -> Xy {
     let (r, s) = ([b[0] - a[0], b[1] - a[1]], [d[0] - c[0], d[1] - c[1]]);
     let denominator = r[0] * s[1] - r[1] * s[0];

@@ -159,6 +159,7 @@ fn nearest(ours: &[Path<'_>], theirs: &[Path<'_>]) -> f64 {
 }
 
 /// A grid of seven by seven around the best place so far, narrower each time, down to three millimetres.
+#[expect(clippy::many_single_char_names, reason = "places on two curves")]
 fn zoom(ours: &Path<'_>, theirs: &Path<'_>, mut s: f64, mut t: f64) -> f64 {
     let mut width = 2.0 * part(1);
     let (length_s, length_t) = (path_m(ours), path_m(theirs));

@@ -83,7 +83,7 @@ impl Outline {
             match part {
                 Part::Point(p) => edges.push(Curve::point(*p)),
                 Part::Line(points) => {
-                    edges.extend(pairs(points).map(|(a, b)| Curve::straight(a, b)))
+                    edges.extend(pairs(points).map(|(a, b)| Curve::straight(a, b)));
                 }
                 Part::Polygon(rings) => {
                     for ring in rings {
