@@ -1,1 +1,3 @@
-//! The clockwork.
+//! The server's clockwork: what happens without anyone asking.
+
+pub mod deliver;

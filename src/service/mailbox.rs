@@ -26,6 +26,7 @@ use crate::wire::build::SealSlot;
 use crate::wire::claims::Claims;
 use crate::wire::envelope::{Attachment, Content, Envelope, Event};
 use crate::wire::parts::name;
+use crate::wire::problem::{Problem, ProblemKind};
 use crate::wire::read;
 
 /// How often a cursor is tried again when the intake holds a row.
@@ -94,6 +95,28 @@ pub enum MailboxError {
         /// Its place.
         seq: Seq,
     },
+}
+
+impl MailboxError {
+    /// The refusal that it becomes.
+    pub fn problem(&self) -> Problem {
+        match self {
+            Self::NotActive => Problem::new(ProblemKind::NotAdmitted)
+                .detail("this device is revoked, or not yet named by its organisation's root"),
+            Self::NoDeskKey => Problem::new(ProblemKind::NotAdmitted)
+                .detail("this desk has no key to seal to; its root names one in a `keys` statement"),
+            Self::Beyond { head } => Problem::new(ProblemKind::InvalidQuery).detail(format!(
+                "the mailbox ends at {head}; if more was received before, the server was set back: tell its operator"
+            )),
+            Self::Stopped { seq } => Problem::new(ProblemKind::Internal).detail(format!(
+                "event {seq} cannot be prepared, and none is left out: tell the operator"
+            )),
+            Self::Store(error) if error.is_transient() => {
+                Problem::new(ProblemKind::DatabaseUnavailable)
+            }
+            Self::Store(_) => Problem::new(ProblemKind::Internal),
+        }
+    }
 }
 
 /// An event as it travels.

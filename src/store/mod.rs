@@ -6,6 +6,7 @@ pub mod devices;
 pub mod endpoint;
 pub mod error;
 pub mod invites;
+pub mod listen;
 pub mod mailbox;
 pub mod migrate;
 pub mod notifications;

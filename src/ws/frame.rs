@@ -9,11 +9,14 @@ use serde::{Deserialize, Serialize};
 /// The subprotocol that both ends must speak.
 pub const SUBPROTOCOL: &str = "hn.v1";
 
-/// The largest frame either way, in bytes. A larger event carries a reference to fetch it by.
+/// The largest frame to a client, in bytes. Of a larger event only a reference is sent, to fetch it by.
 pub const FRAME_MAX_BYTES: usize = 64 << 10;
 
+/// The largest frame from a client, in bytes: it says nothing but `{"ack":<seq>}`.
+pub const INBOUND_MAX_BYTES: usize = 1 << 10;
+
 /// The read buffer of a socket, in bytes; ten thousand idle sockets must not cost a gigabyte.
-pub const READ_BUFFER_BYTES: usize = 4 << 10;
+pub const READ_BUFFER_BYTES: usize = 1 << 10;
 
 /// The most that waits in memory for the peer to take, in bytes: a frame and its like again.
 pub const WRITE_BUFFER_MAX_BYTES: usize = 2 * FRAME_MAX_BYTES + 1_024;
@@ -21,14 +24,10 @@ pub const WRITE_BUFFER_MAX_BYTES: usize = 2 * FRAME_MAX_BYTES + 1_024;
 /// Bounds on a socket.
 #[derive(Debug, Clone)]
 pub struct SocketLimits {
-    /// The beat of the machine's clock.
-    pub tick: Duration,
     /// Between pings.
     pub ping: Duration,
     /// After which a peer that said nothing, not even a pong, is dead; longer than `ping`.
     pub dead: Duration,
-    /// Between looks into the mailbox when nothing woke us; a wake may be lost.
-    pub poll: Duration,
     /// How long a peer may leave a full window unacknowledged.
     pub slow: Duration,
     /// How long one frame may take to be written.
@@ -41,24 +40,22 @@ pub struct SocketLimits {
     pub window_events: usize,
     /// The bytes sent and not acknowledged beyond which nothing more is fetched.
     pub window_bytes: usize,
-    /// The most messages from the peer in one tick, pongs included.
-    pub inbound_per_tick: u32,
+    /// The most messages from the peer in one second, pongs included.
+    pub inbound_per_s: u32,
 }
 
 impl Default for SocketLimits {
     fn default() -> Self {
         Self {
-            tick: Duration::from_secs(1),
             ping: Duration::from_secs(20),
             dead: Duration::from_mins(1),
-            poll: Duration::from_secs(15),
             slow: Duration::from_mins(1),
-            write: Duration::from_mins(1),
+            write: Duration::from_secs(20),
             mailbox: Duration::from_secs(10),
             close: Duration::from_secs(2),
             window_events: 256,
-            window_bytes: 1 << 20,
-            inbound_per_tick: 512,
+            window_bytes: 512 << 10,
+            inbound_per_s: 2_048,
         }
     }
 }
@@ -102,6 +99,20 @@ pub struct Event {
     pub payload: Payload,
 }
 
+/// An event of a mailbox that is too large for a frame travels as this text: fetch it by `GET /v1/events/<seq>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchReference {
+    /// Its place.
+    pub fetch: u64,
+}
+
+/// The text that says that everything in the mailbox has been sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadNotice {
+    /// The last place in the mailbox.
+    pub head: u64,
+}
+
 /// What a client may say: `{"ack":<seq>}`, everything up to `seq` is kept on its side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -138,8 +149,12 @@ pub enum CloseReason {
     Dead,
     /// The device was revoked.
     Revoked,
-    /// The mailbox cannot be read.
+    /// A newer connection of the same device took this one's place.
+    Replaced,
+    /// The mailbox cannot be read now.
     Unavailable,
+    /// An event cannot be made for this desk; delivery stops before it until the operator has mended that.
+    Stopped,
     /// The mailbox gave something that may not be sent; a defect.
     Internal,
 }
@@ -152,13 +167,14 @@ impl CloseReason {
             Self::GoingAway => 1001,
             Self::Protocol => 1002,
             Self::TooLarge => 1009,
-            Self::Internal => 1011,
+            Self::SlowReader => 1008,
+            Self::Internal | Self::Stopped => 1011,
             Self::Unavailable => 1013,
             Self::Revoked => 4001,
             Self::AckAhead => 4002,
             Self::Flood => 4003,
-            Self::SlowReader => 4004,
-            Self::Dead => 4005,
+            Self::Dead => 4004,
+            Self::Replaced => 4005,
         }
     }
 
@@ -168,13 +184,17 @@ impl CloseReason {
             Self::Peer => "closed",
             Self::GoingAway => "the server is restarting; connect again, nothing is lost",
             Self::Protocol => "only {\"ack\":<seq>} is understood here",
-            Self::TooLarge => "a frame larger than 64 KiB",
+            Self::TooLarge => "a frame larger than 1 KiB",
             Self::AckAhead => "acknowledged more than was sent; connect again with the true after",
             Self::Flood => "too many messages; connect again",
             Self::SlowReader => "events are not taken; connect again, nothing is lost",
             Self::Dead => "no sign of life; connect again, nothing is lost",
             Self::Revoked => "this device was revoked; ask the coordinator",
+            Self::Replaced => "newer connections of this device took this one's place",
             Self::Unavailable => "the mailbox cannot be read now; connect again, nothing is lost",
+            Self::Stopped => {
+                "the next event cannot be prepared, and none is left out: tell the operator; nothing is lost"
+            }
             Self::Internal => "the server failed; connect again, nothing is lost",
         }
     }
@@ -191,6 +211,8 @@ impl CloseReason {
             Self::SlowReader => "slow_reader",
             Self::Dead => "dead",
             Self::Revoked => "revoked",
+            Self::Replaced => "replaced",
+            Self::Stopped => "stopped",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }

@@ -2,7 +2,7 @@
 //! the window holds, never out of order, nothing after a close; and it never waits without an end.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::frame::{ClientMessage, CloseReason, Event, FRAME_MAX_BYTES, SocketLimits};
 
@@ -11,10 +11,15 @@ use super::frame::{ClientMessage, CloseReason, Event, FRAME_MAX_BYTES, SocketLim
 pub enum Input {
     /// The mailbox may hold more.
     Wake,
-    /// The mailbox gave these, in order, after what was asked for; none means that there is no more.
-    Fetched(Vec<Event>),
+    /// The mailbox gave these, in order and without a gap, after what was asked for.
+    Fetched {
+        /// The events.
+        events: Vec<Event>,
+        /// The last place in the mailbox.
+        head: u64,
+    },
     /// The mailbox could not be read or written.
-    MailboxFailed,
+    MailboxFailed(MailboxFailure),
     /// The peer sent a text frame.
     Text(String),
     /// The peer sent a binary frame.
@@ -27,12 +32,28 @@ pub enum Input {
     PeerClosed,
     /// The peer did not take a frame in time.
     WriteStalled,
-    /// The clock.
+    /// The clock has reached [`Machine::deadline`].
     Tick,
     /// The device was revoked.
     Revoked,
+    /// A newer connection of the same device took this one's place.
+    Replaced,
     /// The server ends.
     Stopping,
+}
+
+/// Why the mailbox could not be read or written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MailboxFailure {
+    /// It cannot be reached now.
+    #[error("the mailbox cannot be reached")]
+    Unavailable,
+    /// The device is no longer active.
+    #[error("the device is not active")]
+    Revoked,
+    /// An event cannot be made for this desk.
+    #[error("the next event cannot be made")]
+    Stopped,
 }
 
 /// What to do, in the order given.
@@ -49,6 +70,8 @@ pub enum Action {
     },
     /// Send it.
     Send(Event),
+    /// Say that everything up to this place, the last, has been sent.
+    Head(u64),
     /// Send a ping.
     Ping,
     /// The device holds everything up to here: store it.
@@ -57,14 +80,23 @@ pub enum Action {
     Close(CloseReason),
 }
 
+/// How long the count of what the peer says runs before it begins anew.
+const INBOUND_WINDOW: Duration = Duration::from_secs(1);
+
 /// The state of one socket.
 #[derive(Debug)]
 pub struct Machine {
     limits: SocketLimits,
     /// The last place handed to the socket.
     sent: u64,
+    /// The last place in the mailbox, as far as we know.
+    head: u64,
+    /// The head that the peer was told of.
+    announced: Option<u64>,
     /// The last place acknowledged.
     acked: u64,
+    /// The last place acknowledged of which we said [`Action::Acknowledged`].
+    stored: u64,
     /// Places and sizes of what is sent and not acknowledged.
     in_flight: VecDeque<(u64, usize)>,
     in_flight_bytes: usize,
@@ -72,14 +104,13 @@ pub struct Machine {
     fetching: bool,
     /// The mailbox may hold more than we fetched.
     more: bool,
-    /// The first ping since the peer was heard.
-    unanswered: Option<Instant>,
+    heard: Instant,
     pinged: Instant,
-    polled: Instant,
     /// Since when the window is full without an acknowledgement.
     full_since: Option<Instant>,
     inbound: u32,
-    closed: bool,
+    inbound_since: Instant,
+    closed: Option<CloseReason>,
 }
 
 impl Machine {
@@ -88,69 +119,105 @@ impl Machine {
         Self {
             limits,
             sent: after,
+            head: after,
+            announced: None,
             acked: after,
+            stored: after,
             in_flight: VecDeque::new(),
             in_flight_bytes: 0,
             fetching: false,
             more: false,
-            unanswered: None,
+            heard: now,
             pinged: now,
-            polled: now,
             full_since: None,
             inbound: 0,
-            closed: false,
+            inbound_since: now,
+            closed: None,
         }
     }
 
-    /// Whether a close was decided.
-    pub fn is_closed(&self) -> bool {
+    /// Why it is closed, once a close was decided.
+    pub fn closed(&self) -> Option<CloseReason> {
         self.closed
     }
 
-    /// Decides. After a close the answer is always empty.
-    pub fn step(&mut self, input: Input, now: Instant) -> Vec<Action> {
-        if self.closed {
-            return Vec::new();
-        }
+    /// When [`Input::Tick`] is due at the latest. Between these moments an idle socket costs nothing.
+    pub fn deadline(&self) -> Instant {
+        let slow = self.full_since.map(|since| since + self.limits.slow);
+        (self.heard + self.limits.dead)
+            .min(self.pinged + self.limits.ping)
+            .min(slow.unwrap_or(self.pinged + self.limits.ping))
+    }
+
+    /// Decides. What came at once is given at once, so that ten acknowledgements are stored as one. After a close the
+    /// answer is always empty.
+    pub fn step(&mut self, inputs: impl IntoIterator<Item = Input>, now: Instant) -> Vec<Action> {
         let mut actions = Vec::new();
-        let outcome = match input {
-            Input::Wake => {
-                self.more = true;
-                Ok(())
-            }
-            Input::Fetched(events) => self.fetched(events, &mut actions),
-            Input::MailboxFailed => Err(CloseReason::Unavailable),
-            Input::Text(text) => self.inbound().and_then(|()| self.text(&text, &mut actions)),
-            Input::Binary => Err(CloseReason::Protocol),
-            Input::TooLarge => Err(CloseReason::TooLarge),
-            Input::Alive => self.inbound(),
-            Input::PeerClosed => Err(CloseReason::Peer),
-            Input::WriteStalled => Err(CloseReason::SlowReader),
-            Input::Tick => self.tick(now, &mut actions),
-            Input::Revoked => Err(CloseReason::Revoked),
-            Input::Stopping => Err(CloseReason::GoingAway),
-        };
+        if self.closed.is_some() {
+            return actions;
+        }
+        let outcome = inputs
+            .into_iter()
+            .try_for_each(|input| self.take(input, now, &mut actions));
+        // Also before a close: what the peer said it has kept, it has.
+        if self.acked > self.stored {
+            self.stored = self.acked;
+            actions.push(Action::Acknowledged(self.acked));
+        }
         match outcome {
             Ok(()) => self.fetch_if_room(now, &mut actions),
             Err(reason) => {
-                self.closed = true;
+                self.closed = Some(reason);
                 actions.push(Action::Close(reason));
             }
         }
         actions
     }
 
-    fn inbound(&mut self) -> Result<(), CloseReason> {
-        self.unanswered = None;
+    fn take(
+        &mut self,
+        input: Input,
+        now: Instant,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), CloseReason> {
+        match input {
+            Input::Wake => {
+                self.more = true;
+                Ok(())
+            }
+            Input::Fetched { events, head } => self.fetched(events, head, actions),
+            Input::MailboxFailed(MailboxFailure::Unavailable) => Err(CloseReason::Unavailable),
+            Input::MailboxFailed(MailboxFailure::Stopped) => Err(CloseReason::Stopped),
+            Input::Text(text) => self.inbound(now).and_then(|()| self.text(&text)),
+            Input::Binary => Err(CloseReason::Protocol),
+            Input::TooLarge => Err(CloseReason::TooLarge),
+            Input::Alive => self.inbound(now),
+            Input::PeerClosed => Err(CloseReason::Peer),
+            Input::WriteStalled => Err(CloseReason::SlowReader),
+            Input::Tick => self.tick(now, actions),
+            Input::Revoked | Input::MailboxFailed(MailboxFailure::Revoked) => {
+                Err(CloseReason::Revoked)
+            }
+            Input::Replaced => Err(CloseReason::Replaced),
+            Input::Stopping => Err(CloseReason::GoingAway),
+        }
+    }
+
+    fn inbound(&mut self, now: Instant) -> Result<(), CloseReason> {
+        self.heard = now;
+        if now.duration_since(self.inbound_since) >= INBOUND_WINDOW {
+            self.inbound_since = now;
+            self.inbound = 0;
+        }
         self.inbound += 1;
-        if self.inbound > self.limits.inbound_per_tick {
+        if self.inbound > self.limits.inbound_per_s {
             Err(CloseReason::Flood)
         } else {
             Ok(())
         }
     }
 
-    fn text(&mut self, text: &str, actions: &mut Vec<Action>) -> Result<(), CloseReason> {
+    fn text(&mut self, text: &str) -> Result<(), CloseReason> {
         let ClientMessage { ack } = ClientMessage::parse(text).ok_or(CloseReason::Protocol)?;
         if ack > self.sent {
             return Err(CloseReason::AckAhead);
@@ -162,7 +229,6 @@ impl Machine {
             while let Some((_, bytes)) = self.in_flight.pop_front_if(|(seq, _)| *seq <= ack) {
                 self.in_flight_bytes -= bytes;
             }
-            actions.push(Action::Acknowledged(ack));
         }
         Ok(())
     }
@@ -170,13 +236,15 @@ impl Machine {
     fn fetched(
         &mut self,
         events: Vec<Event>,
+        head: u64,
         actions: &mut Vec<Action>,
     ) -> Result<(), CloseReason> {
         self.fetching = false;
-        self.more = !events.is_empty();
+        let empty = events.is_empty();
         for event in events {
             let bytes = event.payload.len();
-            if event.seq <= self.sent
+            // A gap would be an event left out in silence.
+            if event.seq != self.sent + 1
                 || bytes > FRAME_MAX_BYTES
                 || self.in_flight.len() >= self.limits.window_events
             {
@@ -187,17 +255,20 @@ impl Machine {
             self.in_flight_bytes += bytes;
             actions.push(Action::Send(event));
         }
+        self.head = head.max(self.sent);
+        self.more = self.sent < self.head;
+        if self.more && empty {
+            return Err(CloseReason::Internal);
+        }
+        if !self.more && self.announced != Some(self.head) {
+            self.announced = Some(self.head);
+            actions.push(Action::Head(self.head));
+        }
         Ok(())
     }
 
     fn tick(&mut self, now: Instant, actions: &mut Vec<Action>) -> Result<(), CloseReason> {
-        self.inbound = 0;
-        // Silence counts from a ping: while a frame was being written nobody listened.
-        let patience = self.limits.dead.saturating_sub(self.limits.ping);
-        if self
-            .unanswered
-            .is_some_and(|since| now.duration_since(since) >= patience)
-        {
+        if now.duration_since(self.heard) >= self.limits.dead {
             return Err(CloseReason::Dead);
         }
         if self
@@ -208,12 +279,7 @@ impl Machine {
         }
         if now.duration_since(self.pinged) >= self.limits.ping {
             self.pinged = now;
-            self.unanswered.get_or_insert(now);
             actions.push(Action::Ping);
-        }
-        if now.duration_since(self.polled) >= self.limits.poll {
-            self.polled = now;
-            self.more = true;
         }
         Ok(())
     }
@@ -235,7 +301,6 @@ impl Machine {
             return;
         }
         self.fetching = true;
-        self.polled = now;
         actions.push(Action::Fetch {
             after: self.sent,
             max_events,

@@ -1,5 +1,6 @@
 //! The loop of a socket: it carries out what the machine decides and reports what happened, and decides nothing itself.
-//! Four inputs: the peer, the mailbox's bell, the clock, and the two tokens that end it.
+//! Four inputs: the peer, the mailbox's bell, the clock, and the tokens that end it. An idle socket wakes for its pings
+//! and for nothing else.
 
 use std::error::Error as _;
 use std::future::Future;
@@ -9,22 +10,30 @@ use std::time::Instant;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use futures_util::FutureExt as _;
+use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::frame::{
-    CloseReason, Event, FRAME_MAX_BYTES, Payload, READ_BUFFER_BYTES, SUBPROTOCOL, SocketLimits,
-    WRITE_BUFFER_MAX_BYTES,
+    CloseReason, Event, HeadNotice, INBOUND_MAX_BYTES, Payload, READ_BUFFER_BYTES, SUBPROTOCOL,
+    SocketLimits, WRITE_BUFFER_MAX_BYTES,
 };
-use super::machine::{Action, Input, Machine};
+use super::machine::{Action, Input, Machine, MailboxFailure};
 use crate::wire::problem::{Problem, ProblemKind};
 
-/// The mailbox could not be read or written. The reason stays in the log of whoever knows it.
-#[derive(Debug, thiserror::Error)]
-#[error("the mailbox cannot be reached")]
-pub struct MailboxUnavailable;
+/// The most messages that are taken at once, so that a talkative peer cannot keep us from all else.
+const INPUTS_AT_ONCE: usize = 64;
+
+/// What a mailbox gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// Events in order, without a gap.
+    pub events: Vec<Event>,
+    /// The last place in the mailbox.
+    pub head: u64,
+}
 
 /// Where a socket's events come from: the desk's durable mailbox. A socket is never its only copy.
 pub trait Mailbox: Send {
@@ -34,13 +43,11 @@ pub trait Mailbox: Send {
         after: u64,
         max_events: usize,
         max_bytes: usize,
-    ) -> impl Future<Output = Result<Vec<Event>, MailboxUnavailable>> + Send;
+    ) -> impl Future<Output = Result<Fetched, MailboxFailure>> + Send;
 
     /// Stores that the device holds everything up to `seq`.
-    fn acknowledged(
-        &mut self,
-        seq: u64,
-    ) -> impl Future<Output = Result<(), MailboxUnavailable>> + Send;
+    fn acknowledged(&mut self, seq: u64)
+    -> impl Future<Output = Result<(), MailboxFailure>> + Send;
 
     /// Returns when there may be more. Must keep a ring that came while nobody waited, and may be dropped while waiting.
     fn bell(&mut self) -> impl Future<Output = ()> + Send;
@@ -53,6 +60,8 @@ pub struct SocketTokens {
     pub stopping: CancellationToken,
     /// The device was revoked.
     pub revoked: CancellationToken,
+    /// A newer connection of the same device took this one's place.
+    pub replaced: CancellationToken,
 }
 
 /// Answers a WebSocket handshake and runs `session` on the socket, counted by `sockets`.
@@ -78,8 +87,8 @@ where
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
         .max_write_buffer_size(WRITE_BUFFER_MAX_BYTES)
-        .max_frame_size(FRAME_MAX_BYTES)
-        .max_message_size(FRAME_MAX_BYTES)
+        .max_frame_size(INBOUND_MAX_BYTES)
+        .max_message_size(INBOUND_MAX_BYTES)
         .on_upgrade(move |socket| async move {
             let _counted = counted;
             session(socket).await;
@@ -96,38 +105,30 @@ pub async fn run(
 ) -> CloseReason {
     metrics::gauge!("herald_sockets").increment(1.0);
     let mut machine = Machine::new(limits.clone(), after, Instant::now());
-    let mut clock = interval(limits.tick);
-    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut input = Input::Wake;
+    let mut inputs = vec![Input::Wake];
     let reason = loop {
-        // The tokens also cut a delivery short: a revoked device must not draw out the end by taking it slowly.
-        let decided = tokio::select! {
-            biased;
-            () = tokens.revoked.cancelled() => ending(&mut machine, Input::Revoked),
-            () = tokens.stopping.cancelled() => ending(&mut machine, Input::Stopping),
-            decided = carry_out(&mut machine, input, &mut socket, &mut mailbox, &limits) => decided,
-        };
-        if let Some(reason) = decided {
+        carry_out(&mut machine, inputs, &mut socket, &mut mailbox, &limits).await;
+        if let Some(reason) = machine.closed() {
             break reason;
         }
-        // The peer comes before the clock, so that what it said while we wrote counts before its silence does.
-        input = tokio::select! {
+        inputs = tokio::select! {
             biased;
-            () = tokens.revoked.cancelled() => Input::Revoked,
-            () = tokens.stopping.cancelled() => Input::Stopping,
-            message = socket.recv() => heard(message),
-            _ = clock.tick() => Input::Tick,
-            () = mailbox.bell() => Input::Wake,
+            () = tokens.revoked.cancelled() => vec![Input::Revoked],
+            () = tokens.replaced.cancelled() => vec![Input::Replaced],
+            () = tokens.stopping.cancelled() => vec![Input::Stopping],
+            () = sleep_until(machine.deadline().into()) => vec![Input::Tick],
+            message = socket.recv() => all_heard(message, &mut socket),
+            () = mailbox.bell() => vec![Input::Wake],
         };
     };
-    // A peer that left or takes nothing would not take a Close either.
+    // To a peer that left nothing can be said; to one that takes nothing it is tried once.
     if !matches!(
         reason,
         CloseReason::Peer | CloseReason::SlowReader | CloseReason::Dead
     ) {
         farewell(&mut socket, reason, &limits).await;
     } else if reason != CloseReason::Peer {
-        // One try without waiting for the answer.
+        // Without waiting for the answer.
         drop(timeout(limits.close, socket.send(close_frame(reason))).await);
     }
     metrics::gauge!("herald_sockets").decrement(1.0);
@@ -135,59 +136,74 @@ pub async fn run(
     reason
 }
 
-/// What the machine closes with when the end comes from our side.
-fn ending(machine: &mut Machine, input: Input) -> Option<CloseReason> {
-    machine
-        .step(input, Instant::now())
-        .into_iter()
-        .find_map(|action| match action {
-            Action::Close(reason) => Some(reason),
-            Action::Fetch { .. } | Action::Send(_) | Action::Ping | Action::Acknowledged(_) => None,
-        })
-}
-
-/// Steps the machine until it asks for nothing more; `Some` when it closes. Each fetch answers one fetch, so the loop is
-/// bounded by the window.
+/// Steps the machine until it asks for nothing more, or has closed. Each fetch answers one fetch, so the loop is bounded
+/// by the window.
 async fn carry_out(
     machine: &mut Machine,
-    input: Input,
+    inputs: Vec<Input>,
     socket: &mut WebSocket,
     mailbox: &mut impl Mailbox,
     limits: &SocketLimits,
-) -> Option<CloseReason> {
-    let mut next = Some(input);
-    while let Some(input) = next.take() {
-        for action in machine.step(input, Instant::now()) {
-            let happened = match action {
-                Action::Close(reason) => return Some(reason),
-                Action::Send(event) => send(socket, message(event.payload), limits).await,
-                Action::Ping => send(socket, Message::Ping(bytes::Bytes::new()), limits).await,
-                Action::Acknowledged(seq) => {
-                    match timeout(limits.mailbox, mailbox.acknowledged(seq)).await {
-                        Ok(Ok(())) => None,
-                        Ok(Err(_)) | Err(_) => Some(Input::MailboxFailed),
-                    }
-                }
-                Action::Fetch {
-                    after,
-                    max_events,
-                    max_bytes,
-                } => {
-                    match timeout(limits.mailbox, mailbox.fetch(after, max_events, max_bytes)).await
-                    {
-                        Ok(Ok(events)) => Some(Input::Fetched(events)),
-                        Ok(Err(_)) | Err(_) => Some(Input::MailboxFailed),
-                    }
-                }
-            };
+) {
+    let mut actions = machine.step(inputs, Instant::now());
+    while !actions.is_empty() {
+        let mut next = None;
+        for action in actions {
             // A fetch is always the last action of a step; a failure before it makes the rest moot.
-            if let Some(happened) = happened {
-                next = Some(happened);
+            next = act(action, socket, mailbox, limits).await;
+            if next.is_some() {
                 break;
             }
         }
+        actions = machine.step(next, Instant::now());
     }
-    None
+}
+
+/// Does one thing; `Some` is what came of it.
+async fn act(
+    action: Action,
+    socket: &mut WebSocket,
+    mailbox: &mut impl Mailbox,
+    limits: &SocketLimits,
+) -> Option<Input> {
+    let failed = |failure| Some(Input::MailboxFailed(failure));
+    match action {
+        Action::Close(_) => None,
+        Action::Send(event) => send(socket, message(event.payload), limits).await,
+        Action::Head(head) => {
+            let text = serde_json::to_string(&HeadNotice { head }).unwrap_or_default();
+            send(socket, Message::Text(text.into()), limits).await
+        }
+        Action::Ping => send(socket, Message::Ping(bytes::Bytes::new()), limits).await,
+        Action::Acknowledged(seq) => {
+            match timeout(limits.mailbox, mailbox.acknowledged(seq)).await {
+                Ok(Ok(())) => None,
+                Ok(Err(failure)) => failed(failure),
+                Err(_) => failed(MailboxFailure::Unavailable),
+            }
+        }
+        Action::Fetch {
+            after,
+            max_events,
+            max_bytes,
+        } => match timeout(limits.mailbox, mailbox.fetch(after, max_events, max_bytes)).await {
+            Ok(Ok(Fetched { events, head })) => Some(Input::Fetched { events, head }),
+            Ok(Err(failure)) => failed(failure),
+            Err(_) => failed(MailboxFailure::Unavailable),
+        },
+    }
+}
+
+/// What the peer said, and what else it has said already.
+fn all_heard(first: Option<Result<Message, axum::Error>>, socket: &mut WebSocket) -> Vec<Input> {
+    let mut inputs = vec![heard(first)];
+    while inputs.len() < INPUTS_AT_ONCE && !matches!(inputs.last(), Some(Input::PeerClosed)) {
+        let Some(next) = socket.recv().now_or_never() else {
+            break;
+        };
+        inputs.push(heard(next));
+    }
+    inputs
 }
 
 /// `Some` when the frame was not taken.
