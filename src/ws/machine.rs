@@ -104,7 +104,8 @@ pub struct Machine {
     fetching: bool,
     /// The mailbox may hold more than we fetched.
     more: bool,
-    heard: Instant,
+    /// The first ping since the peer was heard.
+    unanswered: Option<Instant>,
     pinged: Instant,
     /// Since when the window is full without an acknowledgement.
     full_since: Option<Instant>,
@@ -127,7 +128,7 @@ impl Machine {
             in_flight_bytes: 0,
             fetching: false,
             more: false,
-            heard: now,
+            unanswered: None,
             pinged: now,
             full_since: None,
             inbound: 0,
@@ -143,10 +144,10 @@ impl Machine {
 
     /// When [`Input::Tick`] is due at the latest. Between these moments an idle socket costs nothing.
     pub fn deadline(&self) -> Instant {
+        let ping = self.pinged + self.limits.ping;
         let slow = self.full_since.map(|since| since + self.limits.slow);
-        (self.heard + self.limits.dead)
-            .min(self.pinged + self.limits.ping)
-            .min(slow.unwrap_or(self.pinged + self.limits.ping))
+        let dead = self.unanswered.map(|since| since + self.patience());
+        ping.min(slow.unwrap_or(ping)).min(dead.unwrap_or(ping))
     }
 
     /// Decides. What came at once is given at once, so that ten acknowledgements are stored as one. After a close the
@@ -204,7 +205,7 @@ impl Machine {
     }
 
     fn inbound(&mut self, now: Instant) -> Result<(), CloseReason> {
-        self.heard = now;
+        self.unanswered = None;
         if now.duration_since(self.inbound_since) >= INBOUND_WINDOW {
             self.inbound_since = now;
             self.inbound = 0;
@@ -268,7 +269,10 @@ impl Machine {
     }
 
     fn tick(&mut self, now: Instant, actions: &mut Vec<Action>) -> Result<(), CloseReason> {
-        if now.duration_since(self.heard) >= self.limits.dead {
+        if self
+            .unanswered
+            .is_some_and(|since| now.duration_since(since) >= self.patience())
+        {
             return Err(CloseReason::Dead);
         }
         if self
@@ -279,9 +283,15 @@ impl Machine {
         }
         if now.duration_since(self.pinged) >= self.limits.ping {
             self.pinged = now;
+            self.unanswered.get_or_insert(now);
             actions.push(Action::Ping);
         }
         Ok(())
+    }
+
+    /// How long a ping may go unanswered. Silence counts from a ping: while a frame was being written nobody listened.
+    fn patience(&self) -> Duration {
+        self.limits.dead.saturating_sub(self.limits.ping)
     }
 
     fn fetch_if_room(&mut self, now: Instant, actions: &mut Vec<Action>) {

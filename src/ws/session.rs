@@ -107,17 +107,22 @@ pub async fn run(
     let mut machine = Machine::new(limits.clone(), after, Instant::now());
     let mut inputs = vec![Input::Wake];
     let reason = loop {
-        carry_out(&mut machine, inputs, &mut socket, &mut mailbox, &limits).await;
+        // The tokens also cut a delivery short: a revoked device must not draw out the end by taking it slowly.
+        let cut_short = tokio::select! {
+            biased;
+            input = ended(&tokens) => Some(input),
+            () = carry_out(&mut machine, inputs, &mut socket, &mut mailbox, &limits) => None,
+        };
+        drop(machine.step(cut_short, Instant::now()));
         if let Some(reason) = machine.closed() {
             break reason;
         }
+        // The peer comes before the clock, so that what it said while we wrote counts before its silence does.
         inputs = tokio::select! {
             biased;
-            () = tokens.revoked.cancelled() => vec![Input::Revoked],
-            () = tokens.replaced.cancelled() => vec![Input::Replaced],
-            () = tokens.stopping.cancelled() => vec![Input::Stopping],
-            () = sleep_until(machine.deadline().into()) => vec![Input::Tick],
+            input = ended(&tokens) => vec![input],
             message = socket.recv() => all_heard(message, &mut socket),
+            () = sleep_until(machine.deadline().into()) => vec![Input::Tick],
             () = mailbox.bell() => vec![Input::Wake],
         };
     };
@@ -134,6 +139,16 @@ pub async fn run(
     metrics::gauge!("herald_sockets").decrement(1.0);
     metrics::counter!("herald_sockets_closed_total", "reason" => reason.label()).increment(1);
     reason
+}
+
+/// Returns when the end comes from our side.
+async fn ended(tokens: &SocketTokens) -> Input {
+    tokio::select! {
+        biased;
+        () = tokens.revoked.cancelled() => Input::Revoked,
+        () = tokens.replaced.cancelled() => Input::Replaced,
+        () = tokens.stopping.cancelled() => Input::Stopping,
+    }
 }
 
 /// Steps the machine until it asks for nothing more, or has closed. Each fetch answers one fetch, so the loop is bounded

@@ -193,6 +193,19 @@ fn a_silent_peer_is_pinged_every_20_s_and_dropped_after_60_and_nothing_wakes_in_
 }
 
 #[test]
+fn a_peer_is_not_dead_because_we_were_busy() {
+    let start = Instant::now();
+    let mut machine = Machine::new(limits(), 0, start);
+    let much_later = start + Duration::from_mins(5);
+    assert_eq!(step(&mut machine, Input::Tick, much_later), [Action::Ping]);
+    let almost = much_later + Duration::from_secs(39);
+    step(&mut machine, Input::Tick, almost);
+    assert_eq!(machine.closed(), None, "it has 40 s to answer the ping");
+    step(&mut machine, Input::Tick, almost + Duration::from_secs(1));
+    assert_eq!(machine.closed(), Some(CloseReason::Dead));
+}
+
+#[test]
 fn what_the_subprotocol_does_not_have_closes_the_socket() {
     let now = Instant::now();
     let closes = |input: Input| match step(&mut Machine::new(limits(), 3, now), input, now).pop() {
