@@ -113,7 +113,9 @@ pub async fn run(
             input = ended(&tokens) => Some(input),
             () = carry_out(&mut machine, inputs, &mut socket, &mut mailbox, &limits) => None,
         };
-        drop(machine.step(cut_short, Instant::now()));
+        if let Some(input) = cut_short {
+            drop(machine.step([input], Instant::now()));
+        }
         if let Some(reason) = machine.closed() {
             break reason;
         }
