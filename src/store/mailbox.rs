@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::error::StoreError;
+use super::read::{self, bigint, seq};
 use crate::crypto::digest::{Digest, Kid};
 use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition, Nid, Seq};
 use crate::domain::kind::Kind;
@@ -136,14 +137,15 @@ pub async fn page(
 
 fn mailbox_row(row: &PgRow) -> Result<MailboxRow, StoreError> {
     let tier: Option<String> = row.try_get("tier")?;
+    let tier = tier.map(|tier| tier.parse()).transpose();
     Ok(MailboxRow {
         seq: seq(row, "seq")?,
-        pos: LogPosition(unsigned(row, "pos")?),
-        kind: word(&row.try_get::<String, _>("kind")?, "kind")?,
+        pos: read::position(row, "pos")?,
+        kind: read::text(row, "kind")?,
         jws: row.try_get("jws")?,
         receipt: row.try_get("receipt")?,
         at: row.try_get("at")?,
-        tier: tier.map(|tier| word(&tier, "tier")).transpose()?,
+        tier: tier.map_err(|_| StoreError::Decode("tier".to_owned()))?,
     })
 }
 
@@ -198,13 +200,14 @@ pub async fn attached(
         .map(|row| {
             let kid: Option<Vec<u8>> = row.try_get("kid")?;
             Ok(StoredRecord {
-                pos: LogPosition(unsigned(row, "pos")?),
+                pos: read::position(row, "pos")?,
                 part: row.try_get("part")?,
-                sd: digest(row.try_get::<&[u8], _>("sd")?, "sd")?,
-                org: word(&row.try_get::<String, _>("org")?, "org")?,
+                sd: read::digest(row, "sd")?,
+                org: read::text(row, "org")?,
                 reader: kid
-                    .map(|kid| digest(&kid, "kid").map(Kid::from_digest))
-                    .transpose()?,
+                    .map(|kid| Digest::from_slice(&kid).map(Kid::from_digest))
+                    .transpose()
+                    .map_err(|_| StoreError::Decode("kid".to_owned()))?,
                 content: row.try_get("content")?,
             })
         })
@@ -226,7 +229,7 @@ pub async fn owners(
     rows.iter()
         .map(|row| {
             let nid = Nid::from_uuid(row.try_get("nid")?);
-            Ok((nid, word(&row.try_get::<String, _>("org")?, "org")?))
+            Ok((nid, read::text(row, "org")?))
         })
         .collect()
 }
@@ -391,8 +394,8 @@ pub async fn heads(
     rows.iter()
         .map(|row| {
             Ok((
-                word(&row.try_get::<String, _>("ctx")?, "ctx")?,
-                word(&row.try_get::<String, _>("actor")?, "actor")?,
+                read::text(row, "ctx")?,
+                read::text(row, "actor")?,
                 seq(row, "mailbox_seq")?,
             ))
         })
@@ -423,32 +426,11 @@ pub async fn no_longer_active(
     .await?;
     rows.iter()
         .map(|row| {
-            usize::try_from(unsigned(row, "n")?)
+            usize::try_from(read::unsigned(row, "n")?)
                 .ok()
                 .and_then(|n| devices.get(n.checked_sub(1)?))
                 .cloned()
                 .ok_or_else(|| StoreError::Decode("n".to_owned()))
         })
         .collect()
-}
-
-fn seq(row: &PgRow, column: &'static str) -> Result<Seq, StoreError> {
-    unsigned(row, column).map(Seq)
-}
-
-fn unsigned(row: &PgRow, column: &'static str) -> Result<u64, StoreError> {
-    u64::try_from(row.try_get::<i64, _>(column)?).map_err(|_| StoreError::Decode(column.to_owned()))
-}
-
-fn word<T: std::str::FromStr>(text: &str, column: &'static str) -> Result<T, StoreError> {
-    text.parse()
-        .map_err(|_| StoreError::Decode(column.to_owned()))
-}
-
-fn digest(bytes: &[u8], column: &'static str) -> Result<Digest, StoreError> {
-    Digest::from_slice(bytes).map_err(|_| StoreError::Decode(column.to_owned()))
-}
-
-fn bigint(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
