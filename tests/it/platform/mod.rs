@@ -81,7 +81,7 @@ fn short_limits() -> Limits {
     limits.connection.handshake = Duration::from_millis(500);
     limits.connection.header = Duration::from_millis(500);
     limits.connection.write_stall = Duration::from_millis(500);
-    limits.request.body = Duration::from_secs(2);
+    limits.request.body = PATIENCE * 2;
     limits.request.body_grace = Duration::from_millis(500);
     limits.request.request = Duration::from_secs(3);
     limits

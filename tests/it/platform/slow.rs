@@ -165,6 +165,24 @@ async fn a_slow_but_steady_body_is_taken() {
 }
 
 #[tokio::test]
+async fn a_steady_body_without_end_is_refused_by_the_whole_time() {
+    let mut limits = short_limits();
+    limits.request.body = Duration::from_millis(500);
+    limits.request.body_min_bytes_per_s = 1;
+    let server = Server::start(limits, Router::new().route("/echo", post(echo))).await;
+    let mut stream = server.connect().await;
+    let head = b"POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n";
+    stream.write_all(head).await.expect("is sent");
+    let (elapsed, said) = drip(stream, b"x").await;
+    assert!(
+        said.starts_with(b"HTTP/1.1 408"),
+        "{}",
+        String::from_utf8_lossy(&said)
+    );
+    assert_by_limit("endless body", elapsed);
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_dropped() {
     let server = server().await;
     let mut stream = server.connect().await;
