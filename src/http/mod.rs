@@ -11,6 +11,7 @@ pub mod ops;
 pub mod problem;
 pub mod rate;
 mod stall;
+pub mod v1;
 
 pub use accept::{Acceptor, PeerIdentity};
 pub use extract::{BodyBytes, JsonBody, QueryParams};

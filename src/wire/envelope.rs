@@ -21,6 +21,9 @@ pub const ENVELOPES_TYPE: &str = "application/vnd.hn.envelopes";
 /// Media type of several events, each behind its length.
 pub const EVENTS_TYPE: &str = "application/vnd.hn.events";
 
+/// Media type of one event.
+pub const EVENT_TYPE: &str = "application/vnd.hn.event";
+
 /// Bytes of one envelope.
 pub const MAX_ENVELOPE: usize = 1024 * 1024;
 /// Attachments of one envelope.

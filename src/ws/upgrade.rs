@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
+use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -37,6 +38,23 @@ pub struct Streams {
 }
 
 impl Streams {
+    /// [`Self::open`] as a value, for whoever answers `GET /v1/stream`.
+    pub fn opener(
+        self,
+    ) -> impl Fn(
+        Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+        Reader,
+        Option<Seq>,
+    ) -> BoxFuture<'static, Result<Response, Problem>>
+    + Send
+    + Sync
+    + 'static {
+        move |handshake, reader, after| {
+            let streams = self.clone();
+            Box::pin(async move { streams.open(handshake, reader, after).await })
+        }
+    }
+
     /// Answers the handshake. The stream begins after `after`, or after the device's cursor.
     ///
     /// # Errors

@@ -1,0 +1,3 @@
+//! The operations of the API, one file a resource.
+
+pub mod events;
