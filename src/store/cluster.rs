@@ -3,6 +3,7 @@
 //! and over nothing else, keeps it running, and stops it in order. Losing what got a receipt is not an option, so it
 //! refuses rather than guesses: another holder, a newer format, another major, a cluster that has gone missing.
 
+mod access;
 mod directory;
 mod error;
 mod install;
@@ -22,7 +23,8 @@ pub use self::error::ClusterError;
 pub use self::install::OLDEST_MAJOR;
 pub use self::supervisor::Health;
 
-use self::directory::{DataDir, RunAs};
+use self::access::RunAs;
+use self::directory::DataDir;
 use self::install::Install;
 use self::supervisor::{Launcher, supervise};
 use super::endpoint::Endpoint;
