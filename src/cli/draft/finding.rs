@@ -45,17 +45,28 @@ pub struct Finding {
 impl Finding {
     /// Nothing can be notified of it.
     pub fn refused(code: &str, origin: Origin, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Refused, code: code.to_owned(), origin, message: message.into() }
+        Self {
+            severity: Severity::Refused,
+            code: code.to_owned(),
+            origin,
+            message: message.into(),
+        }
     }
 
     /// Odd.
     pub fn warning(code: &str, origin: Origin, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::refused(code, origin, message) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::refused(code, origin, message)
+        }
     }
 
     /// Worth knowing.
     pub fn note(code: &str, origin: Origin, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Note, ..Self::refused(code, origin, message) }
+        Self {
+            severity: Severity::Note,
+            ..Self::refused(code, origin, message)
+        }
     }
 
     /// For programs. Carries what the person gave; not for a log.
@@ -76,12 +87,25 @@ impl From<BadRow> for Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} [{}]: {}", self.origin, self.severity.as_str(), self.code, self.message)
+        write!(
+            f,
+            "{}: {} [{}]: {}",
+            self.origin,
+            self.severity.as_str(),
+            self.code,
+            self.message
+        )
     }
 }
 
 impl fmt::Debug for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Finding({}, {}, {:?})", self.severity.as_str(), self.code, self.origin)
+        write!(
+            f,
+            "Finding({}, {}, {:?})",
+            self.severity.as_str(),
+            self.code,
+            self.origin
+        )
     }
 }

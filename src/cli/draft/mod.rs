@@ -68,10 +68,27 @@ impl fmt::Debug for Draft {
 impl Draft {
     /// A draft of one row that stands alone: a site, or a movement from GeoJSON.
     pub fn of_row(row: Row, mapping: &Arc<Mapping>) -> Self {
-        let subject = if row.movement == Some(true) { Subject::Movement } else { Subject::Site };
-        let stops = if subject == Subject::Movement { stops_of(&row) } else { Vec::new() };
-        let cells = Cells { origin: row.origin, values: row.cells };
-        Self { subject, cells, geometry: row.geometry, stops, mapping: Arc::clone(mapping) }
+        let subject = if row.movement == Some(true) {
+            Subject::Movement
+        } else {
+            Subject::Site
+        };
+        let stops = if subject == Subject::Movement {
+            stops_of(&row)
+        } else {
+            Vec::new()
+        };
+        let cells = Cells {
+            origin: row.origin,
+            values: row.cells,
+        };
+        Self {
+            subject,
+            cells,
+            geometry: row.geometry,
+            stops,
+            mapping: Arc::clone(mapping),
+        }
     }
 
     /// Where a field stands in a row.
@@ -87,18 +104,22 @@ impl Draft {
 
 /// A GeoJSON movement's waypoints: one for each position of its line.
 fn stops_of(row: &Row) -> Vec<Cells> {
-    let positions: Vec<&geojson::Position> = match row.geometry.as_ref().map(|geometry| &geometry.value) {
-        Some(GeometryValue::LineString { coordinates }) => coordinates.iter().collect(),
-        Some(GeometryValue::Point { coordinates }) => vec![coordinates],
-        _ => Vec::new(),
-    };
+    let positions: Vec<&geojson::Position> =
+        match row.geometry.as_ref().map(|geometry| &geometry.value) {
+            Some(GeometryValue::LineString { coordinates }) => coordinates.iter().collect(),
+            Some(GeometryValue::Point { coordinates }) => vec![coordinates],
+            _ => Vec::new(),
+        };
     let mut stops = Vec::new();
     for (index, position) in positions.into_iter().enumerate() {
         let mut values = row.waypoints.get(index).cloned().unwrap_or_default();
         if let [lon, lat, ..] = position.as_slice() {
             values.insert(Field::Coordinates, format!("{lat}, {lon}"));
         }
-        stops.push(Cells { origin: row.origin.clone(), values });
+        stops.push(Cells {
+            origin: row.origin.clone(),
+            values,
+        });
     }
     stops
 }
@@ -109,9 +130,14 @@ pub fn drafts(table: Table) -> Box<dyn Iterator<Item = Result<Draft, Finding>> +
     if mapping.is_movement() {
         return Box::new(grouped(table, &mapping).into_iter());
     }
-    Box::new(table.filter(|row| !row.as_ref().is_ok_and(Row::is_example)).map(move |row| {
-        row.map(|row| Draft::of_row(row, &mapping)).map_err(Finding::from)
-    }))
+    Box::new(
+        table
+            .filter(|row| !row.as_ref().is_ok_and(Row::is_example))
+            .map(move |row| {
+                row.map(|row| Draft::of_row(row, &mapping))
+                    .map_err(Finding::from)
+            }),
+    )
 }
 
 /// Groups waypoints by the movement's reference, in the order of first appearance.
@@ -130,15 +156,22 @@ fn grouped(table: Table, mapping: &Arc<Mapping>) -> Vec<Result<Draft, Finding>> 
             }
         };
         if index >= MAX_MOVEMENT_ROWS {
-            let message = format!("more than {MAX_MOVEMENT_ROWS} waypoints in one file; this row and all after it were not read. Split the file");
+            let message = format!(
+                "more than {MAX_MOVEMENT_ROWS} waypoints in one file; this row and all after it were not read. Split the file"
+            );
             bad.push(Err(Finding::refused("too-many-rows", row.origin, message)));
             break;
         }
         // A merged cell in a spreadsheet leaves the rows below it empty: they belong to the movement above.
-        let reference = row.cells.get(&Field::Reference).or_else(|| row.cells.get(&Field::Name)).cloned();
+        let reference = row
+            .cells
+            .get(&Field::Reference)
+            .or_else(|| row.cells.get(&Field::Name))
+            .cloned();
         let reference = reference.unwrap_or_else(|| last.clone());
         if reference.is_empty() {
-            let message = "this waypoint belongs to no movement: give every row the movement's reference";
+            let message =
+                "this waypoint belongs to no movement: give every row the movement's reference";
             bad.push(Err(Finding::refused("no-reference", row.origin, message)));
             continue;
         }
@@ -146,17 +179,31 @@ fn grouped(table: Table, mapping: &Arc<Mapping>) -> Vec<Result<Draft, Finding>> 
             order.push(reference.clone());
         }
         last.clone_from(&reference);
-        groups.entry(reference).or_default().push(Cells { origin: row.origin, values: row.cells });
+        groups.entry(reference).or_default().push(Cells {
+            origin: row.origin,
+            values: row.cells,
+        });
     }
-    let movements = order.into_iter().filter_map(|reference| groups.remove(&reference));
-    bad.into_iter().chain(movements.map(|stops| movement_of(stops, mapping))).collect()
+    let movements = order
+        .into_iter()
+        .filter_map(|reference| groups.remove(&reference));
+    bad.into_iter()
+        .chain(movements.map(|stops| movement_of(stops, mapping)))
+        .collect()
 }
 
 /// Whether a field is said of a waypoint, not of the whole movement.
 const fn of_a_stop(field: Field) -> bool {
     matches!(
         field,
-        Field::Order | Field::WaypointName | Field::At | Field::Depart | Field::Slack | Field::Coordinates | Field::Latitude | Field::Longitude
+        Field::Order
+            | Field::WaypointName
+            | Field::At
+            | Field::Depart
+            | Field::Slack
+            | Field::Coordinates
+            | Field::Latitude
+            | Field::Longitude
     )
 }
 
@@ -164,13 +211,21 @@ fn movement_of(rows: Vec<Cells>, mapping: &Arc<Mapping>) -> Result<Draft, Findin
     let mut whole: Option<Cells> = None;
     let mut stops = Vec::with_capacity(rows.len());
     for row in rows {
-        let (stop, said): (BTreeMap<_, _>, BTreeMap<_, _>) = row.values.into_iter().partition(|(field, _)| of_a_stop(*field));
-        let whole = whole.get_or_insert_with(|| Cells { origin: row.origin.clone(), values: BTreeMap::new() });
+        let (stop, said): (BTreeMap<_, _>, BTreeMap<_, _>) = row
+            .values
+            .into_iter()
+            .partition(|(field, _)| of_a_stop(*field));
+        let whole = whole.get_or_insert_with(|| Cells {
+            origin: row.origin.clone(),
+            values: BTreeMap::new(),
+        });
         for (field, value) in said {
             match whole.values.get(&field) {
                 Some(before) if *before != value => {
                     let at = row.origin.column(mapping.column(field));
-                    let message = format!("this row says another {field} than an earlier row of the same movement; make them the same, or leave all but one empty");
+                    let message = format!(
+                        "this row says another {field} than an earlier row of the same movement; make them the same, or leave all but one empty"
+                    );
                     return Err(Finding::refused("rows-disagree", at, message));
                 }
                 Some(_) => {}
@@ -179,11 +234,23 @@ fn movement_of(rows: Vec<Cells>, mapping: &Arc<Mapping>) -> Result<Draft, Findin
                 }
             }
         }
-        stops.push(Cells { origin: row.origin, values: stop });
+        stops.push(Cells {
+            origin: row.origin,
+            values: stop,
+        });
     }
-    let cells = whole.unwrap_or_else(|| Cells { origin: Origin::default(), values: BTreeMap::new() });
+    let cells = whole.unwrap_or_else(|| Cells {
+        origin: Origin::default(),
+        values: BTreeMap::new(),
+    });
     put_in_order(&mut stops, mapping)?;
-    Ok(Draft { subject: Subject::Movement, cells, geometry: None, stops, mapping: Arc::clone(mapping) })
+    Ok(Draft {
+        subject: Subject::Movement,
+        cells,
+        geometry: None,
+        stops,
+        mapping: Arc::clone(mapping),
+    })
 }
 
 /// In the order of the column `waypoint`, where it is filled in.
@@ -194,13 +261,17 @@ fn put_in_order(stops: &mut Vec<Cells>, mapping: &Arc<Mapping>) -> Result<(), Fi
     let mut numbered: BTreeMap<u32, Cells> = BTreeMap::new();
     for stop in stops.drain(..) {
         let at = stop.origin.column(mapping.column(Field::Order));
-        let number = stop.get(Field::Order).and_then(|text| text.trim_end_matches(".0").parse::<u32>().ok());
+        let number = stop
+            .get(Field::Order)
+            .and_then(|text| text.trim_end_matches(".0").parse::<u32>().ok());
         let Some(number) = number else {
             let message = "the waypoint's number is missing or no whole number; number all waypoints of a movement 1, 2, 3, or none";
             return Err(Finding::refused("waypoint-number", at, message));
         };
         if numbered.insert(number, stop).is_some() {
-            let message = format!("two waypoints of this movement have the number {number}; number them 1, 2, 3");
+            let message = format!(
+                "two waypoints of this movement have the number {number}; number them 1, 2, 3"
+            );
             return Err(Finding::refused("waypoint-number", at, message));
         }
     }

@@ -1,0 +1,627 @@
+//! From a draft to what is notified: every cell read and held against the linter, the geometry read by the very code
+//! that the server reads it with, the cells of parties at a lower tier computed here. Nothing is put right in silence.
+
+use std::fmt;
+use std::sync::Arc;
+
+use geojson::{Geometry, GeometryValue};
+use time::OffsetDateTime;
+
+use super::finding::{Finding, Severity};
+use super::read::{Reader, lonlat};
+use super::words::{self, Choice};
+use super::{Draft, movement};
+use crate::cli::tabular::columns::Field;
+use crate::domain::category::Category;
+use crate::domain::notification::{Relation, Subject, Tier};
+use crate::spatial::Position;
+use crate::spatial::cell::{cells_covering, cells_covering_track};
+use crate::spatial::parse::lint::{PlaceContext, WindowContext, lint_position, lint_window};
+use crate::spatial::parse::{
+    Country, TypedPosition, TypedTime, format, format_dtg, format_rfc3339, parse_position,
+};
+use crate::wire::object::{Object, Shape};
+use crate::wire::parts::{
+    Audience, Contact, FeatureTag, Overnight, Person, Place, PlaceProperties, Vehicle, Window,
+};
+use crate::wire::policy::Policy;
+use crate::wire::problem::Problem;
+
+/// What is known beside the draft.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The context's policy.
+    pub policy: Policy,
+    /// The country that a draft without one is in.
+    pub country: Option<Country>,
+    /// The IANA zone that a time without one is in, when the person has set it.
+    pub zone: Option<String>,
+    /// The parties chosen for drafts that name none.
+    pub audience: Vec<Choice>,
+    /// Run or supported, for drafts that do not say.
+    pub relation: Relation,
+    /// The requested buffer in metres, for drafts that do not say.
+    pub buffer_m: Option<f64>,
+    /// Now.
+    pub now: OffsetDateTime,
+}
+
+/// The last revision of the same object. `Debug` is sealed.
+#[derive(Clone, Copy)]
+pub struct Last {
+    /// Where it was.
+    pub position: Position,
+    /// When.
+    pub window: Option<(OffsetDateTime, Option<OffsetDateTime>)>,
+}
+
+impl fmt::Debug for Last {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Last([sealed])")
+    }
+}
+
+/// What was typed, beside what it is read as: for the person who typed it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// What it is: `place`, `waypoint 1`, `from`.
+    pub what: String,
+    /// Exactly what was typed.
+    pub typed: String,
+    /// As it is read: WGS84 and MGRS, or UTC and DTG.
+    pub read: String,
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shown([sealed])")
+    }
+}
+
+impl Shown {
+    pub(super) fn position(what: impl Into<String>, typed: &TypedPosition) -> Self {
+        Self {
+            what: what.into(),
+            typed: typed.as_typed.clone(),
+            read: format::both(typed.position),
+        }
+    }
+
+    pub(super) fn time(what: impl Into<String>, typed: &TypedTime) -> Self {
+        let read = format!("{} ({})", format_rfc3339(typed.utc), format_dtg(typed.utc));
+        Self {
+            what: what.into(),
+            typed: typed.as_typed.clone(),
+            read,
+        }
+    }
+}
+
+/// A notification ready to be signed. `Debug` is sealed.
+#[derive(Clone)]
+pub struct Composed {
+    /// A site, or a movement.
+    pub subject: Subject,
+    /// The part `place`.
+    pub place: Place,
+    /// The part `contact`.
+    pub contact: Option<Contact>,
+    /// The parts `audience.<party>`.
+    pub audience: Vec<Audience>,
+    /// As an emergency.
+    pub emergency: bool,
+    /// What was typed beside what it is read as.
+    pub shown: Vec<Shown>,
+}
+
+impl fmt::Debug for Composed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Composed([sealed])")
+    }
+}
+
+/// What became of a draft.
+#[derive(Debug, Clone)]
+pub struct Composition {
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// The notification, unless something is refused.
+    pub composed: Option<Box<Composed>>,
+}
+
+impl Composition {
+    /// Whether something is odd enough for `--strict`.
+    pub fn has_warnings(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.severity >= Severity::Warning)
+    }
+}
+
+/// Composes a draft.
+pub fn compose(draft: &Draft, settings: &Settings, last: Option<Last>) -> Composition {
+    let mut reader = Reader::new(draft);
+    let composed = try_compose(&mut reader, settings, last);
+    let refused = reader.refused();
+    Composition {
+        findings: reader.findings,
+        composed: composed.filter(|_| !refused).map(Box::new),
+    }
+}
+
+fn try_compose(
+    reader: &mut Reader<'_>,
+    settings: &Settings,
+    last: Option<Last>,
+) -> Option<Composed> {
+    let subject = reader.draft.subject;
+    let emergency = reader.yes_no(Field::Emergency).unwrap_or(false);
+    let mut properties = properties(reader, settings)?;
+    let mut shown = Vec::new();
+    let geometry = match subject {
+        Subject::Site => {
+            window(
+                reader,
+                settings,
+                emergency,
+                last,
+                &mut properties,
+                &mut shown,
+            );
+            site(reader, settings, last, &mut properties, &mut shown)
+        }
+        Subject::Movement => {
+            movement::read(reader, settings, emergency, &mut properties, &mut shown)
+        }
+    };
+    let contact = contact(reader);
+    let choices = choices(reader, settings);
+    let place = Place {
+        kind: FeatureTag::Feature,
+        geometry: geometry?,
+        properties,
+    };
+    let object = match Object::read(&place, subject, &settings.policy) {
+        Ok(object) => object,
+        Err(problem) => {
+            refused_by_reading(reader, &problem);
+            return None;
+        }
+    };
+    let audience = audience(reader, &choices, &object)?;
+    Some(Composed {
+        subject,
+        place,
+        contact,
+        audience,
+        emergency,
+        shown,
+    })
+}
+
+fn country(reader: &mut Reader<'_>, settings: &Settings) -> Option<Country> {
+    let Some(text) = reader.text(Field::Country) else {
+        return settings.country;
+    };
+    let country = Country::from_code(&text);
+    if country.is_none() {
+        reader.warn(Field::Country, "unknown-country", format!("\"{text}\" is no ISO 3166 code, so the place is not held against it; write the three letters, like YEM"));
+    }
+    country
+}
+
+fn properties(reader: &mut Reader<'_>, settings: &Settings) -> Option<PlaceProperties> {
+    let category = category(reader);
+    let name = reader
+        .text(Field::Name)
+        .or_else(|| match reader.draft.subject {
+            Subject::Movement => reader.text(Field::Reference),
+            Subject::Site => None,
+        });
+    if name.is_none() {
+        reader.refuse(
+            Field::Name,
+            "no-name",
+            "the name is missing; write what people at the place call it, in Latin script",
+        );
+    }
+    let relation = reader
+        .word(Field::Relation, words::relation, "run, supported")
+        .unwrap_or(settings.relation);
+    let infrared = reader.word(Field::Infrared, words::infrared, "yes, no, unknown");
+    let source = reader.word(
+        Field::Source,
+        words::source,
+        "gnss, imagery, map, gazetteer, other",
+    );
+    Some(PlaceProperties {
+        category: category?,
+        name: name?,
+        name_local: reader.text(Field::NameLocal),
+        relation,
+        buffer_m: reader.metres(Field::Buffer).or(settings.buffer_m),
+        window: None,
+        waypoints: Vec::new(),
+        half_width_m: None,
+        pcode: reader.text(Field::Pcode),
+        country: country(reader, settings).map(|country| country.alpha3().to_owned()),
+        marking: reader.text(Field::Marking),
+        infrared,
+        accuracy_m: reader.metres(Field::Accuracy),
+        source,
+        typed: None,
+        window_typed: None,
+        reference: reader.text(Field::Reference),
+        note: reader.text(Field::Note),
+    })
+}
+
+fn category(reader: &mut Reader<'_>) -> Option<Category> {
+    let Some(text) = reader.text(Field::Category) else {
+        if reader.draft.subject == Subject::Movement {
+            return Some(Category::Other);
+        }
+        let known: Vec<&str> = Category::ALL
+            .iter()
+            .map(|category| category.as_str())
+            .collect();
+        reader.refuse(
+            Field::Category,
+            "no-category",
+            format!(
+                "the category is missing; write one of: {}",
+                known.join(", ")
+            ),
+        );
+        return None;
+    };
+    let known = words::category(&text);
+    if known.is_none() {
+        reader.warn(Field::Category, "unknown-category", format!("\"{text}\" is no category that is known here, so \"other\" is notified; see herald template site for the list"));
+    }
+    Some(known.unwrap_or(Category::Other))
+}
+
+/// The site's window: from, until, or open.
+fn window(
+    reader: &mut Reader<'_>,
+    settings: &Settings,
+    emergency: bool,
+    last: Option<Last>,
+    properties: &mut PlaceProperties,
+    shown: &mut Vec<Shown>,
+) {
+    let cells = &reader.draft.cells;
+    let zone = settings.zone.as_deref();
+    let from = reader.time(cells, Field::From, zone);
+    let until = reader.time(cells, Field::Until, zone);
+    shown.extend(from.iter().map(|time| Shown::time("from", time)));
+    shown.extend(until.iter().map(|time| Shown::time("until", time)));
+    if from.is_none() && until.is_none() {
+        return;
+    }
+    let asked = match &from {
+        Some(from) => {
+            let context = window_context(settings, Subject::Site, emergency, properties, last);
+            lint_window(from, until.as_ref(), &context)
+        }
+        None => Vec::new(),
+    };
+    let origin = reader.at(Field::From);
+    reader.asked(asked, &origin);
+    if from.is_none() && until.as_ref().is_some_and(|until| until.utc < settings.now) {
+        reader.warn(
+            Field::Until,
+            "window-in-the-past",
+            "this window is over already; check the year and the zone",
+        );
+    }
+    let typed: Vec<&str> = [&from, &until]
+        .into_iter()
+        .flatten()
+        .map(|time| time.as_typed.as_str())
+        .collect();
+    properties.window_typed = Some(typed.join(" – "));
+    properties.window = Some(Window {
+        from: from.map(|time| time.utc),
+        until: until.map(|time| time.utc),
+    });
+}
+
+pub(super) fn window_context(
+    settings: &Settings,
+    subject: Subject,
+    emergency: bool,
+    properties: &PlaceProperties,
+    last: Option<Last>,
+) -> WindowContext<'static> {
+    let lead = settings.policy.lead_time_h;
+    let hours = match subject {
+        _ if emergency => lead.emergency,
+        Subject::Site => lead.site,
+        Subject::Movement => lead.movement,
+    };
+    WindowContext {
+        subject: "",
+        now: settings.now,
+        lead: (hours > 0).then(|| time::Duration::hours(i64::from(hours))),
+        country: properties.country.as_deref().and_then(Country::from_code),
+        last: last.and_then(|last| last.window),
+    }
+}
+
+fn site(
+    reader: &mut Reader<'_>,
+    settings: &Settings,
+    last: Option<Last>,
+    properties: &mut PlaceProperties,
+    shown: &mut Vec<Shown>,
+) -> Option<Geometry> {
+    let needed_m = properties.category.profile().precision_m;
+    let declared = properties
+        .country
+        .as_deref()
+        .and_then(Country::from_code)
+        .or(settings.country);
+    let context = PlaceContext {
+        subject: "",
+        country: declared,
+        needed_m: Some(needed_m),
+        last: last.map(|last| last.position),
+    };
+    if let Some(geometry) = reader.draft.geometry.clone() {
+        let origin = reader.draft.cells.origin.clone();
+        // Numbers of GeoJSON are no typed text with marks to lose, but axes get swapped in them as well.
+        if let Some(typed) = first_position(&geometry)
+            .and_then(|[lon, lat]| parse_position(&format!("{lat}, {lon}")).ok())
+        {
+            let point = matches!(geometry.value, GeometryValue::Point { .. });
+            let context = PlaceContext {
+                needed_m: context.needed_m.filter(|_| point),
+                ..context
+            };
+            let asked = lint_position(&typed, &context);
+            reader.asked(asked, &origin);
+            shown.push(Shown::position(
+                if point { "place" } else { "first vertex" },
+                &typed,
+            ));
+        }
+        return Some(rounded(geometry));
+    }
+    let cells = &reader.draft.cells;
+    let (typed, origin) = reader.position(cells)?;
+    let asked = lint_position(&typed, &context);
+    reader.asked(asked, &origin);
+    shown.push(Shown::position("place", &typed));
+    properties.typed = Some(typed.as_typed.clone());
+    Some(Geometry::new_point(lonlat(typed.position)))
+}
+
+fn first_position(geometry: &Geometry) -> Option<[f64; 2]> {
+    let position =
+        match &geometry.value {
+            GeometryValue::Point { coordinates } => Some(coordinates),
+            GeometryValue::MultiPoint { coordinates }
+            | GeometryValue::LineString { coordinates } => coordinates.first(),
+            GeometryValue::MultiLineString { coordinates }
+            | GeometryValue::Polygon { coordinates } => coordinates.first()?.first(),
+            GeometryValue::MultiPolygon { coordinates } => coordinates.first()?.first()?.first(),
+            GeometryValue::GeometryCollection { .. } => None,
+        };
+    match position?.as_slice() {
+        [lon, lat, ..] => Some([*lon, *lat]),
+        _ => None,
+    }
+}
+
+/// At most seven decimals, and no third dimension: a `place` carries longitude and latitude.
+fn rounded(geometry: Geometry) -> Geometry {
+    let position = |p: &geojson::Position| -> geojson::Position {
+        let numbers: Vec<f64> = p
+            .as_slice()
+            .iter()
+            .take(2)
+            .map(|degrees| (degrees * 1e7).round() / 1e7)
+            .collect();
+        geojson::Position::from(numbers)
+    };
+    let line = |l: &Vec<geojson::Position>| l.iter().map(position).collect::<Vec<_>>();
+    let value = match geometry.value {
+        GeometryValue::Point { coordinates } => GeometryValue::Point {
+            coordinates: position(&coordinates),
+        },
+        GeometryValue::MultiPoint { coordinates } => GeometryValue::MultiPoint {
+            coordinates: line(&coordinates),
+        },
+        GeometryValue::LineString { coordinates } => GeometryValue::LineString {
+            coordinates: line(&coordinates),
+        },
+        GeometryValue::MultiLineString { coordinates } => GeometryValue::MultiLineString {
+            coordinates: coordinates.iter().map(line).collect(),
+        },
+        GeometryValue::Polygon { coordinates } => GeometryValue::Polygon {
+            coordinates: coordinates.iter().map(line).collect(),
+        },
+        GeometryValue::MultiPolygon { coordinates } => {
+            let coordinates = coordinates
+                .iter()
+                .map(|polygon| polygon.iter().map(line).collect())
+                .collect();
+            GeometryValue::MultiPolygon { coordinates }
+        }
+        other @ GeometryValue::GeometryCollection { .. } => other,
+    };
+    Geometry::new(value)
+}
+
+fn contact(reader: &mut Reader<'_>) -> Option<Contact> {
+    let mut contact = Contact {
+        cargo: reader.text(Field::Cargo),
+        call_sign: reader.text(Field::CallSign),
+        ..Contact::default()
+    };
+    let (name, post, phone) = (
+        reader.text(Field::ContactName),
+        reader.text(Field::ContactPost),
+        reader.text(Field::ContactPhone),
+    );
+    if name.is_some() || phone.is_some() {
+        let name = name
+            .or_else(|| post.clone())
+            .unwrap_or_else(|| "duty officer".to_owned());
+        contact.people.push(Person { name, post, phone });
+    }
+    let plates = reader
+        .text(Field::Plates)
+        .map(|text| words::several(&text))
+        .unwrap_or_default();
+    let vehicles = reader
+        .text(Field::Vehicles)
+        .map(|text| words::several(&text))
+        .unwrap_or_default();
+    for index in 0..plates.len().max(vehicles.len()) {
+        let description = vehicles
+            .get(index)
+            .cloned()
+            .unwrap_or_else(|| "vehicle".to_owned());
+        contact.vehicles.push(Vehicle {
+            description,
+            plate: plates.get(index).cloned(),
+        });
+    }
+    if let Some(text) = reader.text(Field::People) {
+        contact.passengers = text.trim_end_matches(".0").parse().ok();
+        if contact.passengers.is_none() {
+            reader.refuse(
+                Field::People,
+                "not-a-number",
+                format!("\"{text}\" is no number of people; write digits only"),
+            );
+        }
+    }
+    let nights = reader
+        .text(Field::Overnight)
+        .map(|text| words::several(&text))
+        .unwrap_or_default();
+    contact.overnight = nights
+        .into_iter()
+        .map(|place| Overnight { place, night: None })
+        .collect();
+    (contact != Contact::default()).then_some(contact)
+}
+
+fn choices(reader: &mut Reader<'_>, settings: &Settings) -> Vec<Choice> {
+    let onward = reader.yes_no(Field::Onward);
+    let mut choices = match reader.text(Field::Parties) {
+        None => settings.audience.clone(),
+        Some(text) => {
+            let mut out = Vec::new();
+            for part in text
+                .split([';', ',', '\n'])
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+            {
+                match words::choice(part) {
+                    Ok(choice) => out.push(choice),
+                    Err(message) => reader.refuse(Field::Parties, "party", message),
+                }
+            }
+            out
+        }
+    };
+    if let Some(onward) = onward {
+        choices.iter_mut().for_each(|choice| choice.onward = onward);
+    }
+    for choice in &choices {
+        if choice.tier != Tier::Withdrawn && !settings.policy.tiers.contains(&choice.tier) {
+            reader.refuse(
+                Field::Parties,
+                "tier",
+                format!(
+                    "the context's policy does not offer the tier {}; see herald policy",
+                    choice.tier
+                ),
+            );
+        }
+    }
+    let mut parties: Vec<&str> = choices.iter().map(|choice| choice.party.as_str()).collect();
+    parties.sort_unstable();
+    if parties
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if a == b))
+    {
+        reader.refuse(
+            Field::Parties,
+            "party-twice",
+            "a party is named twice; name it once, with one tier",
+        );
+    }
+    if choices.is_empty() {
+        reader.note(
+            Field::Parties,
+            "no-party",
+            "no party is chosen: only the coordinator receives this",
+        );
+    }
+    choices
+}
+
+fn audience(reader: &mut Reader<'_>, choices: &[Choice], object: &Object) -> Option<Vec<Audience>> {
+    let lower = |tier: Tier| matches!(tier, Tier::OnCheck | Tier::Cell);
+    let mut cells = Vec::new();
+    if choices.iter().any(|choice| lower(choice.tier)) {
+        let found = match &object.shape {
+            Shape::Site(footprint) => cells_covering(footprint, object.buffer_m),
+            Shape::Movement(track) => cells_covering_track(track, object.buffer_m),
+        };
+        match found {
+            Ok(found) => cells = found.iter().map(crate::spatial::cell::Cell::text).collect(),
+            Err(error) => {
+                reader.refuse(Field::Parties, "cells", error.to_string());
+                return None;
+            }
+        }
+        reader.note(Field::Parties, "cell", "a cell of 10 km is shown to parties below exact; in empty country a cell can still give a place away");
+    }
+    let part = |choice: &Choice| Audience {
+        party: choice.party.clone(),
+        tier: choice.tier,
+        onward: choice.onward,
+        cells: if lower(choice.tier) {
+            cells.clone()
+        } else {
+            Vec::new()
+        },
+    };
+    Some(choices.iter().map(part).collect())
+}
+
+/// What the geometry engine refuses, at the column that the pointer means.
+fn refused_by_reading(reader: &mut Reader<'_>, problem: &Problem) {
+    let body = problem.body();
+    let pointer = body.pointer.as_deref().unwrap_or_default();
+    let member = pointer.rsplit('/').next().unwrap_or_default();
+    let field = Field::of_name(member).unwrap_or(Field::Coordinates);
+    let waypoint = body
+        .vertex
+        .and_then(|index| usize::try_from(index).ok())
+        .and_then(|index| reader.draft.stops.get(index));
+    let origin = match waypoint {
+        Some(stop) => stop.origin.clone(),
+        None if pointer.starts_with("/place/properties") => reader.at(field),
+        None => reader.draft.cells.origin.clone(),
+    };
+    let detail = body.detail.as_deref().unwrap_or(&body.title);
+    let code = body.type_uri.rsplit(':').next().unwrap_or("refused");
+    reader.findings.push(Finding::refused(
+        code,
+        origin,
+        format!("{detail}. {}", body.action),
+    ));
+}
+
+/// A mapping for what comes from the command line, where every field is its own column.
+pub fn flags() -> Arc<crate::cli::tabular::columns::Mapping> {
+    Arc::default()
+}

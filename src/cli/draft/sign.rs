@@ -1,0 +1,163 @@
+//! From a composed notification to the signed and sealed statement: which part is sealed to whom stands here, once.
+//! `place` and `audience.*` go to the server's key; `contact` goes to the coordinator and the parties that may ever see
+//! the exact place, never to the server.
+
+use crate::cli::draft::compose::Composed;
+use crate::crypto::digest::Digest;
+use crate::crypto::keys::SigningKey;
+use crate::domain::ids::{ActorId, Nid, Revision};
+use crate::domain::notification::{Subject, Tier};
+use crate::wire::build::{self, BuildError, Built, Part};
+use crate::wire::claims::{Claims, Common, MovementClaims, NotificationClaims};
+use crate::wire::parts::{Audience, name};
+use crate::wire::trust::{Trust, TrustError};
+
+/// Which revision is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Next {
+    /// The notification.
+    pub nid: Nid,
+    /// The revision.
+    pub rev: Revision,
+    /// Hash of the revision before.
+    pub prev: Option<Digest>,
+    /// The parties that earlier revisions named.
+    pub named: Vec<ActorId>,
+}
+
+impl Next {
+    /// The first revision of a new notification.
+    pub fn first() -> Self {
+        Self {
+            nid: Nid::random(),
+            rev: Revision::FIRST,
+            prev: None,
+            named: Vec::new(),
+        }
+    }
+
+    /// The revision after one.
+    pub const fn after(nid: Nid, rev: Revision, hash: Digest, named: Vec<ActorId>) -> Self {
+        Self {
+            nid,
+            rev: rev.next(),
+            prev: Some(hash),
+            named,
+        }
+    }
+}
+
+/// Why nothing could be signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// A reader's key is not believed.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The statement could not be made.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+/// What was signed, and whom it names.
+pub struct Signed {
+    /// The statement and its seals.
+    pub built: Built,
+    /// All parties that this and earlier revisions name.
+    pub parties: Vec<ActorId>,
+}
+
+/// Signs and seals a revision. Parties that an earlier revision named and this one does not are told that they are no
+/// longer notified of it.
+///
+/// # Errors
+/// When a party's key does not verify, or a part is too large.
+pub fn sign(
+    composed: &Composed,
+    next: &Next,
+    common: Common,
+    trust: &Trust,
+    key: &SigningKey,
+) -> Result<Signed, SignError> {
+    let audience = with_withdrawn(&composed.audience, &next.named);
+    let server = trust.server_seal();
+    let mut parts = vec![Part::new(name::PLACE, &composed.place)?.sealed_to(server)];
+    for part in &audience {
+        if part.tier != Tier::Withdrawn {
+            trust.party(&part.party)?;
+        }
+        parts.push(Part::new(name::audience(&part.party), part)?.sealed_to(server));
+    }
+    if let Some(contact) = &composed.contact {
+        let mut part = Part::new(name::CONTACT, contact)?.sealed_to(&trust.coordinator()?.desk);
+        for reader in audience
+            .iter()
+            .filter(|part| matches!(part.tier, Tier::Exact | Tier::OnCheck))
+        {
+            part = part.sealed_to(&trust.party(&reader.party)?.desk);
+        }
+        parts.push(part);
+    }
+    let claims = claims(composed, next, common);
+    let built = build::build(claims, &parts, key)?;
+    Ok(Signed {
+        built,
+        parties: audience.into_iter().map(|part| part.party).collect(),
+    })
+}
+
+fn with_withdrawn(audience: &[Audience], named: &[ActorId]) -> Vec<Audience> {
+    let mut out = audience.to_vec();
+    for party in named {
+        if out.iter().all(|part| part.party != *party) {
+            out.push(Audience {
+                party: party.clone(),
+                tier: Tier::Withdrawn,
+                onward: false,
+                cells: Vec::new(),
+            });
+        }
+    }
+    out
+}
+
+fn claims(composed: &Composed, next: &Next, common: Common) -> Claims {
+    let Common {
+        iss,
+        aud,
+        ctx,
+        mode,
+        jti,
+        iat,
+    } = common;
+    let (nid, rev, prev, emergency) = (next.nid, next.rev, next.prev, composed.emergency);
+    match composed.subject {
+        Subject::Site => NotificationClaims {
+            iss,
+            aud,
+            ctx,
+            mode,
+            jti,
+            iat,
+            nid,
+            rev,
+            prev,
+            emergency,
+            sd: Vec::new(),
+        }
+        .into(),
+        Subject::Movement => MovementClaims {
+            iss,
+            aud,
+            ctx,
+            mode,
+            jti,
+            iat,
+            nid,
+            rev,
+            prev,
+            emergency,
+            sd: Vec::new(),
+        }
+        .into(),
+    }
+}
