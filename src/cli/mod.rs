@@ -3,6 +3,7 @@
 
 // Shared.
 pub mod api;
+pub mod composing;
 pub mod draft;
 pub mod error;
 pub mod exit;

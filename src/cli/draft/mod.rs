@@ -6,6 +6,8 @@ pub mod finding;
 mod movement;
 mod read;
 pub mod sign;
+#[cfg(test)]
+mod tests;
 pub mod words;
 
 use std::collections::BTreeMap;

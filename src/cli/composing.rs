@@ -1,0 +1,179 @@
+//! What `lint`, `notify` and `import` share: the arguments that say how to read a file and whom to notify, and what is
+//! known of the context (policy, keys), fresh from the server or, without a line, as last seen.
+
+use serde::{Deserialize, Serialize};
+
+use super::api::{Api, ApiError};
+use super::draft::compose::Settings;
+use super::draft::words::{self, Choice};
+use super::error::CliError;
+use super::profile::{self, Profile};
+use super::tabular::columns::Field;
+use super::tabular::{Options, TableError};
+use super::{Context, draft};
+use crate::domain::notification::Relation;
+use crate::spatial::parse::Country;
+use crate::wire::policy::Policy;
+use crate::wire::trust::Trust;
+
+/// The policy as last seen.
+const POLICY_FILE: &str = "policy.json";
+
+/// How to read what is given, and whom to notify.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ComposeArgs {
+    /// Whom to notify, and what they see: PARTY:exact, PARTY:on_check or PARTY:cell, with :onward if they may pass it on
+    #[arg(long = "party", value_name = "PARTY:TIER", value_parser = words::choice)]
+    pub parties: Vec<Choice>,
+    /// The country that places are held against, where they do not say: three letters [default: the context's]
+    #[arg(long, value_parser = country)]
+    pub country: Option<Country>,
+    /// The zone of times that have none, like Asia/Kabul
+    #[arg(long)]
+    pub zone: Option<String>,
+    /// Requested buffer in metres, where none is said
+    #[arg(long, value_name = "METRES", value_parser = metres)]
+    pub buffer: Option<f64>,
+    /// You support the place rather than run it, where nothing is said
+    #[arg(long)]
+    pub supported: bool,
+    /// Refuse whatever has a warning
+    #[arg(long)]
+    pub strict: bool,
+    /// Say what a column means: --map "Type de site=category"
+    #[arg(long, value_name = "COLUMN=FIELD", value_parser = map)]
+    pub map: Vec<(String, Field)>,
+    /// The sheet of a spreadsheet
+    #[arg(long)]
+    pub sheet: Option<String>,
+}
+
+fn country(text: &str) -> Result<Country, String> {
+    Country::from_code(text)
+        .ok_or_else(|| "a country has three letters (ISO 3166), like YEM".to_owned())
+}
+
+fn metres(text: &str) -> Result<f64, String> {
+    words::metres(text).ok_or_else(|| "a length is metres, like 500".to_owned())
+}
+
+fn map(text: &str) -> Result<(String, Field), String> {
+    let (column, field) = text.rsplit_once('=').ok_or("write it as COLUMN=FIELD")?;
+    let field = Field::of_name(field).ok_or_else(|| {
+        let known: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
+        format!(
+            "\"{field}\" is no field; the fields are: {}",
+            known.join(", ")
+        )
+    })?;
+    Ok((column.to_owned(), field))
+}
+
+impl ComposeArgs {
+    /// How to read a file.
+    pub fn options(&self) -> Options {
+        Options {
+            map: self.map.clone(),
+            sheet: self.sheet.clone(),
+        }
+    }
+
+    /// What is known beside a draft.
+    pub fn settings(&self, policy: Policy, context: &Context) -> Settings {
+        let country = self
+            .country
+            .or_else(|| Country::from_code(policy.country.as_deref()?));
+        Settings {
+            policy,
+            country,
+            zone: self.zone.clone(),
+            audience: self.parties.clone(),
+            relation: if self.supported {
+                Relation::Supported
+            } else {
+                Relation::Run
+            },
+            buffer_m: self.buffer,
+            now: context.clock.now(),
+        }
+    }
+}
+
+impl From<TableError> for CliError {
+    fn from(error: TableError) -> Self {
+        Self::refused(error.to_string(), "Nothing was read, nothing was sent.")
+    }
+}
+
+impl From<draft::sign::SignError> for CliError {
+    fn from(error: draft::sign::SignError) -> Self {
+        match error {
+            draft::sign::SignError::Trust(error) => error.into(),
+            draft::sign::SignError::Build(error) => error.into(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Seen {
+    policy: Policy,
+}
+
+/// The policy as last seen; the built-in default before the first time.
+///
+/// # Errors
+/// When the file is damaged.
+pub fn seen_policy(profile: &Profile) -> Result<Policy, CliError> {
+    let path = profile.path(POLICY_FILE);
+    if !path.exists() {
+        return Ok(Policy::default());
+    }
+    Ok(profile::read_json::<Seen>(&path)?.policy)
+}
+
+/// The context as the client knows it.
+pub struct Known {
+    /// Whose keys are whose, held against the pins.
+    pub trust: Trust,
+    /// The policy.
+    pub policy: Policy,
+    /// Why the server could not be asked; then both are as last seen.
+    pub offline: Option<ApiError>,
+}
+
+/// Asks the server for keys and policy, and keeps both for a day without a line; or takes them as last seen.
+///
+/// # Errors
+/// When keys do not verify, the server refuses, or it cannot be reached and nothing was seen before.
+pub async fn known(profile: &Profile, api: &Api) -> Result<Known, CliError> {
+    match api.keys().await {
+        Ok(directory) => {
+            let trust = Trust::establish(&directory, &profile.pins())?;
+            profile.keep_keys(&directory)?;
+            let policy = api.policy().await?.policy;
+            profile::write_json(
+                &profile.path(POLICY_FILE),
+                &Seen {
+                    policy: policy.clone(),
+                },
+            )?;
+            Ok(Known {
+                trust,
+                policy,
+                offline: None,
+            })
+        }
+        Err(error @ ApiError::Unreachable { .. }) => {
+            let Some(directory) = profile.cached_keys()? else {
+                return Err(error.into());
+            };
+            let trust = Trust::establish(&directory, &profile.pins())?;
+            Ok(Known {
+                trust,
+                policy: seen_policy(profile)?,
+                offline: Some(error),
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
