@@ -1,7 +1,11 @@
 //! The use cases; they own the transactions.
 
 pub mod core;
+pub mod enrol;
 pub mod hub;
+pub mod identity;
+pub mod intake;
 pub mod mailbox;
 pub mod principal;
 pub mod records;
+pub mod status;

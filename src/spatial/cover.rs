@@ -97,6 +97,20 @@ impl Cover {
         Self { boxes }
     }
 
+    /// Adds the boxes of areas, snapped outward to 0.1°: an object that some see as cells is found by its cells too.
+    #[must_use]
+    pub fn with_areas(mut self, areas: &[Area]) -> Self {
+        let extents: Vec<Extent> = areas.iter().flat_map(|area| extents(area.core())).collect();
+        let more = Self::snapped(&extents, 0.0, SITE_GRID);
+        self.boxes.extend(
+            more.boxes
+                .into_iter()
+                .filter(|b| !self.boxes.contains(b))
+                .collect::<Vec<_>>(),
+        );
+        self
+    }
+
     /// The boxes.
     pub fn boxes(&self) -> &[GeoBox] {
         &self.boxes

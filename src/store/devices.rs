@@ -290,3 +290,32 @@ pub async fn renew(
     .await?;
     Ok(())
 }
+
+/// Whether a signing key is or ever was a device's.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn key_was_used(conn: &mut PgConnection, kid: &Kid) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM hn.device_key WHERE kid = $1) OR EXISTS (SELECT FROM hn.device WHERE kid = $1)",
+    )
+    .bind(kid.as_bytes().as_slice())
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Whether a certificate with this public key was issued to a device.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn certificate_key_is_used(
+    conn: &mut PgConnection,
+    spki: &Digest,
+) -> Result<bool, StoreError> {
+    Ok(
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM hn.device WHERE spki = $1)")
+            .bind(spki.as_bytes().as_slice())
+            .fetch_one(conn)
+            .await?,
+    )
+}

@@ -106,3 +106,16 @@ pub async fn use_up(
         Err(StoreError::Conflict)
     }
 }
+
+/// Whether a code exists.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn exists(conn: &mut PgConnection, code: &Digest) -> Result<bool, StoreError> {
+    Ok(
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM hn.invite WHERE code = $1)")
+            .bind(code.as_bytes().as_slice())
+            .fetch_one(conn)
+            .await?,
+    )
+}

@@ -14,4 +14,5 @@ pub mod pool;
 mod read;
 pub mod role;
 pub mod statements;
+pub mod status;
 pub mod tx;

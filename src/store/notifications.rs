@@ -432,7 +432,8 @@ pub async fn acknowledged(
     items: &[(Nid, Revision)],
 ) -> Result<Vec<Option<Acknowledged>>, StoreError> {
     let rows = sqlx::query(
-        "SELECT i, r.org, r.ctx, r.hash, r.pos, p.content
+        "SELECT i, r.org, r.ctx, r.hash, r.kind, a.tier, p.content,
+                ARRAY(SELECT sd FROM hn.part WHERE pos = r.pos UNION SELECT sd FROM hn.seal WHERE pos = r.pos) AS sds
            FROM unnest($1::uuid[], $2::integer[]) WITH ORDINALITY AS u(n, v, i)
            JOIN hn.revision r ON r.nid = u.n AND r.rev = u.v
            JOIN hn.audience a ON a.nid = r.nid AND a.rev = r.rev AND a.party = $3
@@ -459,7 +460,10 @@ pub async fn acknowledged(
                 org: read::text(&row, "org")?,
                 ctx: read::text(&row, "ctx")?,
                 hash: read::digest(&row, "hash")?,
+                kind: read::text(&row, "kind")?,
+                tier: read::text(&row, "tier")?,
                 place: row.try_get("content")?,
+                sds: row.try_get("sds")?,
             });
         }
     }
@@ -474,6 +478,12 @@ pub struct Acknowledged {
     pub ctx: ContextId,
     /// Hash of its statement.
     pub hash: Digest,
+    /// `site`, `movement`, `withdraw`, `close`.
+    pub kind: Kind,
+    /// How much of it the party sees.
+    pub tier: Tier,
+    /// The digests of its parts.
+    pub sds: Vec<Vec<u8>>,
     /// Its part `place`, sealed under the keyring; absent for a withdrawal.
     pub place: Option<Vec<u8>>,
 }

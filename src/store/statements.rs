@@ -26,6 +26,16 @@ pub async fn lock_head(
     Ok((read::position(&row, "position")?, row.try_get("at")?))
 }
 
+/// The database's time.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn now(conn: &mut PgConnection) -> Result<OffsetDateTime, StoreError> {
+    Ok(sqlx::query_scalar("SELECT clock_timestamp()")
+        .fetch_one(conn)
+        .await?)
+}
+
 /// Sets the last position.
 ///
 /// # Errors

@@ -38,6 +38,25 @@ pub struct EnrolRequest {
     /// A `keys` statement of the actor's root that names this device; required from an actor's first device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<String>,
+    /// The seals of that statement, which hand the desk's key to its other devices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seals: Vec<EnrolSeal>,
+}
+
+/// A seal that travels with an enrolment.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolSeal {
+    /// The part's name.
+    pub part: String,
+    /// Digest of its disclosure.
+    #[schema(value_type = String)]
+    pub sd: Digest,
+    /// The reader's key.
+    #[schema(value_type = String)]
+    pub kid: Kid,
+    /// `enc ‖ ct`, base64url.
+    pub sealed: String,
 }
 
 /// A device is enrolled.

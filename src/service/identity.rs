@@ -1,0 +1,210 @@
+//! Who is who, for reading: the device behind a certificate, an actor's devices, everybody's keys.
+
+use super::core::{Core, internal, keyring, store};
+use super::principal::Principal;
+use super::records::Record;
+use crate::crypto::digest::Digest;
+use crate::crypto::keys::VerifyingKey;
+use crate::crypto::seal_key::SealPublicKey;
+use crate::crypto::statement;
+use crate::domain::actor::{ActorKind, DeviceState};
+use crate::domain::ids::{ActorId, LogPosition};
+use crate::domain::kind::Kind;
+use crate::store::actors::{self, ActorRow};
+use crate::store::devices::{self, DeviceRow};
+use crate::store::tx::{self, Tenant};
+use crate::store::{error::StoreError, statements};
+use crate::wire::api::{ActorKeys, CurrentPolicy, DeviceStatus, Devices, KeyDirectory, Me};
+use crate::wire::problem::{Problem, ProblemKind};
+
+/// The device behind a certificate, if it is enrolled; a revoked one is refused.
+///
+/// # Errors
+/// `certificate-revoked`, or the database's.
+pub async fn by_certificate(core: &Core, spki: &Digest) -> Result<Option<Principal>, Problem> {
+    let Some(row) = devices::by_certificate(&core.pools.app, spki)
+        .await
+        .map_err(|e| store(&e))?
+    else {
+        return Ok(None);
+    };
+    if row.state == DeviceState::Revoked {
+        return Err(ProblemKind::CertificateRevoked.into());
+    }
+    Ok(Some(Principal {
+        ctx: row.ctx,
+        actor: row.actor,
+        kind: row.kind,
+        name: row.name,
+        actor_state: row.actor_state,
+        device: row.device,
+        role: row.role,
+        device_state: row.state,
+        kid: row.kid,
+        spki: row.spki,
+        until: row.until.unix_timestamp(),
+    }))
+}
+
+/// A principal, as it is told who it is.
+pub fn me(core: &Core, principal: &Principal) -> Me {
+    Me {
+        aud: core.deployment.aud.clone(),
+        ctx: principal.ctx.clone(),
+        mode: core.deployment.mode,
+        actor: principal.actor.clone(),
+        kind: principal.kind,
+        name: principal.name.clone(),
+        actor_state: principal.actor_state,
+        device: principal.device.clone(),
+        role: principal.role,
+        device_state: principal.device_state,
+        certificate_until: principal.until,
+    }
+}
+
+/// The actor's own devices.
+///
+/// # Errors
+/// The database's, or the keyring's.
+pub async fn own_devices(core: &Core, principal: &Principal) -> Result<Devices, Problem> {
+    let mut tx = tx::begin(&core.pools.app, &principal.tenant())
+        .await
+        .map_err(|e| store(&e))?;
+    let rows = devices::of_actor(&mut tx, &principal.ctx, &principal.actor)
+        .await
+        .map_err(|e| store(&e))?;
+    tx.rollback().await.map_err(|e| store(&e.into()))?;
+    let devices = rows
+        .iter()
+        .map(|row| device_status(core, row))
+        .collect::<Result<_, _>>()?;
+    Ok(Devices { devices })
+}
+
+fn device_status(core: &Core, row: &DeviceRow) -> Result<DeviceStatus, Problem> {
+    let at = Record::device_person(&row.actor, &row.device);
+    let person = core
+        .keyring
+        .open_record(&at.at(), &row.person)
+        .map_err(|error| keyring(&error))?;
+    let key: [u8; 32] = row
+        .signing_key
+        .as_slice()
+        .try_into()
+        .map_err(|_| internal("a stored key has the wrong length"))?;
+    Ok(DeviceStatus {
+        device: row.device.clone(),
+        role: row.role,
+        state: row.state,
+        jwk: VerifyingKey::from_bytes(key).map_err(|_| internal("a stored key is no key"))?,
+        seal: SealPublicKey::from_bytes(&row.seal_key)
+            .map_err(|_| internal("a stored key is no key"))?,
+        person: String::from_utf8_lossy(&person).into_owned(),
+        until: row.until.unix_timestamp(),
+    })
+}
+
+/// The tenant that reads what is public.
+fn public(core: &Core) -> Tenant {
+    Tenant {
+        ctx: core.deployment.ctx.clone(),
+        actor: core.deployment.node.actor.clone(),
+        kind: ActorKind::Server,
+    }
+}
+
+/// Everybody's keys.
+///
+/// # Errors
+/// The database's.
+pub async fn directory(core: &Core) -> Result<KeyDirectory, Problem> {
+    let actors = read_directory(core).await.map_err(|e| store(&e))?;
+    Ok(KeyDirectory {
+        aud: core.deployment.aud.clone(),
+        server: core.deployment.keys.clone(),
+        actors,
+    })
+}
+
+async fn read_directory(core: &Core) -> Result<Vec<ActorKeys>, StoreError> {
+    let ctx = &core.deployment.ctx;
+    let mut tx = tx::begin(&core.pools.app, &public(core)).await?;
+    let renewals = statements::since(&mut tx, ctx, Kind::Renew, LogPosition(0)).await?;
+    let revocations = statements::since(&mut tx, ctx, Kind::Revoke, LogPosition(0)).await?;
+    let mut out = Vec::new();
+    for row in actors::all(&mut tx, ctx).await? {
+        if let Some(keys) = actor_keys(&mut tx, row, &renewals, &revocations).await? {
+            out.push(keys);
+        }
+    }
+    tx.rollback().await?;
+    Ok(out)
+}
+
+async fn actor_keys(
+    conn: &mut sqlx::PgConnection,
+    row: ActorRow,
+    renewals: &[(ActorId, String)],
+    revocations: &[(ActorId, String)],
+) -> Result<Option<ActorKeys>, StoreError> {
+    let Some(keys_pos) = row.keys_pos else {
+        return Ok(None);
+    };
+    let Some(keys) = statements::at(conn, keys_pos).await? else {
+        return Ok(None);
+    };
+    let admit = match row.admit_pos {
+        Some(pos) => statements::at(conn, pos).await?,
+        None => None,
+    };
+    let own = |from: &[(ActorId, String)]| {
+        from.iter()
+            .filter(|(actor, _)| *actor == row.actor)
+            .map(|(_, jws)| jws.clone())
+            .collect::<Vec<_>>()
+    };
+    Ok(Some(ActorKeys {
+        actor: row.actor.clone(),
+        kind: row.kind,
+        name: row.name.clone(),
+        state: row.state,
+        duty: row.duty.clone(),
+        keys,
+        renewals: own(renewals),
+        revocations: revocations
+            .iter()
+            .filter(|(_, jws)| revokes(jws, &row.actor))
+            .map(|(_, jws)| jws.clone())
+            .collect(),
+        admit,
+    }))
+}
+
+/// Whether a stored revocation is of a device of this actor; the coordinator revokes devices of others.
+fn revokes(jws: &str, actor: &ActorId) -> bool {
+    let Ok(unverified) = statement::parse(jws.as_bytes()) else {
+        return false;
+    };
+    let claims: Option<crate::wire::claims::RevokeClaims> =
+        serde_json::from_slice(unverified.payload()).ok();
+    claims.is_some_and(|claims| claims.actor == *actor)
+}
+
+/// The policy in force.
+///
+/// # Errors
+/// The database's.
+pub async fn current_policy(core: &Core) -> Result<CurrentPolicy, Problem> {
+    let read = async {
+        let mut tx = tx::begin(&core.pools.app, &public(core)).await?;
+        let (policy, pos) = actors::policy(&mut tx, &core.deployment.ctx).await?;
+        let statement = match pos {
+            Some(pos) => statements::at(&mut tx, pos).await?,
+            None => None,
+        };
+        tx.rollback().await?;
+        Ok(CurrentPolicy { statement, policy })
+    };
+    read.await.map_err(|e: StoreError| store(&e))
+}

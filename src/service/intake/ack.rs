@@ -1,0 +1,318 @@
+//! Acknowledgements: a party's signed word on revisions that were delivered to it. Positions as entered are compared
+//! with the place as notified, and both sides are told when they lie apart.
+
+use std::collections::BTreeMap;
+
+use super::apply::{self, Incoming, Stored};
+use super::batch::{Batch, Fault};
+use super::open::{self, OpenedParts};
+use super::prepare::Facts;
+use crate::crypto::disclosure::Disclosure;
+use crate::domain::ack::{AckState, ENTERED_TOLERANCE_M, MAX_ITEMS};
+use crate::domain::ids::{ActorId, Nid};
+use crate::domain::kind::Kind;
+use crate::domain::notification::{Subject, Tier};
+use crate::service::core::{internal, keyring};
+use crate::service::records::Record;
+use crate::spatial::{Area, Position, Presence, Window, proximity};
+use crate::store::actors;
+use crate::store::notifications::{self, Acknowledged, NewAck, NewAckItem};
+use crate::store::statements::{self, NewRecord, NewStatement};
+use crate::wire::build::{self, Part};
+use crate::wire::claims::{AckClaims, AckItem, Claims, NoticeClaims, NoticeCode};
+use crate::wire::object::{MAX_TEXT, Object, Shape};
+use crate::wire::parts::{AckDetail, AckItemDetail, NoticeDetail, Place, name};
+use crate::wire::policy::Policy;
+use crate::wire::problem::{Problem, ProblemKind};
+
+/// Judges what can be judged without the state.
+pub(super) fn read(claims: &AckClaims, opened: &OpenedParts) -> Result<Option<AckDetail>, Problem> {
+    if claims.items.is_empty() || claims.items.len() > MAX_ITEMS {
+        return Err(Problem::new(ProblemKind::InvalidMember)
+            .detail(format!("1 to {MAX_ITEMS} items"))
+            .pointer("/items"));
+    }
+    let mut seen = BTreeMap::new();
+    for (index, item) in claims.items.iter().enumerate() {
+        if seen.insert(item.nid, index).is_some() {
+            return Err(Problem::new(ProblemKind::InvalidMember)
+                .detail("one item for each notification")
+                .pointer(format!("/items/{index}/nid")));
+        }
+    }
+    let detail: Option<AckDetail> = opened.typed(name::DETAIL)?;
+    if claims.items.iter().any(|i| i.state.needs_officer())
+        && detail.as_ref().is_none_or(|d| d.officer.is_none())
+    {
+        return Err(Problem::new(ProblemKind::MissingPart)
+            .detail("all but reached_desk name the officer who says it, in the part detail")
+            .pointer("/detail/officer"));
+    }
+    if let Some(detail) = &detail {
+        check_detail(claims, detail, &seen)?;
+    }
+    for (index, item) in claims.items.iter().enumerate() {
+        check_item(index, item, detail.as_ref())?;
+    }
+    Ok(detail)
+}
+
+fn check_detail(
+    claims: &AckClaims,
+    detail: &AckDetail,
+    seen: &BTreeMap<Nid, usize>,
+) -> Result<(), Problem> {
+    if detail.items.len() > claims.items.len() {
+        return Err(Problem::new(ProblemKind::InvalidMember)
+            .detail("more details than items")
+            .pointer("/detail/items"));
+    }
+    if detail
+        .officer
+        .as_ref()
+        .is_some_and(|o| o.name.trim().is_empty() || o.name.chars().count() > MAX_TEXT)
+    {
+        return Err(Problem::new(ProblemKind::InvalidMember)
+            .detail("the officer's name")
+            .pointer("/detail/officer/name"));
+    }
+    let mut named = std::collections::BTreeSet::new();
+    for (index, item) in detail.items.iter().enumerate() {
+        if !seen.contains_key(&item.nid) || !named.insert(item.nid) {
+            return Err(Problem::new(ProblemKind::InvalidMember)
+                .detail("a detail belongs to one of the items, and each has one")
+                .pointer(format!("/detail/items/{index}/nid")));
+        }
+    }
+    Ok(())
+}
+
+fn check_item(index: usize, item: &AckItem, detail: Option<&AckDetail>) -> Result<(), Problem> {
+    let own = detail_of(detail, item.nid);
+    let missing = match item.state {
+        AckState::Entered => own
+            .is_none_or(|d| d.entered.is_none())
+            .then_some("entered: the list, and the position as entered there"),
+        AckState::NotEntered => own
+            .is_none_or(|d| d.reason.is_none())
+            .then_some("reason: why it was not entered"),
+        AckState::Queried => own
+            .is_none_or(|d| d.question.is_none())
+            .then_some("question: what is asked"),
+        AckState::ReachedDesk | AckState::Received | AckState::Removed => None,
+    };
+    if let Some(missing) = missing {
+        return Err(Problem::new(ProblemKind::MissingMember)
+            .detail(missing)
+            .pointer(format!("/items/{index}")));
+    }
+    let position = own
+        .and_then(|d| d.entered.as_ref())
+        .and_then(|e| e.position);
+    if position.is_some_and(|[lon, lat]| Position::new(lon, lat).is_err()) {
+        return Err(Problem::new(ProblemKind::GeometryOutOfRange)
+            .detail("the position as entered; give longitude, then latitude")
+            .pointer(format!("/items/{index}")));
+    }
+    Ok(())
+}
+
+fn detail_of(detail: Option<&AckDetail>, nid: Nid) -> Option<&AckItemDetail> {
+    detail?.items.iter().find(|d| d.nid == nid)
+}
+
+/// Takes an acknowledgement.
+pub(super) async fn take(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    claims: &AckClaims,
+) -> Result<Stored, Fault> {
+    let Facts::Ack(detail) = &incoming.prepared.facts else {
+        return Err(internal("an acknowledgement without its facts").into());
+    };
+    let detail = detail.as_ref().as_ref();
+    let ctx = incoming.prepared.common.ctx.clone();
+    let party = incoming.prepared.actor().clone();
+    let asked: Vec<_> = claims.items.iter().map(|i| (i.nid, i.rev)).collect();
+    let found = notifications::acknowledged(batch.conn, &party, &asked).await?;
+    let mut items = Vec::with_capacity(found.len());
+    let mut apart = Vec::new();
+    for (index, (item, found)) in claims.items.iter().zip(&found).enumerate() {
+        let found = delivered(claims, item, found.as_ref(), index)?;
+        let distance_m = distance_as_entered(batch, item, found, detail)?;
+        let elsewhere = distance_m.is_some_and(|m| m > ENTERED_TOLERANCE_M);
+        if let (true, Some(distance_m)) = (elsewhere, distance_m) {
+            apart.push((item.clone(), distance_m));
+        }
+        items.push(NewAckItem {
+            nid: item.nid,
+            rev: item.rev,
+            state: item.state,
+            elsewhere,
+        });
+    }
+    let coordinators = actors::coordinators(batch.conn, &ctx).await?;
+    let mut desks = vec![claims.to.clone()];
+    desks.extend(coordinators.iter().cloned());
+    let mut stored = apply::store(batch, incoming, &desks).await?;
+    let new = NewAck {
+        pos: stored.pos,
+        ctx: &ctx,
+        party: &party,
+        org: &claims.to,
+        at: batch.at,
+        items: &items,
+    };
+    notifications::insert_ack(batch.conn, &new).await?;
+    desks.push(party.clone());
+    for (item, distance_m) in apart {
+        stored.remarks.push(format!(
+            "{} was entered {distance_m:.0} m from where it was notified. {} is told too; please compare the coordinates.",
+            item.nid.reference(),
+            claims.to
+        ));
+        notice(batch, incoming, &item, &party, distance_m, &desks).await?;
+    }
+    Ok(stored)
+}
+
+/// The item names a revision that was delivered to the party, by its hash, and digests that stand in it.
+fn delivered<'a>(
+    claims: &AckClaims,
+    item: &AckItem,
+    found: Option<&'a Acknowledged>,
+    index: usize,
+) -> Result<&'a Acknowledged, Problem> {
+    let unknown = || {
+        Problem::new(ProblemKind::UnknownItem)
+            .detail("nothing with this id, revision and hash of this organisation was delivered to this party")
+            .pointer(format!("/items/{index}"))
+    };
+    let found = found
+        .filter(|f| f.org == claims.to && f.hash == item.of)
+        .ok_or_else(unknown)?;
+    let foreign = item.opened.iter().position(|sd| {
+        !found
+            .sds
+            .iter()
+            .any(|known| known.as_slice() == sd.as_bytes().as_slice())
+    });
+    match foreign {
+        None => Ok(found),
+        Some(digest) => Err(Problem::new(ProblemKind::DigestMismatch)
+            .detail("a part that this revision does not have")
+            .pointer(format!("/items/{index}/opened/{digest}"))),
+    }
+}
+
+/// Metres between the place as notified and as entered. Only for a party that sees the exact place: to any other the
+/// comparison would tell where it is.
+fn distance_as_entered(
+    batch: &Batch<'_>,
+    item: &AckItem,
+    found: &Acknowledged,
+    detail: Option<&AckDetail>,
+) -> Result<Option<f64>, Problem> {
+    let entered = detail_of(detail, item.nid)
+        .and_then(|d| d.entered.as_ref())
+        .and_then(|e| e.position);
+    let (Some([lon, lat]), Some(sealed), AckState::Entered, Tier::Exact) =
+        (entered, &found.place, item.state, found.tier)
+    else {
+        return Ok(None);
+    };
+    let nid = item.nid.to_string();
+    let at = Record::part(&found.org, &nid, item.rev.get().into(), name::PLACE);
+    let text = batch
+        .core
+        .keyring
+        .open_record(&at.at(), sealed)
+        .map_err(|error| keyring(&error))?;
+    let disclosure =
+        Disclosure::parse(&text).map_err(|_| internal("a stored part is no disclosure"))?;
+    let place: Place = open::read_value(disclosure.value(), name::PLACE)?;
+    let subject = if found.kind == Kind::Movement {
+        Subject::Movement
+    } else {
+        Subject::Site
+    };
+    let object = Object::read(&place, subject, &Policy::default())?;
+    let at = Position::new(lon, lat).map_err(|_| Problem::from(ProblemKind::GeometryOutOfRange))?;
+    let point = Area::circle(at, 0.0).map_err(|_| internal("a point is no area"))?;
+    Ok(match &object.shape {
+        Shape::Site(footprint) => Some(proximity::distance(&point, footprint).distance_m),
+        Shape::Movement(track) => track
+            .closest_approach(&point, &Window::ALWAYS, Presence::AnywhereFrom { leg: 0 })
+            .map(|approach| approach.proximity.distance_m),
+    })
+}
+
+/// The server's own statement that a place was entered elsewhere: to organisation, coordinator and party.
+async fn notice(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    item: &AckItem,
+    party: &ActorId,
+    distance_m: f64,
+    desks: &[ActorId],
+) -> Result<(), Fault> {
+    let c = batch.core.common(batch.at);
+    let (issuer, jti) = (c.iss.clone(), c.jti);
+    let claims = NoticeClaims {
+        iss: c.iss,
+        aud: c.aud,
+        ctx: c.ctx.clone(),
+        mode: c.mode,
+        jti: c.jti,
+        iat: c.iat,
+        of: incoming.prepared.hash,
+        nid: item.nid,
+        rev: item.rev,
+        code: NoticeCode::EnteredElsewhere,
+        sd: Vec::new(),
+    };
+    let detail = NoticeDetail {
+        party: party.clone(),
+        distance_m: Some((distance_m * 1000.0).round() / 1000.0),
+    };
+    let part =
+        Part::new(name::DETAIL, &detail).map_err(|_| internal("a notice could not be written"))?;
+    let signing = &batch.core.deployment.signing;
+    let built = build::build(Claims::Notice(Box::new(claims)), &[part], signing)
+        .map_err(|_| internal("a notice could not be made"))?;
+    let month = open::this_month()?;
+    let (nid, rev) = (item.nid.to_string(), u64::from(item.rev.get()));
+    let mut records = Vec::new();
+    for disclosure in &built.disclosures {
+        let at = Record::part(&issuer.actor, &nid, rev, disclosure.name());
+        records.push(NewRecord {
+            part: disclosure.name().to_owned(),
+            sd: disclosure.digest(),
+            reader: None,
+            month,
+            org: issuer.actor.clone(),
+            content: batch
+                .core
+                .seal_record(&at.at(), month, disclosure.encoded().as_bytes())?,
+        });
+    }
+    let kid = signing.kid();
+    let (pos, receipt) = apply::next(batch, built.hash)?;
+    let new = NewStatement {
+        pos,
+        hash: built.hash,
+        ctx: &c.ctx,
+        issuer: &issuer,
+        kid,
+        jti,
+        kind: Kind::Notice,
+        jws: &built.envelope.statement,
+        receipt: &receipt,
+        submitted_by: &issuer.actor,
+        at: batch.at,
+    };
+    statements::insert(batch.conn, &new).await?;
+    statements::insert_records(batch.conn, pos, &records).await?;
+    apply::deliver(batch, desks, pos).await?;
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! Statements in groups: one lock of the head, one commit, one wait for the disk, for up to 64 statements. A group in
+//! which the database refuses anything is rolled back and taken again one by one, so that one cannot spoil the others.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use tokio::sync::mpsc;
+use tokio::time::timeout_at;
+
+use super::{Committed, Job, Taken, Wake, apply};
+use crate::domain::ids::{ActorId, DeviceId, LogPosition};
+use crate::service::core::{Core, store};
+use crate::store::error::StoreError;
+use crate::store::statements;
+use crate::wire::problem::Problem;
+
+/// Statements in one transaction.
+const GROUP: usize = 64;
+/// How long the first waits for company.
+const LINGER: Duration = Duration::from_millis(2);
+
+/// Takes what arrives with the first.
+pub(super) async fn gather(first: Job, queue: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+    let mut jobs = vec![first];
+    let until = tokio::time::Instant::now() + LINGER;
+    while jobs.len() < GROUP {
+        match timeout_at(until, queue.recv()).await {
+            Ok(Some(job)) => jobs.push(job),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    jobs
+}
+
+/// A transaction of the intake while it runs.
+pub(super) struct Batch<'a> {
+    /// The server's own keys.
+    pub core: &'a Core,
+    /// The connection, inside the transaction.
+    pub conn: &'a mut PgConnection,
+    /// The last position assigned.
+    pub head: LogPosition,
+    /// The database's time.
+    pub at: OffsetDateTime,
+    /// Desks that have new mail.
+    pub woken: BTreeSet<ActorId>,
+    /// Devices that were taken back.
+    pub revoked: Vec<(ActorId, DeviceId)>,
+}
+
+/// Why an item did not go in: its own fault, or the database's.
+pub(super) enum Fault {
+    /// It is refused; nothing of it was written.
+    Refused(Problem),
+    /// The transaction is spoilt.
+    Store(StoreError),
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+impl From<crate::wire::problem::ProblemKind> for Fault {
+    fn from(kind: crate::wire::problem::ProblemKind) -> Self {
+        Self::Refused(kind.into())
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Takes a group and answers each.
+pub(super) async fn run(core: &Core, jobs: Vec<Job>, wake: &Wake) {
+    metrics::histogram!("herald_intake_batch_statements")
+        .record(u32::try_from(jobs.len()).map_or(0.0, f64::from));
+    let results = match commit(core, &jobs, wake).await {
+        Ok(results) => results,
+        Err(error) if jobs.len() == 1 => vec![Err(store(&error))],
+        Err(error) => {
+            tracing::warn!(%error, statements = jobs.len(), "a group was rolled back; taking its statements one by one");
+            let mut results = Vec::with_capacity(jobs.len());
+            for job in &jobs {
+                let one = commit(core, std::slice::from_ref(job), wake).await;
+                results.extend(one.unwrap_or_else(|error| vec![Err(store(&error))]));
+            }
+            results
+        }
+    };
+    for (job, result) in jobs.into_iter().zip(results) {
+        // Whoever asked may be gone; the statement stands all the same, and its bytes sent again give the receipt.
+        drop(job.reply.send(result));
+    }
+}
+
+async fn commit(
+    core: &Core,
+    jobs: &[Job],
+    wake: &Wake,
+) -> Result<Vec<Result<Taken, Problem>>, StoreError> {
+    let mut tx = core.pools.intake.begin().await?;
+    let (head, at) = statements::lock_head(&mut tx).await?;
+    let mut batch = Batch {
+        core,
+        conn: &mut tx,
+        head,
+        at,
+        woken: BTreeSet::new(),
+        revoked: Vec::new(),
+    };
+    let mut results = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        match Box::pin(apply::one(&mut batch, job)).await {
+            Ok(taken) => results.push(Ok(taken)),
+            Err(Fault::Refused(problem)) => results.push(Err(problem)),
+            Err(Fault::Store(error)) => return Err(error),
+        }
+    }
+    let Batch {
+        head: last,
+        woken,
+        revoked,
+        ..
+    } = batch;
+    if last != head {
+        statements::set_head(&mut tx, last).await?;
+    }
+    tx.commit().await?;
+    wake(&Committed {
+        woken: woken.into_iter().collect(),
+        revoked,
+    });
+    Ok(results)
+}

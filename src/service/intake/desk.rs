@@ -1,0 +1,361 @@
+//! The coordinator's own words: policy, admission, invitations, screening; and every actor's duty number.
+
+use super::apply::{self, Incoming, Stored};
+use super::batch::{Batch, Fault};
+use super::notification::told;
+use super::open::OpenedParts;
+use super::prepare::Facts;
+use crate::crypto::digest::Kid;
+use crate::crypto::keys::VerifyingKey;
+use crate::domain::actor::{ActorKind, ActorState};
+use crate::domain::clock;
+use crate::domain::kind::Kind;
+use crate::domain::notification::{NotificationState, ScreeningState, Tier};
+use crate::service::core::internal;
+use crate::service::records::Record;
+use crate::store::{actors, invites, mailbox, notifications};
+use crate::wire::claims::{
+    Admission, AdmitClaims, DutyClaims, InviteClaims, PolicyClaims, ScreenClaims, ScreenResult,
+};
+use crate::wire::object::{MAX_BUFFER_M, MAX_TEXT};
+use crate::wire::parts::{InvitedPerson, Reasons, name};
+use crate::wire::policy::Policy;
+use crate::wire::problem::{Problem, ProblemKind};
+
+/// How long an invite is good, seconds.
+pub(super) const INVITE_S: i64 = 7 * 86_400;
+/// The name that the deployment itself bears.
+const RESERVED: &str = "server";
+/// The longest freshness of a check that a policy may set, seconds.
+const MAX_CHECK_FRESHNESS_S: u32 = 600;
+/// How far ahead of the clock a policy may let statements be, seconds.
+const MAX_AHEAD_S: u32 = 900;
+/// The longest freshness of other statements, seconds.
+const MAX_FRESHNESS_S: u32 = 30 * 86_400;
+
+/// Takes a policy.
+pub(super) async fn policy(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    claims: &PolicyClaims,
+) -> Result<Stored, Fault> {
+    check_policy(&claims.policy)?;
+    let ctx = &incoming.prepared.common.ctx;
+    let version = actors::policy_version(batch.conn, ctx).await?;
+    if claims.version != version + 1 {
+        return Err(Problem::new(ProblemKind::PrevMismatch)
+            .detail(format!("the policy in force has version {version}"))
+            .pointer("/version")
+            .into());
+    }
+    let desks = actors::desks(batch.conn, ctx).await?;
+    let stored = apply::store(batch, incoming, &desks).await?;
+    actors::set_policy(batch.conn, ctx, &claims.policy, claims.version, stored.pos).await?;
+    Ok(stored)
+}
+
+fn check_policy(policy: &Policy) -> Result<(), Problem> {
+    let refuse = |pointer: &str, detail: String| {
+        Err(Problem::new(ProblemKind::InvalidMember)
+            .detail(detail)
+            .pointer(format!("/policy{pointer}")))
+    };
+    if let Some((category, _)) = policy
+        .buffers_m
+        .iter()
+        .find(|(_, m)| !(0.0..=MAX_BUFFER_M).contains(*m))
+    {
+        return refuse(
+            &format!("/buffers_m/{category}"),
+            format!("a buffer from 0 to {MAX_BUFFER_M} metres"),
+        );
+    }
+    if policy.tiers.is_empty() || policy.tiers.contains(&Tier::Withdrawn) {
+        return refuse(
+            "/tiers",
+            "one or more of exact, on_check and cell".to_owned(),
+        );
+    }
+    let f = &policy.freshness_s;
+    if f.check == 0 || f.check > MAX_CHECK_FRESHNESS_S {
+        return refuse(
+            "/freshness_s/check",
+            format!("1 to {MAX_CHECK_FRESHNESS_S} seconds"),
+        );
+    }
+    if f.ahead > MAX_AHEAD_S {
+        return refuse(
+            "/freshness_s/ahead",
+            format!("at most {MAX_AHEAD_S} seconds"),
+        );
+    }
+    if f.statement < 3_600 || f.statement > MAX_FRESHNESS_S {
+        return refuse(
+            "/freshness_s/statement",
+            format!("3600 to {MAX_FRESHNESS_S} seconds"),
+        );
+    }
+    if policy
+        .country
+        .as_ref()
+        .is_some_and(|c| c.len() != 3 || !c.bytes().all(|b| b.is_ascii_uppercase()))
+    {
+        return refuse(
+            "/country",
+            "an ISO 3166-1 alpha-3 code, for example YEM".to_owned(),
+        );
+    }
+    match &policy.call {
+        Some(phone) if !is_phone(phone) => refuse("/call", PHONE.to_owned()),
+        _ => Ok(()),
+    }
+}
+
+const PHONE: &str =
+    "a telephone number in international form: + and 6 to 20 digits, spaces allowed";
+
+fn is_phone(text: &str) -> bool {
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    text.starts_with('+')
+        && (6..=20).contains(&digits)
+        && text.len() <= 32
+        && text
+            .chars()
+            .skip(1)
+            .all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-' | '(' | ')'))
+}
+
+/// Takes an admission.
+pub(super) async fn admit(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    claims: &AdmitClaims,
+) -> Result<Stored, Fault> {
+    let ctx = &incoming.prepared.common.ctx;
+    let actor = actors::get(batch.conn, ctx, &claims.actor).await?;
+    let actor = actor.ok_or_else(|| {
+        Problem::new(ProblemKind::NotFound)
+            .detail("no such organisation or party")
+            .pointer("/actor")
+    })?;
+    if actor.actor == *incoming.prepared.actor() {
+        return Err(Problem::new(ProblemKind::NotAllowed)
+            .detail("nobody admits itself")
+            .pointer("/actor")
+            .into());
+    }
+    let Some(root) = &actor.root else {
+        return Err(Problem::new(ProblemKind::StateForbids)
+            .detail("no device of it has enrolled yet")
+            .pointer("/actor")
+            .into());
+    };
+    if actor.kind != claims.kind {
+        return Err(Problem::new(ProblemKind::InvalidMember)
+            .detail("it enrolled as something else")
+            .pointer("/kind")
+            .into());
+    }
+    if root_kid(root)? != claims.root {
+        return Err(Problem::new(ProblemKind::DigestMismatch)
+            .detail("the fingerprint is not that of the root that enrolled")
+            .action("Compare it again with the organisation, by voice. If it differs, somebody else may have used the invite.")
+            .pointer("/root")
+            .into());
+    }
+    check_name(&claims.name)?;
+    let stored = apply::store(batch, incoming, std::slice::from_ref(&actor.actor)).await?;
+    let state = match claims.state {
+        Admission::Admitted => ActorState::Admitted,
+        Admission::Suspended => ActorState::Suspended,
+    };
+    actors::set_admission(
+        batch.conn,
+        ctx,
+        &actor.actor,
+        state,
+        &claims.name,
+        stored.pos,
+    )
+    .await?;
+    Ok(stored)
+}
+
+/// The thumbprint of a stored root.
+pub(in crate::service) fn root_kid(root: &[u8]) -> Result<Kid, Problem> {
+    let bytes: [u8; 32] = root
+        .try_into()
+        .map_err(|_| internal("a stored root has the wrong length"))?;
+    Ok(VerifyingKey::from_bytes(bytes)
+        .map_err(|_| internal("a stored root is no key"))?
+        .kid())
+}
+
+fn check_name(text: &str) -> Result<(), Problem> {
+    let length = text.trim().chars().count();
+    if length == 0 || length > MAX_TEXT {
+        return Err(Problem::new(ProblemKind::InvalidMember)
+            .detail(format!("a name of 1 to {MAX_TEXT} characters"))
+            .pointer("/name"));
+    }
+    Ok(())
+}
+
+/// The person of an invite.
+pub(super) fn person(opened: &OpenedParts) -> Result<String, Problem> {
+    let person: InvitedPerson = opened.required(name::PERSON)?;
+    let length = person.name.trim().chars().count();
+    if length == 0 || length > MAX_TEXT {
+        return Err(Problem::new(ProblemKind::InvalidMember)
+            .detail("the name of a person")
+            .pointer("/person/name"));
+    }
+    Ok(person.name)
+}
+
+/// Takes an invitation.
+pub(super) async fn invite(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    claims: &InviteClaims,
+) -> Result<Stored, Fault> {
+    let Facts::Person(person) = &incoming.prepared.facts else {
+        return Err(internal("an invite without its person").into());
+    };
+    let ctx = &incoming.prepared.common.ctx;
+    let now = batch.at.unix_timestamp();
+    if claims.exp <= now || claims.exp > incoming.prepared.common.iat + INVITE_S {
+        return Err(Problem::new(ProblemKind::InvalidMember)
+            .detail("an invite ends within seven days of its signature")
+            .pointer("/exp")
+            .into());
+    }
+    let kind_fits = claims.role.actor_kind() == claims.kind
+        && claims.kind != ActorKind::Server
+        && claims.actor.as_str() != RESERVED;
+    if !kind_fits {
+        return Err(Problem::new(ProblemKind::InvalidMember)
+            .detail("this role does not belong to this kind of actor")
+            .pointer("/role")
+            .into());
+    }
+    check_name(&claims.name)?;
+    let known = actors::get(batch.conn, ctx, &claims.actor).await?;
+    if known.as_ref().is_some_and(|a| a.kind != claims.kind) {
+        return Err(Problem::new(ProblemKind::InvalidMember)
+            .detail("an actor of this name exists and is something else")
+            .pointer("/kind")
+            .into());
+    }
+    if claims.kind == ActorKind::Coordinator && claims.actor != *incoming.prepared.actor() {
+        return Err(Problem::new(ProblemKind::NotAllowed)
+            .detail("a context has one coordinator; invite its further people")
+            .pointer("/actor")
+            .into());
+    }
+    if invites::exists(batch.conn, &claims.code).await? {
+        return Err(Problem::new(ProblemKind::InvalidMember)
+            .detail("this code was used before; make a new one")
+            .pointer("/code")
+            .into());
+    }
+    let month = super::open::this_month()?;
+    let sealed = batch.core.seal_record(
+        &Record::invite_person(&claims.actor, &claims.code).at(),
+        month,
+        person.as_bytes(),
+    )?;
+    let stored = apply::store(batch, incoming, &[]).await?;
+    actors::ensure(batch.conn, ctx, &claims.actor, claims.kind, &claims.name).await?;
+    let until = clock::from_micros(claims.exp.saturating_mul(1_000_000));
+    invites::insert(
+        batch.conn,
+        &claims.code,
+        ctx,
+        &claims.actor,
+        claims.role,
+        &sealed,
+        month,
+        until,
+    )
+    .await?;
+    Ok(stored)
+}
+
+/// Takes a duty number.
+pub(super) async fn duty(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    claims: &DutyClaims,
+) -> Result<Stored, Fault> {
+    if !is_phone(&claims.phone) {
+        return Err(Problem::new(ProblemKind::InvalidMember)
+            .detail(PHONE)
+            .pointer("/phone")
+            .into());
+    }
+    let stored = apply::store(batch, incoming, &[]).await?;
+    actors::set_duty(
+        batch.conn,
+        &incoming.prepared.common.ctx,
+        incoming.prepared.actor(),
+        &claims.phone,
+    )
+    .await?;
+    Ok(stored)
+}
+
+/// A returned revision says what to mend.
+pub(super) fn check_screen(claims: &ScreenClaims, opened: &OpenedParts) -> Result<(), Problem> {
+    let reasons: Option<Reasons> = opened.typed(name::REASONS)?;
+    match (claims.result, reasons) {
+        (ScreenResult::Returned, Some(reasons)) if reasons.reasons.is_empty() => {
+            Err(Problem::new(ProblemKind::InvalidMember)
+                .detail("say what to mend")
+                .pointer("/reasons/reasons"))
+        }
+        (ScreenResult::Returned, None) => Err(Problem::new(ProblemKind::MissingPart)
+            .detail("a returned revision needs the part reasons")),
+        (ScreenResult::Screened, _) if claims.checked.is_empty() => {
+            Err(Problem::new(ProblemKind::InvalidMember)
+                .detail("say what was checked")
+                .pointer("/checked"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes the coordinator's word on a revision.
+pub(super) async fn screen(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    claims: &ScreenClaims,
+) -> Result<Stored, Fault> {
+    let ctx = &incoming.prepared.common.ctx;
+    let revision = notifications::revision(batch.conn, claims.nid, claims.rev).await?;
+    let revision =
+        revision.filter(|r| r.ctx == *ctx && matches!(r.kind, Kind::Site | Kind::Movement));
+    let revision = revision.ok_or(ProblemKind::UnknownNotification)?;
+    if revision.hash != claims.of {
+        return Err(Problem::new(ProblemKind::RevisionNotCurrent)
+            .detail("the hash is not that of this revision")
+            .pointer("/of")
+            .into());
+    }
+    if revision.latest != claims.rev {
+        return Err(ProblemKind::Superseded.into());
+    }
+    if revision.state != NotificationState::Current {
+        return Err(ProblemKind::AlreadyClosed.into());
+    }
+    let mut desks = vec![revision.org.clone()];
+    desks.extend(told(batch, claims.nid).await?);
+    let stored = apply::store(batch, incoming, &desks).await?;
+    let state = match claims.result {
+        ScreenResult::Screened => ScreeningState::Screened,
+        ScreenResult::Returned => ScreeningState::Returned,
+    };
+    notifications::set_screening(batch.conn, claims.nid, claims.rev, state).await?;
+    mailbox::retire_superseded(batch.conn, &[claims.nid], None).await?;
+    Ok(stored)
+}

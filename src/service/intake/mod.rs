@@ -1,0 +1,227 @@
+//! The one way in. Everything anyone says is a signed statement, and every statement takes the same steps: limits, strict
+//! parse, signature, known bytes, reused ids, freshness, authority, state; then one transaction stores the exact bytes,
+//! assigns the next position, updates the read models and fills the mailboxes; and only after the commit is a receipt
+//! given. Statements that arrive together share a transaction, each with a result of its own.
+
+mod ack;
+mod apply;
+mod batch;
+mod desk;
+mod identity;
+mod notification;
+mod open;
+mod place;
+mod prepare;
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use self::prepare::Prepared;
+use super::core::Core;
+use super::principal::Principal;
+use crate::crypto::digest::Digest;
+use crate::domain::ids::{ActorId, DeviceId, LogPosition};
+use crate::wire::envelope::Envelope;
+use crate::wire::problem::{Problem, ProblemKind};
+
+pub(in crate::service) use self::desk::root_kid;
+pub use self::identity::EnrolFacts;
+
+/// Statements that may wait for the intake; more are refused at once, so that nobody waits for nothing.
+const QUEUE: usize = 2_048;
+/// Statements of one request whose signatures and seals are worked on at a time.
+const PREPARE_AT_ONCE: usize = 32;
+
+/// What became of a statement that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Whether the same bytes had been taken before.
+    pub known: bool,
+    /// Its hash.
+    pub hash: Digest,
+    /// Its position.
+    pub pos: LogPosition,
+    /// Its receipt.
+    pub receipt: String,
+    /// What the sender should know.
+    pub remarks: Vec<String>,
+}
+
+/// Who brings a statement.
+#[derive(Debug, Clone)]
+pub enum Bearer {
+    /// A device with a certificate.
+    Device(Principal),
+    /// Somebody who enrols: the statement is the `keys` of an actor's root.
+    Enrolling(Box<EnrolFacts>),
+    /// A device that renews its keys: the statement is a `renew`, and this its new certificate.
+    Renewing(Principal, Box<identity::NewCertificate>),
+    /// The server itself.
+    Server,
+}
+
+pub use self::identity::NewCertificate;
+
+struct Job {
+    prepared: Prepared,
+    bearer: Bearer,
+    reply: oneshot::Sender<Result<Taken, Problem>>,
+}
+
+/// What a commit means to sockets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Desks that have new mail.
+    pub woken: Vec<ActorId>,
+    /// Devices that were taken back: their sockets close.
+    pub revoked: Vec<(ActorId, DeviceId)>,
+}
+
+/// Told after each commit.
+pub type Wake = Arc<dyn Fn(&Committed) + Send + Sync>;
+
+/// The way in, for handlers. Cheap to clone.
+#[derive(Clone)]
+pub struct Intake {
+    core: Core,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Intake {
+    /// Makes the way in, and the worker that must be run for it.
+    pub fn new(core: Core, wake: Wake) -> (Self, IntakeWorker) {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        (
+            Self {
+                core: core.clone(),
+                jobs,
+            },
+            IntakeWorker { core, queue, wake },
+        )
+    }
+
+    /// Takes one statement.
+    ///
+    /// # Errors
+    /// Why it is refused. Nothing of a refused statement is stored.
+    pub async fn submit(&self, envelope: Envelope, bearer: Bearer) -> Result<Taken, Problem> {
+        let signer = prepare::find_signer(&self.core, &envelope, &bearer).await?;
+        let core = self.core.clone();
+        let at_once = bearer.clone();
+        let prepared = tokio::task::spawn_blocking(move || {
+            prepare::prepare(&core, envelope, signer, &at_once)
+        })
+        .await
+        .map_err(|_| super::core::internal("a statement could not be prepared"))??;
+        self.enqueue(prepared, bearer)?
+            .await
+            .map_err(|_| Problem::from(ProblemKind::NotReady))?
+    }
+
+    /// Takes several statements of one bearer, in order; one that is refused does not hold back the others.
+    pub async fn submit_all(
+        &self,
+        envelopes: Vec<Envelope>,
+        bearer: &Bearer,
+    ) -> Vec<Result<Taken, Problem>> {
+        let mut results = Vec::with_capacity(envelopes.len());
+        let mut envelopes = envelopes.into_iter().peekable();
+        let mut signers = prepare::SignerCache::default();
+        while envelopes.peek().is_some() {
+            let mut group = Vec::new();
+            for envelope in envelopes.by_ref().take(PREPARE_AT_ONCE) {
+                let signer = signers.find(&self.core, &envelope, bearer).await;
+                group.push((envelope, signer));
+            }
+            let (core, with) = (self.core.clone(), bearer.clone());
+            let prepared = tokio::task::spawn_blocking(move || {
+                let each = group.into_iter().map(|(envelope, signer)| {
+                    signer.and_then(|signer| prepare::prepare(&core, envelope, signer, &with))
+                });
+                each.collect::<Vec<_>>()
+            })
+            .await
+            .unwrap_or_default();
+            for one in prepared {
+                results.push(one.and_then(|prepared| self.enqueue(prepared, bearer.clone())));
+            }
+        }
+        let mut taken = Vec::with_capacity(results.len());
+        for waiting in results {
+            taken.push(match waiting {
+                Ok(reply) => reply
+                    .await
+                    .unwrap_or_else(|_| Err(ProblemKind::NotReady.into())),
+                Err(problem) => Err(problem),
+            });
+        }
+        taken
+    }
+
+    fn enqueue(
+        &self,
+        prepared: Prepared,
+        bearer: Bearer,
+    ) -> Result<oneshot::Receiver<Result<Taken, Problem>>, Problem> {
+        let (reply, result) = oneshot::channel();
+        self.jobs
+            .try_send(Job {
+                prepared,
+                bearer,
+                reply,
+            })
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => {
+                    Problem::new(ProblemKind::Overloaded).retry_after_s(1)
+                }
+                mpsc::error::TrySendError::Closed(_) => ProblemKind::NotReady.into(),
+            })?;
+        Ok(result)
+    }
+}
+
+/// The one that writes: takes what waits, in order, and commits it in groups.
+pub struct IntakeWorker {
+    core: Core,
+    queue: mpsc::Receiver<Job>,
+    wake: Wake,
+}
+
+impl IntakeWorker {
+    /// Runs until told to stop and the queue is empty.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let first = tokio::select! {
+                biased;
+                job = self.queue.recv() => job,
+                () = stop.cancelled() => {
+                    self.queue.close();
+                    self.queue.recv().await
+                }
+            };
+            let Some(first) = first else { return };
+            let jobs = batch::gather(first, &mut self.queue).await;
+            batch::run(&self.core, jobs, &self.wake).await;
+        }
+    }
+}
+
+/// Stores a device that enrols and whose root is elsewhere; it waits for its root to name it.
+///
+/// # Errors
+/// Why it is refused.
+pub async fn enrol_pending(
+    core: &Core,
+    conn: &mut sqlx::PgConnection,
+    facts: &EnrolFacts,
+    at: time::OffsetDateTime,
+) -> Result<(), Problem> {
+    identity::enrol(core, conn, facts, at)
+        .await
+        .map_err(|fault| match fault {
+            batch::Fault::Refused(problem) => problem,
+            batch::Fault::Store(error) => super::core::store(&error),
+        })
+}

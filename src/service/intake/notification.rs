@@ -1,0 +1,475 @@
+//! Sites and movements: a new revision, a withdrawal, a closing, a second signature. The old revision counts in checks
+//! until the new one is screened and fetched; what is withdrawn stops at once.
+
+use time::Duration;
+
+use super::apply::{self, Incoming, Stored};
+use super::batch::{Batch, Fault};
+use super::place::{self, PlaceFacts};
+use super::prepare::{Facts, Prepared};
+use crate::crypto::digest::{Digest, Kid};
+use crate::crypto::seal_key::SealPublicKey;
+use crate::domain::actor::{ActorKind, ActorState};
+use crate::domain::ids::{ActorId, LogPosition, Nid, Revision};
+use crate::domain::kind::Kind;
+use crate::domain::notification::{
+    NotificationState, Outcome, ScreeningState, SecondSignature, Subject, Tier,
+};
+use crate::service::core::{internal, keyring};
+use crate::service::records::Record;
+use crate::store::actors::{self, ActorRow};
+use crate::store::notifications::{self, Chosen, Current, NewCover, NewRevision};
+use crate::store::{devices, mailbox};
+use crate::wire::claims::{
+    CloseClaims, CosignClaims, MovementClaims, NotificationClaims, WithdrawClaims,
+};
+use crate::wire::parts::{Audience, name};
+use crate::wire::policy::{Policy, Screening};
+use crate::wire::problem::{Problem, ProblemKind};
+
+/// The claims that a site and a movement share.
+pub(super) struct Revised {
+    nid: Nid,
+    rev: Revision,
+    prev: Option<Digest>,
+    emergency: bool,
+    subject: Subject,
+    kind: Kind,
+}
+
+impl Revised {
+    /// Of a site.
+    pub fn site(c: &NotificationClaims) -> Self {
+        Self {
+            nid: c.nid,
+            rev: c.rev,
+            prev: c.prev,
+            emergency: c.emergency,
+            subject: Subject::Site,
+            kind: Kind::Site,
+        }
+    }
+
+    /// Of a movement.
+    pub fn movement(c: &MovementClaims) -> Self {
+        Self {
+            nid: c.nid,
+            rev: c.rev,
+            prev: c.prev,
+            emergency: c.emergency,
+            subject: Subject::Movement,
+            kind: Kind::Movement,
+        }
+    }
+}
+
+/// Takes a site or a movement, new or revised.
+pub(super) async fn revise(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    claims: &Revised,
+) -> Result<Stored, Fault> {
+    let Facts::Place(facts) = &incoming.prepared.facts else {
+        return Err(internal("a notification without its place").into());
+    };
+    let current = notifications::current(batch.conn, claims.nid).await?;
+    follows(incoming.prepared, claims, current.as_ref())?;
+    let former = match &current {
+        Some(_) => notifications::parties(batch.conn, claims.nid).await?,
+        None => Vec::new(),
+    };
+    let actors = actors::all(batch.conn, &incoming.prepared.common.ctx).await?;
+    check_audiences(claims, facts, &former, &actors, &incoming.policy)?;
+    check_readers(incoming.prepared, facts, &actors)?;
+
+    let mut desks = vec![incoming.prepared.actor().clone()];
+    desks.extend(coordinators(&actors));
+    let before_parties = desks.len();
+    desks.extend(facts.audiences.iter().map(|a| a.party.clone()));
+    let mut stored = apply::store(batch, incoming, &desks).await?;
+
+    let new = new_revision(batch, incoming, claims, stored.pos)?;
+    notifications::insert_revision(batch.conn, &new, claims.subject, NotificationState::Current)
+        .await?;
+    let cover = NewCover {
+        ewkb: &facts.cover,
+        from: facts.validity.from(),
+        until: facts.validity.until(),
+    };
+    notifications::insert_cover(batch.conn, &new, &cover).await?;
+    let chosen = choose(
+        &facts.audiences,
+        stored.seqs.get(before_parties..).unwrap_or_default(),
+    );
+    notifications::insert_audience(batch.conn, &new, &chosen).await?;
+    for audience in facts.audiences.iter().filter(|a| a.tier == Tier::Withdrawn) {
+        notifications::stop_counting(batch.conn, claims.nid, claims.rev, Some(&audience.party))
+            .await?;
+    }
+    stored.remarks = remarks(batch, claims, facts, &incoming.policy);
+    Ok(stored)
+}
+
+fn coordinators(actors: &[ActorRow]) -> impl Iterator<Item = ActorId> {
+    actors
+        .iter()
+        .filter(|a| a.kind == ActorKind::Coordinator && a.desk_key.is_some())
+        .map(|a| a.actor.clone())
+}
+
+fn choose(audiences: &[Audience], seqs: &[i64]) -> Vec<Chosen> {
+    audiences
+        .iter()
+        .zip(seqs)
+        .map(|(a, seq)| Chosen {
+            party: a.party.clone(),
+            tier: a.tier,
+            seq: *seq,
+            counts: a.tier != Tier::Withdrawn,
+        })
+        .collect()
+}
+
+fn new_revision<'a>(
+    batch: &Batch<'_>,
+    incoming: &Incoming<'a>,
+    claims: &Revised,
+    pos: LogPosition,
+) -> Result<NewRevision<'a>, Problem> {
+    let prepared = incoming.prepared;
+    Ok(NewRevision {
+        nid: claims.nid,
+        rev: claims.rev,
+        ctx: &prepared.common.ctx,
+        org: prepared.actor(),
+        pos,
+        hash: prepared.hash,
+        kind: claims.kind,
+        device: prepared.device_id()?,
+        emergency: claims.emergency,
+        screening: match incoming.policy.screening {
+            Screening::Required => ScreeningState::Submitted,
+            Screening::Off => ScreeningState::NotRequired,
+        },
+        cosign: if incoming.policy.second_signature {
+            SecondSignature::Waiting
+        } else {
+            SecondSignature::NotRequired
+        },
+        at: batch.at,
+    })
+}
+
+/// A revision follows the one that is current, and is the organisation's own.
+fn follows(
+    prepared: &Prepared,
+    claims: &Revised,
+    current: Option<&Current>,
+) -> Result<(), Problem> {
+    let Some(current) = current else {
+        return match (claims.rev, claims.prev) {
+            (Revision::FIRST, None) => Ok(()),
+            (Revision::FIRST, Some(_)) => Err(Problem::new(ProblemKind::PrevMismatch)
+                .detail("a first revision has no prev")
+                .pointer("/prev")),
+            _ => Err(ProblemKind::UnknownNotification.into()),
+        };
+    };
+    if claims.subject != current.subject {
+        return Err(Problem::new(ProblemKind::StateForbids)
+            .detail("a site stays a site, and a movement a movement"));
+    }
+    follows_current(prepared, claims.nid, claims.rev, claims.prev, current)
+}
+
+fn follows_current(
+    prepared: &Prepared,
+    nid: Nid,
+    rev: Revision,
+    prev: Option<Digest>,
+    current: &Current,
+) -> Result<(), Problem> {
+    if current.org != *prepared.actor() || current.ctx != prepared.common.ctx {
+        // Nobody learns from a refusal that another's notification exists; the id is random, so nobody can guess one.
+        return Err(ProblemKind::UnknownNotification.into());
+    }
+    if rev <= current.rev {
+        return Err(Problem::new(ProblemKind::ReusedRevision)
+            .detail(format!(
+                "revision {rev} of {} exists; the latest is {}",
+                nid.reference(),
+                current.rev
+            ))
+            .pointer("/rev"));
+    }
+    if current.state != NotificationState::Current {
+        return Err(ProblemKind::AlreadyClosed.into());
+    }
+    if rev != current.rev.next() || prev != Some(current.hash) {
+        return Err(Problem::new(ProblemKind::PrevMismatch)
+            .detail(format!(
+                "the latest revision of {} is {}",
+                nid.reference(),
+                current.rev
+            ))
+            .pointer("/prev"));
+    }
+    Ok(())
+}
+
+fn check_audiences(
+    claims: &Revised,
+    facts: &PlaceFacts,
+    former: &[(ActorId, Tier)],
+    actors: &[ActorRow],
+    policy: &Policy,
+) -> Result<(), Problem> {
+    for audience in &facts.audiences {
+        let party = actors.iter().find(|a| a.actor == audience.party);
+        let stands = party.is_some_and(|p| {
+            p.kind == ActorKind::Party
+                && p.desk_key.is_some()
+                && matches!(p.state, ActorState::Admitted | ActorState::Suspended)
+        });
+        if !stands {
+            return Err(place::unknown_party(&audience.party, claims.nid));
+        }
+        let named_before = former.iter().any(|(party, _)| *party == audience.party);
+        let allowed = if audience.tier == Tier::Withdrawn {
+            named_before
+        } else {
+            policy.tiers.contains(&audience.tier)
+        };
+        if !allowed {
+            return Err(Problem::new(ProblemKind::InvalidMember)
+                .detail("the context's policy does not offer this tier, or the party was never told of it")
+                .pointer(format!("/{}/tier", name::audience(&audience.party))));
+        }
+    }
+    let left_out = former.iter().find(|(party, tier)| {
+        *tier != Tier::Withdrawn && !facts.audiences.iter().any(|a| a.party == *party)
+    });
+    match left_out {
+        None => Ok(()),
+        Some((party, _)) => Err(Problem::new(ProblemKind::MissingPart)
+            .detail(format!(
+                "{party} was told of an earlier revision; name it again, or with the tier withdrawn"
+            ))
+            .pointer(format!("/{}", name::audience(party)))),
+    }
+}
+
+/// `contact` is sealed to the coordinator and to every party that may see the exact place, and to nobody else.
+fn check_readers(
+    prepared: &Prepared,
+    facts: &PlaceFacts,
+    actors: &[ActorRow],
+) -> Result<(), Problem> {
+    let sealed: Vec<Kid> = prepared.records.iter().filter_map(|r| r.reader).collect();
+    if sealed.is_empty() {
+        return Ok(());
+    }
+    let entitled = actors.iter().filter(|actor| {
+        actor.kind == ActorKind::Coordinator
+            || facts
+                .audiences
+                .iter()
+                .any(|a| a.party == actor.actor && matches!(a.tier, Tier::Exact | Tier::OnCheck))
+    });
+    let mut wanted = Vec::new();
+    for actor in entitled {
+        let Some(key) = &actor.desk_key else { continue };
+        let kid = SealPublicKey::from_bytes(key)
+            .map_err(|_| internal("a stored desk key is no key"))?
+            .kid();
+        if !sealed.contains(&kid) {
+            return Err(Problem::new(ProblemKind::MissingSeal).detail(format!(
+                "the part contact is not sealed to the current key of {}",
+                actor.actor
+            )));
+        }
+        wanted.push(kid);
+    }
+    if sealed.iter().all(|kid| wanted.contains(kid)) {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::UnknownReader)
+        .detail("the part contact is sealed to a key that is neither the coordinator's nor that of a party chosen with exact or on_check"))
+}
+
+/// What the sender should know, though nothing is refused for it.
+fn remarks(
+    batch: &Batch<'_>,
+    claims: &Revised,
+    facts: &PlaceFacts,
+    policy: &Policy,
+) -> Vec<String> {
+    let lead_h = match (claims.emergency, claims.subject) {
+        (true, _) => policy.lead_time_h.emergency,
+        (false, Subject::Site) => policy.lead_time_h.site,
+        (false, Subject::Movement) => policy.lead_time_h.movement,
+    };
+    let mut out = Vec::new();
+    if facts
+        .begins
+        .is_some_and(|begins| begins < batch.at + Duration::hours(i64::from(lead_h)))
+    {
+        out.push(format!(
+            "It begins in less than the {lead_h} hours that the coordinator asks for. It is stored and passed on all the same; call the coordinator."
+        ));
+    }
+    if facts.audiences.iter().all(|a| a.tier == Tier::Withdrawn) {
+        out.push("No party is told of it: it counts in nobody's checks.".to_owned());
+    }
+    out
+}
+
+/// Takes a withdrawal.
+pub(super) async fn withdraw(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    claims: &WithdrawClaims,
+) -> Result<Stored, Fault> {
+    end(
+        batch,
+        incoming,
+        (claims.nid, claims.rev, claims.prev),
+        Kind::Withdraw,
+        NotificationState::Withdrawn,
+    )
+    .await
+}
+
+/// Takes a closing.
+pub(super) async fn close(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    claims: &CloseClaims,
+) -> Result<Stored, Fault> {
+    let current = notifications::current(batch.conn, claims.nid)
+        .await?
+        .ok_or(ProblemKind::UnknownNotification)?;
+    if claims.outcome == Outcome::Arrived
+        && current.subject == Subject::Site
+        && current.org == *incoming.prepared.actor()
+    {
+        return Err(Problem::new(ProblemKind::StateForbids)
+            .detail("a site does not arrive; close it as completed")
+            .into());
+    }
+    end(
+        batch,
+        incoming,
+        (claims.nid, claims.rev, claims.prev),
+        Kind::Close,
+        NotificationState::Closed,
+    )
+    .await
+}
+
+async fn end(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    (nid, rev, prev): (Nid, Revision, Digest),
+    kind: Kind,
+    state: NotificationState,
+) -> Result<Stored, Fault> {
+    let prepared = incoming.prepared;
+    let current = notifications::current(batch.conn, nid)
+        .await?
+        .ok_or(ProblemKind::UnknownNotification)?;
+    follows_current(prepared, nid, rev, Some(prev), &current)?;
+    let parties = notifications::parties(batch.conn, nid).await?;
+    let mut desks = vec![prepared.actor().clone()];
+    desks.extend(actors::coordinators(batch.conn, &prepared.common.ctx).await?);
+    let before_parties = desks.len();
+    desks.extend(parties.iter().map(|(party, _)| party.clone()));
+    let stored = apply::store(batch, incoming, &desks).await?;
+    let new = NewRevision {
+        nid,
+        rev,
+        ctx: &prepared.common.ctx,
+        org: prepared.actor(),
+        pos: stored.pos,
+        hash: prepared.hash,
+        kind,
+        device: prepared.device_id()?,
+        emergency: false,
+        screening: ScreeningState::NotRequired,
+        cosign: SecondSignature::NotRequired,
+        at: batch.at,
+    };
+    notifications::insert_revision(batch.conn, &new, current.subject, state).await?;
+    let seqs = stored.seqs.get(before_parties..).unwrap_or_default();
+    let chosen: Vec<Chosen> = parties
+        .into_iter()
+        .zip(seqs)
+        .map(|((party, _), seq)| Chosen {
+            party,
+            tier: Tier::Withdrawn,
+            seq: *seq,
+            counts: false,
+        })
+        .collect();
+    notifications::insert_audience(batch.conn, &new, &chosen).await?;
+    notifications::stop_counting(batch.conn, nid, rev, None).await?;
+    Ok(stored)
+}
+
+/// Takes a second person's signature.
+pub(super) async fn cosign(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    claims: &CosignClaims,
+) -> Result<Stored, Fault> {
+    let prepared = incoming.prepared;
+    let revision = notifications::revision(batch.conn, claims.nid, claims.rev).await?;
+    let revision = revision
+        .filter(|r| r.org == *prepared.actor() && r.hash == claims.of)
+        .ok_or(ProblemKind::UnknownNotification)?;
+    if revision.latest != claims.rev || revision.state != NotificationState::Current {
+        return Err(ProblemKind::Superseded.into());
+    }
+    if revision.cosign != SecondSignature::Waiting {
+        return Err(Problem::new(ProblemKind::StateForbids)
+            .detail("no second signature is waited for")
+            .into());
+    }
+    let signer = prepared.device()?;
+    let first = devices::get(batch.conn, &signer.ctx, &signer.actor, &revision.device)
+        .await?
+        .ok_or(ProblemKind::Internal)?;
+    if first.device == signer.device || person(batch, &first)? == person(batch, signer)? {
+        return Err(Problem::new(ProblemKind::NotAllowed)
+            .detail("the second signature must be another person's")
+            .into());
+    }
+    let mut desks = vec![prepared.actor().clone()];
+    desks.extend(actors::coordinators(batch.conn, &prepared.common.ctx).await?);
+    desks.extend(told(batch, claims.nid).await?);
+    let stored = apply::store(batch, incoming, &desks).await?;
+    notifications::set_cosigned(batch.conn, claims.nid, claims.rev).await?;
+    mailbox::retire_superseded(batch.conn, &[claims.nid], None).await?;
+    Ok(stored)
+}
+
+/// The parties that are told of a notification now.
+pub(super) async fn told(batch: &mut Batch<'_>, nid: Nid) -> Result<Vec<ActorId>, Fault> {
+    let parties = notifications::parties(batch.conn, nid).await?;
+    Ok(parties
+        .into_iter()
+        .filter(|(_, tier)| *tier != Tier::Withdrawn)
+        .map(|(party, _)| party)
+        .collect())
+}
+
+/// The name of a device's person, folded for comparison. It goes nowhere.
+fn person(batch: &Batch<'_>, device: &devices::DeviceRow) -> Result<String, Problem> {
+    let at = Record::device_person(&device.actor, &device.device);
+    let name = batch
+        .core
+        .keyring
+        .open_record(&at.at(), &device.person)
+        .map_err(|error| keyring(&error))?;
+    Ok(String::from_utf8_lossy(&name).trim().to_lowercase())
+}

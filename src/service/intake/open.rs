@@ -1,0 +1,227 @@
+//! Opening what travels beside a statement: seals for the server are opened, held against their digests and sealed anew
+//! under the keyring, so that the inbound seal is never stored; seals for others are wrapped as they are.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::prepare::refused_member;
+use crate::crypto::digest::Kid;
+use crate::crypto::disclosure::Disclosure;
+use crate::crypto::month::Month;
+use crate::domain::clock::Clock;
+use crate::domain::ids::ActorId;
+use crate::domain::kind::Kind;
+use crate::service::core::{Core, internal};
+use crate::service::records::Record;
+use crate::store::statements::NewRecord;
+use crate::wire::build::{self, OpenError, SealSlot};
+use crate::wire::claims::Claims;
+use crate::wire::envelope::{Content, Envelope};
+use crate::wire::parts::name;
+use crate::wire::problem::{Problem, ProblemKind};
+
+/// The parts of a statement that the server can read, by name.
+pub(in crate::service) struct OpenedParts(BTreeMap<String, Disclosure>);
+
+impl OpenedParts {
+    /// A part's value, typed.
+    ///
+    /// # Errors
+    /// Which member is wrong, as a pointer that begins with the part's name.
+    pub fn typed<T: DeserializeOwned>(&self, part: &str) -> Result<Option<T>, Problem> {
+        let Some(disclosure) = self.0.get(part) else {
+            return Ok(None);
+        };
+        read_value(disclosure.value(), part).map(Some)
+    }
+
+    /// As [`Self::typed`], of a part that must be there.
+    ///
+    /// # Errors
+    /// Also `missing-part`.
+    pub fn required<T: DeserializeOwned>(&self, part: &str) -> Result<T, Problem> {
+        self.typed(part)?.ok_or_else(|| {
+            Problem::new(ProblemKind::MissingPart).detail(format!(
+                "the part {part} is required, sealed to the server's key"
+            ))
+        })
+    }
+
+    /// The names of the parts.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+/// Reads a part's value as its type.
+pub(in crate::service) fn read_value<T: DeserializeOwned>(
+    value: &Value,
+    part: &str,
+) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| refused_member(&error, &format!("/{part}")))
+}
+
+/// Parts of this kind that the server reads; a name that ends in `.` is a prefix.
+const fn server_reads(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Site | Kind::Movement => &[name::PLACE, name::AUDIENCE_PREFIX],
+        Kind::Withdraw => &[name::REASON],
+        Kind::Screen => &[name::REASONS],
+        Kind::Ack | Kind::Notice => &[name::DETAIL],
+        Kind::Invite => &[name::PERSON],
+        Kind::Keys
+        | Kind::Renew
+        | Kind::Policy
+        | Kind::Admit
+        | Kind::Revoke
+        | Kind::Duty
+        | Kind::Close
+        | Kind::Cosign
+        | Kind::Check
+        | Kind::Receipt
+        | Kind::Answer => &[],
+    }
+}
+
+/// Parts of this kind that the server passes on as they are sealed.
+const fn passed_on(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Site | Kind::Movement => &[name::CONTACT],
+        Kind::Keys => &[name::DESK_PREFIX],
+        Kind::Withdraw
+        | Kind::Screen
+        | Kind::Ack
+        | Kind::Notice
+        | Kind::Invite
+        | Kind::Renew
+        | Kind::Policy
+        | Kind::Admit
+        | Kind::Revoke
+        | Kind::Duty
+        | Kind::Close
+        | Kind::Cosign
+        | Kind::Check
+        | Kind::Receipt
+        | Kind::Answer => &[],
+    }
+}
+
+fn is_one_of(part: &str, names: &[&str]) -> bool {
+    names.iter().any(|name| {
+        if name.ends_with('.') {
+            part.starts_with(name)
+        } else {
+            part == *name
+        }
+    })
+}
+
+/// Opens what is sealed to the server; checks that nothing else travels than what this kind has.
+pub(super) fn parts(
+    core: &Core,
+    claims: &Claims,
+    envelope: &Envelope,
+) -> Result<OpenedParts, Problem> {
+    let (kind, own) = (claims.kind(), core.deployment.hpke.kid());
+    let mut opened = BTreeMap::new();
+    let mut kept: Vec<(&str, Kid)> = Vec::new();
+    for attachment in &envelope.attachments {
+        let part = attachment.part.as_str();
+        let Content::Seal { kid, .. } = &attachment.content else {
+            return Err(Problem::new(ProblemKind::MissingSeal).detail(format!(
+                "the part {part} travels in the clear; parts of {kind} statements are sealed"
+            )));
+        };
+        if *kid == own && is_one_of(part, server_reads(kind)) {
+            let disclosure = build::open(claims, attachment, &core.deployment.hpke)
+                .map_err(|e| refused_part(&e))?;
+            if opened.insert(part.to_owned(), disclosure).is_some() {
+                return Err(twice(part));
+            }
+        } else if is_one_of(part, passed_on(kind)) && *kid != own {
+            if !claims.sd().contains(&attachment.sd) {
+                return Err(refused_part(&OpenError::Foreign {
+                    part: part.to_owned(),
+                }));
+            }
+            if kept.contains(&(part, *kid)) {
+                return Err(twice(part));
+            }
+            kept.push((part, *kid));
+        } else {
+            return Err(Problem::new(ProblemKind::UnknownReader).detail(format!(
+                "a {kind} statement has no part {part} for this reader"
+            )));
+        }
+    }
+    Ok(OpenedParts(opened))
+}
+
+fn twice(part: &str) -> Problem {
+    Problem::new(ProblemKind::DuplicateMember)
+        .detail(format!("the part {part} is sealed twice to one reader"))
+}
+
+fn refused_part(error: &OpenError) -> Problem {
+    let kind = match error {
+        OpenError::Seal { .. } => ProblemKind::SealDoesNotOpen,
+        OpenError::Disclosure { .. } | OpenError::Foreign { .. } | OpenError::OtherName { .. } => {
+            ProblemKind::DigestMismatch
+        }
+    };
+    Problem::new(kind).detail(error.to_string())
+}
+
+/// Everything to store beside the statement, under this month's key of the keyring.
+pub(super) fn records(
+    core: &Core,
+    claims: &Claims,
+    slot: &SealSlot,
+    opened: &OpenedParts,
+    envelope: &Envelope,
+) -> Result<Vec<NewRecord>, Problem> {
+    let org: ActorId = claims.common().iss.actor;
+    let month = this_month()?;
+    let mut out = Vec::with_capacity(envelope.attachments.len());
+    for (part, disclosure) in &opened.0 {
+        let at = Record::part(&org, slot.id(), slot.rev(), part);
+        let content = core.seal_record(&at.at(), month, disclosure.encoded().as_bytes())?;
+        out.push(NewRecord {
+            part: part.clone(),
+            sd: disclosure.digest(),
+            reader: None,
+            month,
+            org: org.clone(),
+            content,
+        });
+    }
+    for attachment in &envelope.attachments {
+        let Content::Seal { kid, sealed } = &attachment.content else {
+            continue;
+        };
+        if *kid == core.deployment.hpke.kid() {
+            continue;
+        }
+        let at = Record::seal(&org, slot.id(), slot.rev(), &attachment.part, kid);
+        let content = core.seal_record(&at.at(), month, sealed)?;
+        out.push(NewRecord {
+            part: attachment.part.clone(),
+            sd: attachment.sd,
+            reader: Some(*kid),
+            month,
+            org: org.clone(),
+            content,
+        });
+    }
+    Ok(out)
+}
+
+/// The month whose key seals what is stored now. Which month it is decides only when the record is destroyed, so the
+/// machine's clock is good enough for it.
+pub(in crate::service) fn this_month() -> Result<Month, Problem> {
+    Month::of(Clock::System.now().date())
+        .map_err(|_| internal("the machine's clock is out of range"))
+}

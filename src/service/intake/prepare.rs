@@ -1,0 +1,416 @@
+//! The steps that need no transaction: strict parse, signature, opening of seals, and everything that can be judged from
+//! the statement alone. What comes out has typed claims and parts, and records already sealed under the keyring.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::open::{self, OpenedParts};
+use super::place::{self, PlaceFacts};
+use super::{Bearer, ack};
+use crate::crypto::digest::{Digest, Kid};
+use crate::crypto::keys::VerifyingKey;
+use crate::crypto::statement::{self, StatementError, Unverified};
+use crate::crypto::strict_json::{self, Fault, JsonError, Limits};
+use crate::domain::actor::Role;
+use crate::domain::ids::{ActorId, DeviceId};
+use crate::domain::kind::Kind;
+use crate::domain::policy::{self, Signer};
+use crate::service::core::{Core, internal, store};
+use crate::store::devices::{self, DeviceRow};
+use crate::store::statements::NewRecord;
+use crate::wire::build::SealSlot;
+use crate::wire::claims::{Claims, Common};
+use crate::wire::envelope::Envelope;
+use crate::wire::parts::AckDetail;
+use crate::wire::problem::{Problem, ProblemKind};
+
+/// Whose key signed, as far as the database knows it.
+#[derive(Debug, Clone)]
+pub(super) enum SignerKey {
+    /// A device.
+    Device(Box<DeviceRow>),
+    /// A root: a `keys` statement names its own.
+    Root,
+    /// This node.
+    Server,
+}
+
+/// A statement that needs only the state to be judged.
+pub(super) struct Prepared {
+    /// The exact bytes.
+    pub jws: String,
+    /// Their hash.
+    pub hash: Digest,
+    /// The key that signed.
+    pub kid: Kid,
+    /// The claims.
+    pub claims: Claims,
+    /// The claims that every statement has.
+    pub common: Common,
+    /// Whose key it was.
+    pub signer: SignerKey,
+    /// Parts and seals, sealed under the keyring.
+    pub records: Vec<NewRecord>,
+    /// What the parts say that the state depends on.
+    pub facts: Facts,
+}
+
+/// What was read from the parts.
+pub(super) enum Facts {
+    /// Nothing that matters to the state.
+    None,
+    /// A site or a movement.
+    Place(Box<PlaceFacts>),
+    /// An acknowledgement's detail.
+    Ack(Box<Option<AckDetail>>),
+    /// The name of the person invited.
+    Person(String),
+}
+
+impl Prepared {
+    /// The device that signed.
+    ///
+    /// # Errors
+    /// `not-allowed` when a root or the server signed.
+    pub fn device(&self) -> Result<&DeviceRow, Problem> {
+        match &self.signer {
+            SignerKey::Device(device) => Ok(device),
+            SignerKey::Root | SignerKey::Server => Err(ProblemKind::NotAllowed.into()),
+        }
+    }
+
+    /// The name of the signing device.
+    ///
+    /// # Errors
+    /// As [`Self::device`].
+    pub fn device_id(&self) -> Result<&DeviceId, Problem> {
+        Ok(&self.device()?.device)
+    }
+
+    /// The actor that signed.
+    pub fn actor(&self) -> &ActorId {
+        &self.common.iss.actor
+    }
+}
+
+/// Looks up signing keys, each once a request.
+#[derive(Default)]
+pub(super) struct SignerCache(HashMap<Kid, SignerKey>);
+
+impl SignerCache {
+    /// The signer of a statement.
+    pub async fn find(
+        &mut self,
+        core: &Core,
+        envelope: &Envelope,
+        bearer: &Bearer,
+    ) -> Result<(Unverified, SignerKey), Problem> {
+        let unverified = parse(envelope)?;
+        if let Some(known) = self.0.get(&unverified.kid()) {
+            return Ok((unverified, known.clone()));
+        }
+        let (unverified, signer) = look_up(core, unverified, bearer).await?;
+        self.0.insert(unverified.kid(), signer.clone());
+        Ok((unverified, signer))
+    }
+}
+
+/// The signer of one statement.
+pub(super) async fn find_signer(
+    core: &Core,
+    envelope: &Envelope,
+    bearer: &Bearer,
+) -> Result<(Unverified, SignerKey), Problem> {
+    look_up(core, parse(envelope)?, bearer).await
+}
+
+fn parse(envelope: &Envelope) -> Result<Unverified, Problem> {
+    statement::parse(envelope.statement.as_bytes()).map_err(|error| refused_statement(&error))
+}
+
+async fn look_up(
+    core: &Core,
+    unverified: Unverified,
+    bearer: &Bearer,
+) -> Result<(Unverified, SignerKey), Problem> {
+    if matches!(bearer, Bearer::Server) {
+        return Ok((unverified, SignerKey::Server));
+    }
+    if kind_of(&unverified)? == Kind::Keys {
+        return Ok((unverified, SignerKey::Root));
+    }
+    let mut conn = core
+        .pools
+        .intake
+        .acquire()
+        .await
+        .map_err(|e| store(&e.into()))?;
+    let device = devices::by_kid(&mut conn, &unverified.kid())
+        .await
+        .map_err(|e| store(&e))?;
+    let device = device.ok_or_else(|| {
+        Problem::new(ProblemKind::UnknownKey)
+            .detail("no device that counts now signs with the key that kid names")
+    })?;
+    Ok((unverified, SignerKey::Device(Box::new(device))))
+}
+
+fn kind_of(unverified: &Unverified) -> Result<Kind, Problem> {
+    unverified.kind().as_str().parse().map_err(|_| {
+        Problem::new(ProblemKind::StatementKind)
+            .detail("typ names a kind of statement that this version does not know")
+    })
+}
+
+/// Verifies and opens one statement.
+///
+/// # Errors
+/// Why it is refused.
+pub(super) fn prepare(
+    core: &Core,
+    envelope: Envelope,
+    (unverified, signer): (Unverified, SignerKey),
+    bearer: &Bearer,
+) -> Result<Prepared, Problem> {
+    let kind = kind_of(&unverified)?;
+    if !kind.takes_position() {
+        return Err(Problem::new(ProblemKind::StatementKind)
+            .detail("checks go to /v1/checks; receipts and answers are the server's"));
+    }
+    if kind != Kind::Ack {
+        unverified
+            .limit_payload(statement::ORDINARY_PAYLOAD_BYTES)
+            .map_err(|error| refused_statement(&error))?;
+    }
+    let claims = read_claims(kind, payload(&unverified)?)?;
+    let key = verifying_key(core, &signer, &claims)?;
+    let (hash, kid) = (unverified.hash(), unverified.kid());
+    unverified
+        .verify(&key)
+        .map_err(|error| refused_statement(&error))?;
+    let common = claims.common();
+    check_addressed(core, &common)?;
+    check_issuer(&common, &signer)?;
+    check_authority(kind, &signer)?;
+    check_bearer(&common, bearer)?;
+    check_sd(&claims)?;
+    let slot = SealSlot::of(&claims);
+    let opened = open::parts(core, &claims, &envelope)?;
+    let facts = facts(&claims, &opened)?;
+    let records = open::records(core, &claims, &slot, &opened, &envelope)?;
+    Ok(Prepared {
+        jws: envelope.statement,
+        hash,
+        kid,
+        claims,
+        common,
+        signer,
+        records,
+        facts,
+    })
+}
+
+/// The payload as JSON that can mean only one thing.
+pub(in crate::service) fn payload(unverified: &Unverified) -> Result<Value, Problem> {
+    strict_json::parse(unverified.payload(), Limits::STATEMENT)
+        .map_err(|error| refused_json(&error, ""))
+}
+
+/// Typed claims, with the pointer of the member at fault.
+pub(in crate::service) fn read_claims(kind: Kind, payload: Value) -> Result<Claims, Problem> {
+    Claims::read(kind, payload).map_err(|error| refused_member(&error, ""))
+}
+
+fn verifying_key(
+    core: &Core,
+    signer: &SignerKey,
+    claims: &Claims,
+) -> Result<VerifyingKey, Problem> {
+    match (signer, claims) {
+        (SignerKey::Device(device), _) => device_key(device),
+        (SignerKey::Root, Claims::Keys(keys)) => Ok(keys.root.clone()),
+        (SignerKey::Root, _) => Err(ProblemKind::NotAllowed.into()),
+        (SignerKey::Server, _) => Ok(core.deployment.signing.verifying_key().clone()),
+    }
+}
+
+/// A device's current signing key.
+pub(in crate::service) fn device_key(device: &DeviceRow) -> Result<VerifyingKey, Problem> {
+    let bytes: [u8; 32] = device
+        .signing_key
+        .as_slice()
+        .try_into()
+        .map_err(|_| internal("a stored key has the wrong length"))?;
+    VerifyingKey::from_bytes(bytes).map_err(|_| internal("a stored key is no key"))
+}
+
+/// Addressed to this deployment, context and mode.
+pub(in crate::service) fn check_addressed(core: &Core, common: &Common) -> Result<(), Problem> {
+    let d = &core.deployment;
+    if common.aud != d.aud {
+        return Err(Problem::new(ProblemKind::WrongDeployment).pointer("/aud"));
+    }
+    if common.ctx != d.ctx {
+        return Err(Problem::new(ProblemKind::WrongContext).pointer("/ctx"));
+    }
+    if common.mode != d.mode {
+        return Err(Problem::new(ProblemKind::WrongMode).pointer("/mode"));
+    }
+    Ok(())
+}
+
+fn check_issuer(common: &Common, signer: &SignerKey) -> Result<(), Problem> {
+    let fits = match signer {
+        SignerKey::Device(device) => {
+            common.iss.actor == device.actor
+                && common.iss.device.as_ref() == Some(&device.device)
+                && common.ctx == device.ctx
+        }
+        SignerKey::Root => common.iss.device.is_none(),
+        SignerKey::Server => true,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::UnknownKey)
+        .detail("the issuer named is not the one that the key belongs to")
+        .pointer("/iss"))
+}
+
+/// The role may sign this kind. Where the actor stands is judged with the state, in the transaction.
+fn check_authority(kind: Kind, signer: &SignerKey) -> Result<(), Problem> {
+    let allowed = |roles: &[Role]| matches!(signer, SignerKey::Device(device) if roles.contains(&device.role));
+    let may = match policy::signer(kind) {
+        Signer::Root => matches!(signer, SignerKey::Root),
+        Signer::Enrolled(roles) | Signer::Admitted(roles) | Signer::AdmittedOrSuspended(roles) => {
+            allowed(roles)
+        }
+        Signer::Server => matches!(signer, SignerKey::Server),
+    };
+    if may {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::NotAllowed).detail(format!(
+        "this device's role does not sign {kind} statements"
+    )))
+}
+
+/// Certificate and key belong to the same actor, except that a coordinator may bring what others signed.
+fn check_bearer(common: &Common, bearer: &Bearer) -> Result<(), Problem> {
+    let fits = match bearer {
+        Bearer::Device(principal) | Bearer::Renewing(principal, _) => {
+            principal.actor == common.iss.actor || principal.role == Role::Coordinator
+        }
+        Bearer::Enrolling(facts) => facts.actor == common.iss.actor,
+        Bearer::Server => true,
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(ProblemKind::CertificateKeyMismatch.into())
+    }
+}
+
+/// Digests are sorted and each stands once: no order tells anything, and nothing hides twice.
+fn check_sd(claims: &Claims) -> Result<(), Problem> {
+    let texts: Vec<String> = claims.sd().iter().map(Digest::to_string).collect();
+    if texts.is_sorted_by(|a, b| a < b) {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::InvalidMember)
+        .detail("the digests are not sorted, or one stands twice")
+        .pointer("/_sd"))
+}
+
+fn facts(claims: &Claims, opened: &OpenedParts) -> Result<Facts, Problem> {
+    Ok(match claims {
+        Claims::Site(_) | Claims::Movement(_) => {
+            Facts::Place(Box::new(place::read(claims, opened)?))
+        }
+        Claims::Ack(claims) => Facts::Ack(Box::new(ack::read(claims, opened)?)),
+        Claims::Invite(_) => Facts::Person(super::desk::person(opened)?),
+        Claims::Screen(claims) => {
+            super::desk::check_screen(claims, opened)?;
+            Facts::None
+        }
+        Claims::Withdraw(_) => {
+            opened.typed::<crate::wire::parts::Reason>(crate::wire::parts::name::REASON)?;
+            Facts::None
+        }
+        Claims::Notice(_)
+        | Claims::Keys(_)
+        | Claims::Renew(_)
+        | Claims::Policy(_)
+        | Claims::Admit(_)
+        | Claims::Revoke(_)
+        | Claims::Duty(_)
+        | Claims::Close(_)
+        | Claims::Cosign(_)
+        | Claims::Check(_)
+        | Claims::Receipt(_)
+        | Claims::Answer(_) => Facts::None,
+    })
+}
+
+/// What is wrong with a statement's form.
+pub(in crate::service) fn refused_statement(error: &StatementError) -> Problem {
+    let kind = match error {
+        StatementError::Signature(_) => ProblemKind::BadSignature,
+        StatementError::TooLong | StatementError::PayloadTooLong { .. } => ProblemKind::TooLarge,
+        _ => ProblemKind::StatementHeader,
+    };
+    Problem::new(kind).detail(error.to_string())
+}
+
+/// What is wrong with JSON, and where.
+pub(in crate::service) fn refused_json(error: &JsonError, prefix: &str) -> Problem {
+    let kind = match error.fault {
+        Fault::Duplicate => ProblemKind::DuplicateMember,
+        Fault::TooDeep(_) => ProblemKind::TooDeep,
+        Fault::TooLong(_) | Fault::TooManyNodes(_) => ProblemKind::TooLarge,
+        _ => ProblemKind::MalformedBody,
+    };
+    Problem::new(kind)
+        .detail(error.fault.to_string())
+        .pointer(format!("{prefix}{}", error.pointer))
+}
+
+/// Which member is wrong. serde's own words are not passed on where they could quote a value.
+pub(in crate::service) fn refused_member(
+    error: &serde_path_to_error::Error<serde_json::Error>,
+    prefix: &str,
+) -> Problem {
+    let mut pointer = String::from(prefix);
+    for segment in error.path() {
+        match segment {
+            serde_path_to_error::Segment::Map { key } => {
+                pointer.push('/');
+                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+            }
+            serde_path_to_error::Segment::Seq { index } => {
+                pointer.push('/');
+                pointer.push_str(&index.to_string());
+            }
+            serde_path_to_error::Segment::Enum { .. } | serde_path_to_error::Segment::Unknown => {}
+        }
+    }
+    let said = error.inner().to_string();
+    let kind = if said.starts_with("unknown field") {
+        ProblemKind::UnknownMember
+    } else if said.starts_with("missing field") {
+        ProblemKind::MissingMember
+    } else if said.starts_with("duplicate field") {
+        ProblemKind::DuplicateMember
+    } else {
+        ProblemKind::InvalidMember
+    };
+    let problem = Problem::new(kind).pointer(pointer);
+    match kind {
+        // "unknown field `x`, expected one of …" names members of ours and one of the sender's, never a value.
+        ProblemKind::UnknownMember | ProblemKind::MissingMember | ProblemKind::DuplicateMember => {
+            problem.detail(said)
+        }
+        _ => problem,
+    }
+}

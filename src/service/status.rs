@@ -1,0 +1,223 @@
+//! Where notifications stand, for whoever may know: an organisation its own, a party what was notified to it, the
+//! coordinator all. Row-level security decides what is seen; nothing here says where anything is.
+
+use super::core::{Core, store};
+use super::principal::Principal;
+use crate::domain::actor::ActorKind;
+use crate::domain::check::Flag;
+use crate::domain::ids::{LogPosition, Nid, Reference};
+use crate::domain::notification::{ScreeningState, SecondSignature};
+use crate::store::error::StoreError;
+use crate::store::status::{self, RevisionLine};
+use crate::store::tx;
+use crate::wire::api::{
+    AckStatus, NotificationPage, NotificationStatus, PartyStatus, PendingAdmission, Queue,
+    RevisionStatus, Statistics,
+};
+use crate::wire::problem::{Problem, ProblemKind};
+
+/// Notifications on a page.
+pub const PAGE: u32 = 200;
+
+/// A notification as people or machines name it.
+pub enum Named {
+    /// By its id.
+    Nid(Nid),
+    /// By its short reference, which two may share.
+    Reference(Reference),
+}
+
+impl std::str::FromStr for Named {
+    type Err = Problem;
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        if let Ok(nid) = text.parse() {
+            return Ok(Self::Nid(nid));
+        }
+        text.parse()
+            .map(Self::Reference)
+            .map_err(|error: crate::domain::ids::IdError| {
+                Problem::new(ProblemKind::UnknownNotification).detail(error.to_string())
+            })
+    }
+}
+
+/// Where one notification stands.
+///
+/// # Errors
+/// `unknown-notification`; `invalid-query` when a reference names several.
+pub async fn one(
+    core: &Core,
+    principal: &Principal,
+    named: &Named,
+) -> Result<NotificationStatus, Problem> {
+    let read = async {
+        let mut tx = tx::begin(&core.pools.app, &principal.tenant()).await?;
+        let nids = match named {
+            Named::Nid(nid) => vec![*nid],
+            Named::Reference(reference) => status::by_reference(&mut tx, reference).await?,
+        };
+        let found = load(&mut tx, &nids, principal).await?;
+        tx.rollback().await?;
+        Ok(found)
+    };
+    let mut found = read.await.map_err(|e: StoreError| store(&e))?;
+    match (found.pop(), found.len()) {
+        (Some(one), 0) => Ok(one),
+        (None, _) => Err(ProblemKind::UnknownNotification.into()),
+        (Some(_), _) => Err(Problem::new(ProblemKind::InvalidQuery)
+            .detail("several notifications share this reference")
+            .action("Use the full id; `herald status` lists both.")),
+    }
+}
+
+/// A page of notifications behind a position, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn page(
+    core: &Core,
+    principal: &Principal,
+    after: LogPosition,
+    limit: u32,
+) -> Result<NotificationPage, Problem> {
+    let limit = limit.clamp(1, PAGE);
+    let read = async {
+        let mut tx = tx::begin(&core.pools.app, &principal.tenant()).await?;
+        let (nids, next) = status::page(&mut tx, after, limit).await?;
+        let items = load(&mut tx, &nids, principal).await?;
+        tx.rollback().await?;
+        Ok(NotificationPage { items, next })
+    };
+    read.await.map_err(|e: StoreError| store(&e))
+}
+
+/// What waits for the asking desk.
+///
+/// # Errors
+/// The database's.
+pub async fn queue(core: &Core, principal: &Principal) -> Result<Queue, Problem> {
+    let read = async {
+        let mut tx = tx::begin(&core.pools.app, &principal.tenant()).await?;
+        let coordinator = principal.kind == ActorKind::Coordinator;
+        let (nids, waiting) = if coordinator {
+            status::unscreened(&mut tx, PAGE).await?
+        } else {
+            status::unreceived(&mut tx, &principal.actor, PAGE).await?
+        };
+        let notifications = load(&mut tx, &nids, principal).await?;
+        let admissions = if coordinator {
+            status::unadmitted(&mut tx, &principal.ctx).await?
+        } else {
+            Vec::new()
+        };
+        tx.rollback().await?;
+        let shown = u64::try_from(nids.len()).unwrap_or(0);
+        Ok((notifications, admissions, waiting.saturating_sub(shown)))
+    };
+    let (notifications, waiting, more) = read.await.map_err(|e: StoreError| store(&e))?;
+    let mut admissions = Vec::with_capacity(waiting.len());
+    for actor in waiting {
+        let Some(root) = &actor.root else { continue };
+        let root = super::intake::root_kid(root)?;
+        admissions.push(PendingAdmission {
+            actor: actor.actor,
+            kind: actor.kind,
+            name: actor.name,
+            root,
+        });
+    }
+    Ok(Queue {
+        notifications,
+        admissions,
+        more,
+    })
+}
+
+/// Counts.
+///
+/// # Errors
+/// The database's.
+pub async fn statistics(core: &Core, principal: &Principal) -> Result<Statistics, Problem> {
+    let read = async {
+        let mut tx = tx::begin(&core.pools.app, &principal.tenant()).await?;
+        let counts = status::statistics(&mut tx, &principal.ctx).await?;
+        tx.rollback().await?;
+        Ok(counts)
+    };
+    read.await.map_err(|e: StoreError| store(&e))
+}
+
+async fn load(
+    conn: &mut sqlx::PgConnection,
+    nids: &[Nid],
+    principal: &Principal,
+) -> Result<Vec<NotificationStatus>, StoreError> {
+    let headers = status::headers(conn, nids).await?;
+    let revisions = status::revisions(conn, nids).await?;
+    let parties = status::parties(conn, nids).await?;
+    let acks = status::acks(conn, nids).await?;
+    let mut out = Vec::with_capacity(headers.len());
+    for head in headers {
+        let own: Vec<&RevisionLine> = revisions.iter().filter(|r| r.nid == head.nid).collect();
+        let latest = own.iter().map(|r| r.rev).max();
+        let parties = parties
+            .iter()
+            .filter(|p| {
+                p.nid == head.nid
+                    && (principal.kind != ActorKind::Party || p.party == principal.actor)
+            })
+            .map(|p| PartyStatus {
+                party: p.party.clone(),
+                tier: p.tier,
+                fetched_at: p.fetched_at,
+                acknowledgements: acks
+                    .iter()
+                    .filter(|a| a.nid == head.nid && a.party == p.party)
+                    .map(|a| AckStatus {
+                        state: a.state,
+                        rev: a.rev,
+                        latest: Some(a.rev) == latest,
+                        at: a.at,
+                        of: a.hash,
+                        entered_elsewhere: a.elsewhere,
+                    })
+                    .collect(),
+            })
+            .collect();
+        out.push(NotificationStatus {
+            reference: head.nid.reference(),
+            nid: head.nid,
+            organisation: head.org,
+            subject: head.subject,
+            state: head.state,
+            revisions: own.iter().map(|r| revision_status(r)).collect(),
+            parties,
+        });
+    }
+    Ok(out)
+}
+
+fn revision_status(r: &RevisionLine) -> RevisionStatus {
+    let mut flags = Vec::new();
+    match r.screening {
+        ScreeningState::Submitted => flags.push(Flag::Unscreened),
+        ScreeningState::Returned => flags.push(Flag::Returned),
+        ScreeningState::Screened | ScreeningState::NotRequired => {}
+    }
+    if r.cosign == SecondSignature::Waiting {
+        flags.push(Flag::SecondSignatureMissing);
+    }
+    if r.emergency {
+        flags.push(Flag::Emergency);
+    }
+    RevisionStatus {
+        rev: r.rev,
+        of: r.hash,
+        pos: r.pos,
+        at: r.at,
+        kind: r.kind.as_str().to_owned(),
+        screening: r.screening,
+        second_signature: r.cosign,
+        flags,
+    }
+}
