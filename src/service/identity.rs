@@ -130,11 +130,12 @@ pub async fn directory(core: &Core) -> Result<KeyDirectory, Problem> {
 async fn read_directory(core: &Core) -> Result<Vec<ActorKeys>, StoreError> {
     let ctx = &core.deployment.ctx;
     let mut tx = tx::begin(&core.pools.app, &public(core)).await?;
+    let keys = statements::since(&mut tx, ctx, Kind::Keys, LogPosition(0)).await?;
     let renewals = statements::since(&mut tx, ctx, Kind::Renew, LogPosition(0)).await?;
     let revocations = statements::since(&mut tx, ctx, Kind::Revoke, LogPosition(0)).await?;
     let mut out = Vec::new();
     for row in actors::all(&mut tx, ctx).await? {
-        if let Some(keys) = actor_keys(&mut tx, row, &renewals, &revocations).await? {
+        if let Some(keys) = actor_keys(&mut tx, row, &keys, &renewals, &revocations).await? {
             out.push(keys);
         }
     }
@@ -145,6 +146,7 @@ async fn read_directory(core: &Core) -> Result<Vec<ActorKeys>, StoreError> {
 async fn actor_keys(
     conn: &mut sqlx::PgConnection,
     row: ActorRow,
+    all_keys: &[(ActorId, String)],
     renewals: &[(ActorId, String)],
     revocations: &[(ActorId, String)],
 ) -> Result<Option<ActorKeys>, StoreError> {
@@ -170,6 +172,7 @@ async fn actor_keys(
         name: row.name.clone(),
         state: row.state,
         duty: row.duty.clone(),
+        former: own(all_keys).into_iter().filter(|jws| *jws != keys).collect(),
         keys,
         renewals: own(renewals),
         revocations: revocations
