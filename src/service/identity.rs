@@ -172,7 +172,10 @@ async fn actor_keys(
         name: row.name.clone(),
         state: row.state,
         duty: row.duty.clone(),
-        former: own(all_keys).into_iter().filter(|jws| *jws != keys).collect(),
+        former: own(all_keys)
+            .into_iter()
+            .filter(|jws| *jws != keys)
+            .collect(),
         keys,
         renewals: own(renewals),
         revocations: revocations
