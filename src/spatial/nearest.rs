@@ -8,6 +8,8 @@
 
 use super::curve::{Curve, Sample};
 use super::geodesy::{self, Ecef, MIN_RADIUS_M};
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 
 /// Pairs of pieces looked at before the lower bound is taken for the answer.
 const BUDGET: u32 = 20_000;
@@ -77,7 +79,8 @@ impl Nearest {
         nearer
     }
 
-    /// Searches one pair of edges; true when it holds the nearest approach so far.
+    /// Searches one pair of edges; true when it holds the nearest approach so far. The pieces that may be nearest come
+    /// first, so that, should the budget run out, the answer is the best lower bound there is.
     pub fn search(&mut self, p: &Curve, q: &Curve) -> bool {
         let whole = |curve: &Curve| {
             if curve.is_point() {
@@ -86,33 +89,39 @@ impl Nearest {
                 [0.0, 1.0]
             }
         };
-        let mut stack = vec![Pieces {
+        let pieces = Pieces {
             s: whole(p),
             t: whole(q),
-        }];
+        };
+        let mut open = BinaryHeap::from([Open {
+            floor_m: 0.0,
+            pieces,
+        }]);
         let mut improved = false;
         let mut budget = BUDGET;
-        while let Some(pieces) = stack.pop() {
+        while let Some(Open { floor_m, pieces }) = open.pop() {
             if self.distance_m <= TOUCH_M {
-                self.distance_m = 0.0;
+                break;
+            }
+            if floor_m > self.threshold_m() {
                 return improved;
             }
-            let (floor_m, start) = chord_floor(p, q, pieces);
+            let (chord_m, start) = chord_floor(p, q, pieces);
+            let floor_m = floor_m.max(chord_m);
             if floor_m > self.threshold_m() {
                 continue;
             }
             if budget == 0 {
-                improved |= self.offer(floor_m.max(0.0), pieces.s[0]);
-                continue;
+                return self.offer(floor_m, pieces.s[0]) || improved;
             }
             budget -= 1;
             let local = descend(p, q, pieces, start);
             improved |= self.offer(local.distance_m, local.s);
             let bound = bound_below(p, q, pieces, &local);
-            if bound.floor_m >= self.threshold_m() {
-                continue;
+            let floor_m = floor_m.max(bound.floor_m);
+            if floor_m < self.threshold_m() {
+                open.extend(split(pieces, bound.halve_s).map(|pieces| Open { floor_m, pieces }));
             }
-            stack.extend(split(pieces, bound.halve_s));
         }
         if self.distance_m <= TOUCH_M {
             self.distance_m = 0.0;
@@ -120,6 +129,32 @@ impl Nearest {
         improved
     }
 }
+
+/// Pieces that may still hold something nearer, and how near at most. The nearest is the greatest.
+struct Open {
+    floor_m: f64,
+    pieces: Pieces,
+}
+
+impl Ord for Open {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.floor_m.total_cmp(&self.floor_m)
+    }
+}
+
+impl PartialOrd for Open {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Open {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Open {}
 
 fn split(pieces: Pieces, halve_s: bool) -> [Pieces; 2] {
     let halves = |[a, b]: [f64; 2]| {

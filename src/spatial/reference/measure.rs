@@ -68,6 +68,18 @@ fn straight(edge: [Xy; 2]) -> Path<'static> {
     Box::new(move |t| [a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1])])
 }
 
+/// Whether two edges cross on the map, on any turn of the earth: solved for both parameters.
+fn cross([a, b]: [Xy; 2], [c, d]: [Xy; 2]) -> bool {
+    [-360.0, 0.0, 360.0].into_iter().any(|turn| {
+        let (r, s) = ([b[0] - a[0], b[1] - a[1]], [d[0] - c[0], d[1] - c[1]]);
+        let gap = [c[0] + turn - a[0], c[1] - a[1]];
+        let scale = r[0] * s[1] - r[1] * s[0];
+        let u = (gap[0] * s[1] - gap[1] * s[0]) / scale;
+        let v = (gap[0] * r[1] - gap[1] * r[0]) / scale;
+        (0.0..=1.0).contains(&u) && (0.0..=1.0).contains(&v)
+    })
+}
+
 /// The part of the geodesic from a to b between two shares of its length.
 fn geodesic(a: Xy, b: Xy, low: f64, high: f64) -> Path<'static> {
     let (length, azimuth, _, _): (f64, f64, f64, f64) =
@@ -108,6 +120,13 @@ const SAMPLES: usize = 16;
 pub(super) fn distance_m(one: &Raw, other: &Raw) -> f64 {
     if one.vertices().into_iter().any(|p| other.holds(p))
         || other.vertices().into_iter().any(|p| one.holds(p))
+    {
+        return 0.0;
+    }
+    if one
+        .edges()
+        .iter()
+        .any(|e| other.edges().iter().any(|f| cross(*e, *f)))
     {
         return 0.0;
     }
@@ -180,7 +199,7 @@ fn zoom(ours: &Path<'_>, theirs: &Path<'_>, mut s: f64, mut t: f64) -> f64 {
         }
         // Stay while the grid still moves: valleys between nearly parallel edges are long.
         if before - least < 1e-5 {
-            width *= 0.4;
+            width *= 0.6;
         }
         if width * length_s.max(length_t) < 3e-3 {
             break;
