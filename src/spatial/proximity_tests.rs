@@ -226,7 +226,10 @@ fn a_long_edge_near_the_pole_is_searched_in_bounded_time() {
 #[test]
 fn parallels_around_a_pole_are_never_farther_than_they_are() {
     let area = polygon("[[[0,85],[170,85],[170,86],[0,86],[0,85]]]");
-    let ring = shape("Polygon", "[[[0,86.1],[170,86.1],[170,86.2],[0,86.2],[0,86.1]]]");
+    let ring = shape(
+        "Polygon",
+        "[[[0,86.1],[170,86.1],[170,86.2],[0,86.2],[0,86.1]]]",
+    );
     let exact = point_distance([0.0, 86.0], [0.0, 86.1]);
     let got = metres(&area, &ring);
     assert!(got <= exact + 1e-6 && got > exact * 0.99, "{got} {exact}");
