@@ -480,19 +480,10 @@ impl Api {
     /// Under TLS 1.3 a refused client certificate shows only after the handshake, as a broken connection: the alert
     /// inside tells it from a bad line.
     fn unreachable(&self, error: &reqwest::Error) -> ApiError {
-        match rustls_cause(error) {
-            Some(rustls::Error::AlertReceived(alert)) if refuses_certificate(*alert) => {
-                ApiError::Authentication
-            }
-            Some(rustls::Error::InvalidCertificate(why)) => ApiError::OtherServer {
-                server: self.server.clone(),
-                why: why.to_string(),
-            },
-            _ => ApiError::Unreachable {
-                server: self.server.clone(),
-                why: words(error),
-            },
-        }
+        refused_by_tls(&self.server, error).unwrap_or_else(|| ApiError::Unreachable {
+            server: self.server.clone(),
+            why: words(error),
+        })
     }
 }
 
@@ -515,11 +506,26 @@ const fn refuses_certificate(alert: rustls::AlertDescription) -> bool {
     )
 }
 
+/// What TLS itself has against the connection, when that is why it failed: our certificate, or theirs.
+pub(super) fn refused_by_tls(
+    server: &str,
+    error: &(dyn std::error::Error + 'static),
+) -> Option<ApiError> {
+    match rustls_cause(error)? {
+        rustls::Error::AlertReceived(alert) if refuses_certificate(*alert) => {
+            Some(ApiError::Authentication)
+        }
+        rustls::Error::InvalidCertificate(why) => Some(ApiError::OtherServer {
+            server: server.to_owned(),
+            why: why.to_string(),
+        }),
+        _ => None,
+    }
+}
+
 /// The TLS error behind a failure, however deep. An `io::Error` does not name what it wraps as its source, only that
 /// one's source, so it is opened by hand.
-pub(super) fn rustls_cause<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> Option<&'a rustls::Error> {
+fn rustls_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     let mut at: Option<&'a (dyn std::error::Error + 'static)> = Some(error);
     for _ in 0..16 {
         let here = at?;

@@ -1,22 +1,81 @@
-//! The command `duty`.
+//! One's own 24/7 duty number: registered in the clear, so that it stands in answers and reaches whoever escalates.
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::{Context, not_yet};
+use super::outbox::Meta;
+use super::submit::submit;
+use super::{Context, directory};
+use crate::domain::kind::Kind;
+use crate::wire::build::build;
+use crate::wire::claims::DutyClaims;
 
 const EXAMPLES: &str = "\
 Examples:
-  herald duty";
+  herald duty +96777000111
+  herald duty +96777000111 --language ar --language en
+
+The number is not secret: it stands in the answers to checks that hit what you notified. Register one that somebody
+answers at any hour.";
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {}
+pub struct Args {
+    /// The number in international form, with + and digits
+    #[arg(value_parser = parse_phone)]
+    pub phone: String,
+    /// A language spoken there, such as ar, en, fr; may be repeated
+    #[arg(long = "language", value_name = "CODE")]
+    pub languages: Vec<String>,
+}
 
-/// Runs it.
+fn parse_phone(text: &str) -> Result<String, String> {
+    let plain: String = text
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '/' | '.'))
+        .collect();
+    let digits = plain.strip_prefix('+').unwrap_or_default();
+    if (6..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(plain)
+    } else {
+        Err("write it in international form: + and 6 to 15 digits".to_owned())
+    }
+}
+
+/// Registers the number.
 ///
 /// # Errors
-/// Until it is built: says so.
-pub async fn run(_args: Args, _context: &Context) -> Result<Exit, CliError> {
-    Err(not_yet())
+/// [`CliError`].
+pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+    let (profile, api) = context.connect()?;
+    let trust = directory::trust(&profile, &api).await?;
+    let phone = args.phone;
+    let claims = DutyClaims::new(
+        profile.common(&context.clock),
+        phone.clone(),
+        args.languages,
+    );
+    let built = build(claims, &[], &profile.signing_key()?)?;
+    let meta = Meta::of(Kind::Duty, &built.envelope.statement, context.clock.now());
+    let submitted = submit(&profile, &api, &trust, &built, &meta).await?;
+    context.out.emit(&submitted, || {
+        format!("{phone} is your duty number. Call it once yourself, tonight.")
+    });
+    Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_phone;
+
+    #[test]
+    fn a_number_is_read_as_people_write_it_and_one_without_its_country_is_asked_again() {
+        assert_eq!(
+            parse_phone("+967 (77) 000-111"),
+            Ok("+96777000111".to_owned())
+        );
+        for bad in ["077000111", "+12", "+96777x00111", ""] {
+            assert!(parse_phone(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -1,22 +1,375 @@
-//! The command `enrol`.
+//! Enrolling a device: its keys are made here and never leave. The first device of an organisation or party also makes
+//! its root; further ones wait for the root's signature, or bring it along. What is sent is kept until the answer is
+//! there, so that a lost answer costs a repetition.
 
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::api::{Api, ApiError};
 use super::error::CliError;
 use super::exit::Exit;
-use super::{Context, not_yet};
+use super::passphrase::PassphraseArgs;
+use super::profile::{self, Profile, ProfileError, ProfileFile, ProfileLock, file};
+use super::root_file::{Root, device_fingerprint};
+use super::{Context, connect};
+use crate::crypto::b64url;
+use crate::crypto::digest::Kid;
+use crate::crypto::keys::SigningKey;
+use crate::crypto::random::random_bytes;
+use crate::crypto::seal_key::SealKey;
+use crate::crypto::secret_file;
+use crate::crypto::x509::{Certificate, TlsKey};
+use crate::domain::actor::{DeviceState, Mode};
+use crate::domain::ids::{ActorId, ContextId, DeviceId, Issuer};
+use crate::tls;
+use crate::wire::api::{EnrolRequest, EnrolResponse, KeyDirectory};
+use crate::wire::claims::{Common, DeviceKey};
+use crate::wire::invite::InviteCode;
+use crate::wire::problem::ProblemKind;
+use crate::wire::trust::{self, Pins, SERVER, Trust, TrustError};
 
 const EXAMPLES: &str = "\
 Examples:
-  herald enrol";
+  herald enrol --server https://herald.example.org:8443 --invite HN1.…
+  herald enrol --server https://herald.example.org:8443 --invite HN1.… --root /media/usb/root.sealed.json
+
+The first device of an organisation or party also makes its root, root.sealed.json, sealed under a passphrase.
+Move that file to a medium that is kept offline: it signs your next devices. Then read your fingerprint to the
+coordinator on a number that you know. If the answer was lost, run the same command again.";
+
+/// How long a device's keys count before they must be renewed, in seconds: a year.
+pub(super) const DEVICE_LIFE_S: i64 = 365 * 86_400;
+/// A device's keys count from this many seconds before they are made: clocks differ.
+pub(super) const CLOCK_SLACK_S: i64 = 300;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {}
+pub struct Args {
+    /// Where the server is
+    #[arg(long, value_name = "URL")]
+    pub server: String,
+    /// The invite code
+    #[arg(long, value_name = "CODE")]
+    pub invite: InviteArg,
+    /// A further device: the root's file, which signs it at once
+    #[arg(long, value_name = "FILE")]
+    pub root: Option<PathBuf>,
+    /// The passphrase
+    #[command(flatten)]
+    pub passphrase: PassphraseArgs,
+}
 
-/// Runs it.
+/// The invite code as an argument; never shown.
+#[derive(Clone)]
+pub struct InviteArg(InviteCode);
+
+impl std::fmt::Debug for InviteArg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InviteArg[sealed]")
+    }
+}
+
+impl std::str::FromStr for InviteArg {
+    type Err = crate::wire::invite::InviteCodeError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// What is sent, kept until its answer is here. Holds the invite's secret: a secret file.
+#[derive(Serialize, Deserialize)]
+struct Draft {
+    server: String,
+    invite: String,
+    ctx: ContextId,
+    mode: Mode,
+    coordinator_root: Kid,
+    own_root: Option<Kid>,
+    request: EnrolRequest,
+}
+
+/// Enrols this device.
 ///
 /// # Errors
-/// Until it is built: says so.
-pub async fn run(_args: Args, _context: &Context) -> Result<Exit, CliError> {
-    Err(not_yet())
+/// When there is a profile already, the server is not the pinned one, or it refuses.
+pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+    let code = &args.invite.0;
+    let dir = &context.dir;
+    secret_file::create_dir(dir).map_err(ProfileError::from)?;
+    let lock = profile::lock(dir, "enrolment")?;
+    if dir.join(file::PROFILE).exists() {
+        return Err(ProfileError::Exists(dir.clone()).into());
+    }
+    let enrolment = || tls::enrolment_config(*code.ca.as_bytes()).map_err(|e| unusable(&e));
+    let api = Api::new(&args.server, enrolment()?)?;
+    let draft = match kept(dir, code)? {
+        Some(draft) => draft,
+        None => draft(&args, context, &api).await?,
+    };
+    let response = match api.enrol(&draft.request).await {
+        Ok(response) => response,
+        Err(error) => return Err(given_up(dir, error)?),
+    };
+    let ca = connect::fetch_ca(&args.server, enrolment()?, code.ca).await?;
+    let profile = settle(dir, code, &draft, &response, &ca, &lock)?;
+    report(context, &profile, &draft, &response);
+    Ok(Exit::Ok)
+}
+
+/// A colleague signed other keys in between: the draft is of no use any more, and the next run makes another. After any
+/// other refusal it stays, for it may have been taken before its answer was lost.
+fn given_up(dir: &Path, error: ApiError) -> Result<CliError, CliError> {
+    if let ApiError::Problem(problem) = &error
+        && ProblemKind::from_type_uri(&problem.type_uri) == Some(ProblemKind::PrevMismatch)
+    {
+        let path = dir.join(file::ENROLLING);
+        std::fs::remove_file(&path).map_err(profile::io_error(&path, "removed"))?;
+    }
+    Ok(error.into())
+}
+
+/// The enrolment that began here and whose answer is not known.
+fn kept(dir: &Path, code: &InviteCode) -> Result<Option<Draft>, CliError> {
+    let path = dir.join(file::ENROLLING);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let draft: Draft = profile::read_json(&path)?;
+    if draft.invite == code.to_string() {
+        return Ok(Some(draft));
+    }
+    Err(CliError::refused(
+        "an enrolment with another invite began in this profile and its answer is not known",
+        format!(
+            "Repeat it with that invite; or, if it is to be given up, remove {} and enrol anew.",
+            path.display()
+        ),
+    ))
+}
+
+async fn draft(args: &Args, context: &Context, api: &Api) -> Result<Draft, CliError> {
+    let (code, dir) = (&args.invite.0, &context.dir);
+    let directory = api.keys().await?;
+    let (ctx, mode) = deployment(&directory, code)?;
+    let (key, seal) = (SigningKey::generate(), SealKey::generate());
+    let tls_key = TlsKey::generate().map_err(|e| unusable(&e))?;
+    for (name, secret) in [
+        (file::DEVICE, key.to_jwk()),
+        (file::DEVICE_SEAL, seal.to_json()),
+        (file::TLS_KEY, tls_key.to_pem()),
+    ] {
+        secret_file::replace(&dir.join(name), secret.as_bytes()).map_err(ProfileError::from)?;
+    }
+    let now = context.clock.now().unix_timestamp();
+    let me = DeviceKey {
+        id: DeviceId::from_random(random_bytes()),
+        jwk: *key.verifying_key(),
+        seal: seal.public_key().clone(),
+        role: code.role,
+        nbf: now - CLOCK_SLACK_S,
+        exp: now + DEVICE_LIFE_S,
+    };
+    let common = Common {
+        iss: Issuer::root(code.actor.clone()),
+        aud: trust::audience(code.deployment_root),
+        ctx: ctx.clone(),
+        mode,
+        jti: uuid::Uuid::new_v4(),
+        iat: now,
+    };
+    let (root, keys) = root_and_keys(args, dir, &directory, common, &me)?;
+    let own_root = root.as_ref().map(Root::kid);
+    let coordinator_root = code.coordinator_root.or(own_root).ok_or_else(|| {
+        CliError::refused(
+            "this invite names no coordinator, and the context has one already",
+            "Ask the coordinator for a new invite.",
+        )
+    })?;
+    let csr = tls_key.make_csr().map_err(|e| unusable(&e))?;
+    let draft = Draft {
+        server: args.server.clone(),
+        invite: code.to_string(),
+        ctx,
+        mode,
+        coordinator_root,
+        own_root,
+        request: EnrolRequest {
+            invite: code.secret_b64url(),
+            csr: b64url(&csr),
+            device: me.id,
+            jwk: me.jwk,
+            seal: me.seal,
+            keys,
+        },
+    };
+    profile::write_json(&dir.join(file::ENROLLING), &draft)?;
+    Ok(draft)
+}
+
+/// The context and mode, from the server's own keys under the deployment root that the invite pins.
+fn deployment(directory: &KeyDirectory, code: &InviteCode) -> Result<(ContextId, Mode), CliError> {
+    let server = ActorId::new(SERVER).expect("the reserved name is a slug");
+    let keys = trust::self_signed(&directory.server, &server)?;
+    if keys.root.kid() == code.deployment_root {
+        return Ok((keys.ctx, keys.mode));
+    }
+    Err(TrustError::OtherRoot {
+        actor: server,
+        pinned: code.deployment_root,
+        given: keys.root.kid(),
+    }
+    .into())
+}
+
+/// The root at hand and its `keys` statement that names this device: a new root for a first device, the one brought
+/// along for a further one, and neither for one that will wait to be signed.
+fn root_and_keys(
+    args: &Args,
+    dir: &Path,
+    directory: &KeyDirectory,
+    common: Common,
+    me: &DeviceKey,
+) -> Result<(Option<Root>, Option<String>), CliError> {
+    let code = &args.invite.0;
+    let known = directory
+        .actors
+        .iter()
+        .any(|a| a.actor == code.actor && !a.keys.is_empty());
+    let (root, serial, prev, mut devices) = match (&args.root, known) {
+        (None, true) => return Ok((None, None)),
+        (None, false) => {
+            let passphrase = args.passphrase.new_one()?;
+            let root = Root::generate();
+            root.write(&dir.join(file::ROOT), &code.actor, &passphrase)?;
+            (root, 1, None, Vec::new())
+        }
+        (Some(path), true) => {
+            let root = Root::open(path, &args.passphrase)?;
+            let pins = Pins {
+                ctx: common.ctx.clone(),
+                mode: common.mode,
+                deployment_root: code.deployment_root,
+                coordinator_root: code.coordinator_root.unwrap_or(root.kid()),
+                own: Some((code.actor.clone(), root.kid())),
+            };
+            let trust = Trust::establish(directory, &pins)?;
+            let own = trust.actor(&code.actor)?;
+            let devices = own.device_keys();
+            (
+                root,
+                own.serial.saturating_add(1),
+                Some(own.keys_hash),
+                devices,
+            )
+        }
+        (Some(_), false) => {
+            return Err(CliError::refused(
+                format!("{} has no root at this server yet", code.actor),
+                "Enrol its first device without --root; that makes one.",
+            ));
+        }
+    };
+    devices.push(me.clone());
+    let desk = root.desk().to_json();
+    secret_file::replace(&dir.join(file::DESK_SEAL), desk.as_bytes())
+        .map_err(ProfileError::from)?;
+    let keys = root.sign_keys(common, serial, prev, devices, &[])?;
+    Ok((Some(root), Some(keys.envelope.statement)))
+}
+
+/// Writes the profile, the file `profile.json` last: it says that all others are there.
+fn settle(
+    dir: &Path,
+    code: &InviteCode,
+    draft: &Draft,
+    response: &EnrolResponse,
+    ca: &Certificate,
+    _lock: &ProfileLock,
+) -> Result<Profile, CliError> {
+    let me = &response.me;
+    let as_asked = me.actor == code.actor
+        && me.role == code.role
+        && me.ctx == draft.ctx
+        && me.mode == draft.mode
+        && me.aud == trust::audience(code.deployment_root)
+        && me.device == draft.request.device;
+    if !as_asked {
+        return Err(CliError::failed(
+            "the server enrolled this device as something else than the invite says",
+            "Send nothing, and tell the coordinator.",
+        ));
+    }
+    let leaf = Certificate::from_pem(&response.certificate).map_err(|e| unusable(&e))?;
+    profile::write_private(&dir.join(file::CA), ca.to_pem().as_bytes())?;
+    profile::write_private(&dir.join(file::TLS_CERT), leaf.to_pem().as_bytes())?;
+    let profile = Profile::create(
+        dir,
+        ProfileFile {
+            server: draft.server.clone(),
+            ctx: me.ctx.clone(),
+            mode: me.mode,
+            actor: me.actor.clone(),
+            kind: me.kind,
+            name: me.name.clone(),
+            role: me.role,
+            device: me.device.clone(),
+            ca: code.ca,
+            deployment_root: code.deployment_root,
+            coordinator_root: draft.coordinator_root,
+            own_root: draft.own_root,
+        },
+    )?;
+    let path = dir.join(file::ENROLLING);
+    std::fs::remove_file(&path).map_err(profile::io_error(&path, "removed"))?;
+    Ok(profile)
+}
+
+fn report(context: &Context, profile: &Profile, draft: &Draft, response: &EnrolResponse) {
+    let me = profile.me();
+    let pending = response.me.device_state == DeviceState::Pending;
+    let device = device_fingerprint(&draft.request.jwk, &draft.request.seal);
+    let root = draft.own_root.map(|kid| kid.digest().fingerprint());
+    let new_root = profile.path(file::ROOT);
+    let value = json!({
+        "actor": me.actor, "name": me.name, "role": me.role, "device": me.device, "context": me.ctx, "mode": me.mode,
+        "state": response.me.device_state, "actor_state": response.me.actor_state,
+        "root_fingerprint": root, "device_fingerprint": device.fingerprint(),
+        "root_file": new_root.exists().then(|| new_root.display().to_string()),
+    });
+    context.out.emit(&value, || {
+        let mut text = format!(
+            "This device is {} of {} ({}), {}, context {}, mode {}.\n",
+            me.device, me.actor, me.name, me.role, me.ctx, me.mode
+        );
+        if new_root.exists() {
+            text += &format!(
+                "\nYour root stands in {}. Move that file to a medium that is kept offline; it signs your next devices.\n",
+                new_root.display()
+            );
+        }
+        if pending {
+            text += &format!(
+                "\nIt may not speak yet. Read this fingerprint of the device to a colleague who holds the root:\n  {}\nThe colleague runs: herald devices sign {} --root FILE --fingerprint \"…\"\n",
+                device.fingerprint(),
+                me.device
+            );
+        } else if let Some(root) = root.filter(|_| me.own_root != Some(me.coordinator_root)) {
+            text += &format!(
+                "\nRead this fingerprint of your root to the coordinator, on a number that you know:\n  {root}\nWhen the coordinator has compared it, you are admitted.\n"
+            );
+        } else if new_root.exists() {
+            text += "\nYou are the coordinator: organisations and parties pin this root with their invites.\n";
+        }
+        text
+    });
+}
+
+fn unusable(error: &dyn std::error::Error) -> CliError {
+    CliError::failed(
+        format!("the device's keys or certificate do not serve: {error}"),
+        "Run the command again; if it stays so, tell the coordinator.",
+    )
 }

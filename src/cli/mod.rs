@@ -5,12 +5,17 @@
 pub mod api;
 pub mod composing;
 pub mod draft;
+pub mod connect;
+pub mod directory;
 pub mod error;
 pub mod exit;
+pub mod inbox;
 pub mod outbox;
 pub mod output;
 pub mod passphrase;
 pub mod profile;
+pub mod root_file;
+pub mod submit;
 pub mod tabular;
 
 // One file a subcommand.

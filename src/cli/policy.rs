@@ -1,22 +1,157 @@
-//! The command `policy`.
+//! The context's policy: anyone may read it, the coordinator signs it.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::{Context, not_yet};
+use super::outbox::Meta;
+use super::submit::submit;
+use super::{Context, directory};
+use crate::domain::kind::Kind;
+use crate::wire::api::CurrentPolicy;
+use crate::wire::build::build;
+use crate::wire::claims::{Claims, PolicyClaims};
+use crate::wire::policy::{Policy, Screening};
+use crate::wire::trust::{Trust, TrustError};
 
 const EXAMPLES: &str = "\
 Examples:
-  herald policy";
+  herald policy
+  herald policy --json > policy.json        the policy in force, to be edited
+  herald policy set policy.json             (coordinator)";
+
+/// The longest policy file, in bytes.
+const FILE_MOST: u64 = 256 * 1024;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {}
+pub struct Args {
+    /// What to do
+    #[command(subcommand)]
+    pub action: Option<Action>,
+}
 
-/// Runs it.
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Show the policy in force
+    Show,
+    /// Sign a new policy (coordinator)
+    Set {
+        /// The policy as JSON, as `herald policy --json` prints it
+        file: PathBuf,
+    },
+}
+
+/// Shows or signs the policy.
 ///
 /// # Errors
-/// Until it is built: says so.
-pub async fn run(_args: Args, _context: &Context) -> Result<Exit, CliError> {
-    Err(not_yet())
+/// [`CliError`].
+pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+    match args.action.unwrap_or(Action::Show) {
+        Action::Show => show(context).await,
+        Action::Set { file } => set(context, &file).await,
+    }
+}
+
+async fn show(context: &Context) -> Result<Exit, CliError> {
+    let (profile, api) = context.connect()?;
+    let trust = directory::trust(&profile, &api).await?;
+    let current = api.policy().await?;
+    let version = signed(&current, &trust)?;
+    context
+        .out
+        .emit(&current.policy, || text(&current.policy, version));
+    Ok(Exit::Ok)
+}
+
+/// The version of the policy that the coordinator signed, found to be the one that the server says is in force; 0 for
+/// the built-in one.
+///
+/// # Errors
+/// When it is not the coordinator's, or says something else.
+pub fn signed(current: &CurrentPolicy, trust: &Trust) -> Result<u32, CliError> {
+    let Some(statement) = &current.statement else {
+        return Ok(0);
+    };
+    match trust.check(statement)?.claims {
+        Claims::Policy(claims) if claims.policy == current.policy => Ok(claims.version),
+        Claims::Policy(_) => Err(CliError::failed(
+            "the policy that the server shows is not the one that the coordinator signed",
+            "Tell the coordinator and the server's operator.",
+        )),
+        other => Err(TrustError::OtherKind {
+            expected: Kind::Policy,
+            found: other.kind(),
+        }
+        .into()),
+    }
+}
+
+fn text(policy: &Policy, version: u32) -> String {
+    let signed = if version == 0 {
+        "the built-in policy; no coordinator has signed one".to_owned()
+    } else {
+        format!("version {version}, signed by the coordinator")
+    };
+    let screening = match policy.screening {
+        Screening::Required => "the coordinator screens; unscreened revisions count, flagged",
+        Screening::Off => "nobody screens",
+    };
+    let second = if policy.second_signature {
+        "a second person signs each revision; until then it counts, flagged"
+    } else {
+        "none asked for"
+    };
+    let tiers: Vec<_> = policy.tiers.iter().map(ToString::to_string).collect();
+    let lead = policy.lead_time_h;
+    format!(
+        "Policy: {signed}\n  country            {}\n  screening          {screening}\n  second signature   {second}\n  lead time          sites {} h, movements {} h, emergencies {} h\n  tiers              {}\n  call when in doubt {}\n",
+        policy.country.as_deref().unwrap_or("none named"),
+        lead.site,
+        lead.movement,
+        lead.emergency,
+        tiers.join(", "),
+        policy.call.as_deref().unwrap_or("no number registered"),
+    )
+}
+
+async fn set(context: &Context, path: &std::path::Path) -> Result<Exit, CliError> {
+    let policy = read(path)?;
+    let (profile, api) = context.connect()?;
+    let trust = directory::trust(&profile, &api).await?;
+    let version = signed(&api.policy().await?, &trust)?.saturating_add(1);
+    let claims = PolicyClaims::new(profile.common(&context.clock), version, policy);
+    let built = build(claims, &[], &profile.signing_key()?)?;
+    let meta = Meta::of(Kind::Policy, &built.envelope.statement, context.clock.now());
+    let submitted = submit(&profile, &api, &trust, &built, &meta).await?;
+    context.out.emit(&submitted, || {
+        format!("Policy version {version} is in force, and on its way to every desk.")
+    });
+    Ok(Exit::Ok)
+}
+
+fn read(path: &std::path::Path) -> Result<Policy, CliError> {
+    let size = std::fs::metadata(path).map_or(0, |m| m.len());
+    if size > FILE_MOST {
+        return Err(CliError::refused(
+            format!("{} is longer than any policy", path.display()),
+            "Give a policy as `herald policy --json` prints it.",
+        ));
+    }
+    let bytes = std::fs::read(path).map_err(|e| {
+        CliError::failed(
+            format!("{} cannot be read: {e}", path.display()),
+            "Give a readable file.",
+        )
+    })?;
+    serde_json::from_slice(&bytes).map_err(|e| {
+        CliError::refused(
+            format!("{}: {e}", path.display()),
+            "Begin from `herald policy --json` and change what should differ.",
+        )
+    })
 }

@@ -205,6 +205,8 @@ fn devices(keys: &KeysClaims) -> Result<Vec<TrustedDevice>, TrustError> {
             role: key.role,
             keys: vec![key.jwk],
             seal: key.seal.clone(),
+            nbf: key.nbf,
+            exp: key.exp,
             revoked: false,
         });
     }
@@ -293,6 +295,7 @@ fn add_key(actor: &mut TrustedActor, claims: RenewClaims) {
     if let Some(device) = device.filter(|d| !d.keys.contains(&claims.jwk)) {
         device.keys.push(claims.jwk);
         device.seal = claims.seal;
+        device.exp = claims.exp;
     }
 }
 

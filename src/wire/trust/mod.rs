@@ -21,7 +21,7 @@ use crate::domain::ids::{ActorId, ContextId, DeviceId, Issuer};
 use crate::domain::kind::Kind;
 use crate::domain::policy::{Signer, signer};
 use crate::wire::api::KeyDirectory;
-use crate::wire::claims::{Claims, Common, KeysClaims, ReceiptClaims};
+use crate::wire::claims::{Claims, Common, DeviceKey, KeysClaims, ReceiptClaims};
 use crate::wire::read::read;
 
 pub use error::TrustError;
@@ -95,6 +95,10 @@ pub struct TrustedDevice {
     pub keys: Vec<VerifyingKey>,
     /// Its own HPKE key, the latest.
     pub seal: SealPublicKey,
+    /// Not before, seconds since the Unix epoch.
+    pub nbf: i64,
+    /// Until, seconds since the Unix epoch; a renewal moves it.
+    pub exp: i64,
     /// Whether it has been taken back. Old signatures are judged by position, not by this.
     pub revoked: bool,
 }
@@ -268,6 +272,12 @@ impl TrustedActor {
         self.devices.iter().find(|d| d.id == *id)
     }
 
+    /// The devices that are not taken back, as the next `keys` statement names them: with their latest keys.
+    pub fn device_keys(&self) -> Vec<DeviceKey> {
+        let active = self.devices.iter().filter(|d| !d.revoked);
+        active.filter_map(TrustedDevice::as_key).collect()
+    }
+
     fn forgets_revocations_of(&self, old: &Self) -> bool {
         old.devices
             .iter()
@@ -321,6 +331,19 @@ impl TrustedActor {
     }
 }
 
+impl TrustedDevice {
+    fn as_key(&self) -> Option<DeviceKey> {
+        Some(DeviceKey {
+            id: self.id.clone(),
+            jwk: *self.keys.last()?,
+            seal: self.seal.clone(),
+            role: self.role,
+            nbf: self.nbf,
+            exp: self.exp,
+        })
+    }
+}
+
 /// Whether a device in this role may say this kind at all.
 fn may_say(role: Role, kind: Kind) -> bool {
     match signer(kind) {
@@ -342,5 +365,13 @@ pub fn is_server(iss: &Issuer) -> bool {
 /// # Errors
 /// When the statement is not one of `actor`'s, or its signature does not fit the root it names.
 pub fn claimed_root(keys: &str, of: &ActorId) -> Result<Kid, TrustError> {
-    actor::self_signed(keys, of).map(|(claims, _)| claims.root.kid())
+    self_signed(keys, of).map(|claims| claims.root.kid())
+}
+
+/// A `keys` statement of `of` whose signature fits the root that it names itself; nothing more is known of it.
+///
+/// # Errors
+/// As [`claimed_root`].
+pub fn self_signed(keys: &str, of: &ActorId) -> Result<KeysClaims, TrustError> {
+    actor::self_signed(keys, of).map(|(claims, _)| claims)
 }

@@ -1,0 +1,43 @@
+//! Everybody's keys, held against the pins before anything is done with them, and kept for when there is no line.
+
+use super::api::Api;
+use super::error::CliError;
+use super::profile::Profile;
+use crate::wire::trust::Trust;
+
+/// Fetches the key directory, holds it against the pins and against the one seen before, and keeps it. Pins the own root
+/// when the coordinator has vouched for it and this device did not know it yet.
+///
+/// # Errors
+/// When the server cannot be reached, or shows keys that do not stand under the pinned roots, or older ones.
+pub async fn trust(profile: &Profile, api: &Api) -> Result<Trust, CliError> {
+    let directory = api.keys().await?;
+    let trust = Trust::establish(&directory, &profile.pins())?;
+    if let Some(before) = profile.cached_keys()? {
+        // A cache that no longer stands under the pins proves nothing against the new one.
+        if let Ok(before) = Trust::establish(&before, &profile.pins()) {
+            trust.not_older_than(&before)?;
+        }
+    }
+    profile.keep_keys(&directory)?;
+    if profile.me().own_root.is_none()
+        && let Ok(own) = trust.actor(&profile.me().actor)
+    {
+        profile.clone().pin_own_root(own.root)?;
+    }
+    Ok(trust)
+}
+
+/// The key directory as last seen, held against the pins again.
+///
+/// # Errors
+/// When none was seen yet.
+pub fn cached(profile: &Profile) -> Result<Trust, CliError> {
+    let directory = profile.cached_keys()?.ok_or_else(|| {
+        CliError::failed(
+            "this device has not fetched anybody's keys yet",
+            "Connect once: `herald devices` fetches and keeps them.",
+        )
+    })?;
+    Ok(Trust::establish(&directory, &profile.pins())?)
+}
