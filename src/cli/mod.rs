@@ -4,9 +4,9 @@
 // Shared.
 pub mod api;
 pub mod composing;
-pub mod draft;
 pub mod connect;
 pub mod directory;
+pub mod draft;
 pub mod error;
 pub mod exit;
 pub mod inbox;
