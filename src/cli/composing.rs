@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::profile::{self, Profile};
 use super::tabular::columns::Field;
 use super::tabular::{Options, TableError};
-use super::{Context, draft};
+use super::{Context, directory, draft, policy};
 use crate::domain::notification::Relation;
 use crate::spatial::parse::Country;
 use crate::wire::policy::Policy;
@@ -148,9 +148,10 @@ pub struct Known {
 pub async fn known(profile: &Profile, api: &Api) -> Result<Known, CliError> {
     match api.keys().await {
         Ok(directory) => {
-            let trust = Trust::establish(&directory, &profile.pins())?;
-            profile.keep_keys(&directory)?;
-            let policy = api.policy().await?.policy;
+            let trust = directory::hold(profile, &directory)?;
+            let current = api.policy().await?;
+            policy::signed(&current, &trust)?;
+            let policy = current.policy;
             profile::write_json(
                 &profile.path(POLICY_FILE),
                 &Seen {

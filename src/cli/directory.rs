@@ -3,23 +3,31 @@
 use super::api::Api;
 use super::error::CliError;
 use super::profile::Profile;
+use crate::wire::api::KeyDirectory;
 use crate::wire::trust::Trust;
 
-/// Fetches the key directory, holds it against the pins and against the one seen before, and keeps it. Pins the own root
-/// when the coordinator has vouched for it and this device did not know it yet.
+/// Fetches the key directory and [`hold`]s it.
 ///
 /// # Errors
-/// When the server cannot be reached, or shows keys that do not stand under the pinned roots, or older ones.
+/// When the server cannot be reached, or as [`hold`].
 pub async fn trust(profile: &Profile, api: &Api) -> Result<Trust, CliError> {
-    let directory = api.keys().await?;
-    let trust = Trust::establish(&directory, &profile.pins())?;
+    hold(profile, &api.keys().await?)
+}
+
+/// Holds a directory against the pins and against the one seen before, and keeps it. Pins the own root when the
+/// coordinator has vouched for it and this device did not know it yet.
+///
+/// # Errors
+/// When it shows keys that do not stand under the pinned roots, or older ones than before.
+pub fn hold(profile: &Profile, directory: &KeyDirectory) -> Result<Trust, CliError> {
+    let trust = Trust::establish(directory, &profile.pins())?;
     if let Some(before) = profile.cached_keys()? {
         // A cache that no longer stands under the pins proves nothing against the new one.
         if let Ok(before) = Trust::establish(&before, &profile.pins()) {
             trust.not_older_than(&before)?;
         }
     }
-    profile.keep_keys(&directory)?;
+    profile.keep_keys(directory)?;
     if profile.me().own_root.is_none()
         && let Ok(own) = trust.actor(&profile.me().actor)
     {

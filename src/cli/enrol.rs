@@ -203,6 +203,7 @@ async fn draft(args: &Args, context: &Context, api: &Api) -> Result<Draft, CliEr
             jwk: me.jwk,
             seal: me.seal,
             keys,
+            seals: Vec::new(),
         },
     };
     profile::write_json(&dir.join(file::ENROLLING), &draft)?;
