@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod build;
+pub mod check;
 pub mod claims;
 pub mod envelope;
 pub mod ids;

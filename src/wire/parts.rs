@@ -73,6 +73,7 @@ sealed_debug!(
     CheckArea,
     AskedArea,
     AnswerPart,
+    AnswerPage,
     Hit,
     NoticeDetail,
     Audience
@@ -461,11 +462,38 @@ pub struct AnswerPart {
     pub hits: Vec<Hit>,
     /// Every revision that was considered near the area.
     pub considered: Vec<Considered>,
+    /// On how many parts the answer stands: `answer`, then `answer.2`, `answer.3`… ([`AnswerPage`]).
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub pages: u32,
     /// Always [`crate::domain::check::ABSENCE_SENTENCE`].
     pub absence: String,
     /// Number to call when in doubt: the coordinator's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_one(value: &u32) -> bool {
+    *value == 1
+}
+
+/// The part `answer.<n>`, from 2: what did not fit on the pages before.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerPage {
+    /// More objects hit, in the order of the whole answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hits: Vec<Hit>,
+    /// More revisions considered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub considered: Vec<Considered>,
 }
 
 /// A revision that was considered.
