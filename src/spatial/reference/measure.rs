@@ -173,11 +173,25 @@ fn nearest(ours: &[Path<'_>], theirs: &[Path<'_>]) -> f64 {
             break;
         }
         least = least.min(zoom(&ours[i], &theirs[j], s, t));
+        // Valleys between nearly parallel edges are narrow and slanted: look from each end by itself, too.
+        for end in [0.0, 1.0] {
+            least = least.min(from_end(ours[i](end), &theirs[j]));
+            least = least.min(from_end(theirs[j](end), &ours[i]));
+        }
     }
     least
 }
 
-/// A grid of seven by seven around the best place so far, narrower each time, down to three millimetres.
+/// The nearest place of a path to one place.
+fn from_end(end: Xy, path: &Path<'_>) -> f64 {
+    let start = (0..=SAMPLES)
+        .map(part)
+        .min_by(|x, y| rough_m(end, path(*x)).total_cmp(&rough_m(end, path(*y))));
+    let fixed: Path<'_> = Box::new(move |_| end);
+    zoom(&fixed, path, 0.0, start.unwrap())
+}
+
+/// A grid of seven by seven around the best place so far, narrower each time, down to a tenth of a millimetre.
 #[expect(clippy::many_single_char_names, reason = "places on two curves")]
 fn zoom(ours: &Path<'_>, theirs: &Path<'_>, mut s: f64, mut t: f64) -> f64 {
     let mut width = 2.0 * part(1);
@@ -198,10 +212,10 @@ fn zoom(ours: &Path<'_>, theirs: &Path<'_>, mut s: f64, mut t: f64) -> f64 {
             }
         }
         // Stay while the grid still moves: valleys between nearly parallel edges are long.
-        if before - least < 1e-5 {
+        if before - least < 1e-6 {
             width *= 0.6;
         }
-        if width * length_s.max(length_t) < 3e-3 {
+        if width * length_s.max(length_t) < 1e-4 {
             break;
         }
     }
