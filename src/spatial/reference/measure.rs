@@ -69,6 +69,7 @@ fn straight(edge: [Xy; 2]) -> Path<'static> {
 }
 
 /// Whether two edges cross on the map, on any turn of the earth: solved for both parameters.
+#[expect(clippy::many_single_char_names, reason = "the ends of two edges")]
 fn cross([a, b]: [Xy; 2], [c, d]: [Xy; 2]) -> bool {
     [-360.0, 0.0, 360.0].into_iter().any(|turn| {
         let (r, s) = ([b[0] - a[0], b[1] - a[1]], [d[0] - c[0], d[1] - c[1]]);
