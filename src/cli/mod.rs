@@ -12,6 +12,7 @@ pub mod exit;
 pub mod inbox;
 pub mod outbox;
 pub mod output;
+pub mod own;
 pub mod passphrase;
 pub mod profile;
 pub mod root_file;

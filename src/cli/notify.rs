@@ -1,22 +1,520 @@
-//! The command `notify`.
+//! The command `notify`: from a file or from the command line to signed, sealed statements in the outbox, and from there
+//! to the server as soon as it can be reached. What was typed is shown beside what it is read as before anything leaves.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::api::{Api, ApiError};
+use super::composing::{ComposeArgs, Known, known};
+use super::draft::compose::{Composed, Last, Settings, compose, flags};
+use super::draft::finding::{Finding, Severity};
+use super::draft::sign::{Next, sign};
+use super::draft::{Cells, Draft, drafts};
 use super::error::CliError;
 use super::exit::Exit;
-use super::{Context, not_yet};
+use super::lint::command_line;
+use super::outbox::{Meta, Outbox};
+use super::profile::Profile;
+use super::tabular::columns::Field;
+use super::{Context, own, send, tabular};
+use crate::domain::ids::{Nid, Reference};
+use crate::domain::kind::Kind;
+use crate::domain::notification::Subject;
+use crate::wire::claims::Common;
 
 const EXAMPLES: &str = "\
 Examples:
-  herald notify";
+  herald notify sites.xlsx --party east:exact --party west:cell
+  herald notify --category hospital --name \"Trauma Centre\" --at \"36°43'4.91\\\"N 68°51'43.96\\\"E\" \\
+      --country AFG --buffer 500 --party east:exact --party west:on_check
+  herald notify --name \"Food convoy\" --waypoint \"15.5007, 32.5599 @ 2026-05-03T06:00Z ±15m\" \\
+      --waypoint \"Wad Madani = 14.4012, 33.5199 @ 2026-05-03T08:40Z ±30m\" --half-width 100 --party east:exact
+  herald notify --revise HN-2217-0AB4 --category hospital --name \"Trauma Centre\" --at 42SVF8769463602 --party east:exact
+
+Without a line nothing is lost: the signed bytes wait in the outbox and `herald send` sends them (exit code 4).";
+
+/// Notifications of one run; more belongs into `herald import`.
+const MAX_NOTIFICATIONS: usize = 5_000;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {}
+pub struct Args {
+    /// A file: .xlsx, .csv, .geojson; or give one site or movement with the options below
+    #[arg(conflicts_with_all = ["category", "name", "at", "waypoint"])]
+    pub file: Option<PathBuf>,
+    /// How to read it, and whom to notify.
+    #[command(flatten)]
+    pub compose: ComposeArgs,
+    /// One site or movement.
+    #[command(flatten)]
+    pub given: Given,
+    /// Revise this notification: its reference (HN-…) or id
+    #[arg(long, value_name = "HN-…", conflicts_with = "file")]
+    pub revise: Option<String>,
+    /// Sign and keep, and send later with `herald send`
+    #[arg(long)]
+    pub no_send: bool,
+}
+
+/// One site or movement, on the command line.
+#[derive(Debug, Default, clap::Args)]
+pub struct Given {
+    /// What it is for: hospital, clinic, warehouse …
+    #[arg(long)]
+    pub category: Option<String>,
+    /// What people there call it, Latin script
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Its name in the local script
+    #[arg(long)]
+    pub name_local: Option<String>,
+    /// Where it is, as you have it: decimal, degrees-minutes-seconds or MGRS
+    #[arg(
+        long,
+        value_name = "POSITION",
+        conflicts_with = "waypoint",
+        allow_hyphen_values = true
+    )]
+    pub at: Option<String>,
+    /// A waypoint: "[NAME =] POSITION [@ ARRIVAL [to DEPARTURE] [±SLACK]]"; one for each
+    #[arg(long, value_name = "WAYPOINT", allow_hyphen_values = true)]
+    pub waypoint: Vec<String>,
+    /// From when, with zone
+    #[arg(long)]
+    pub from: Option<String>,
+    /// Until when, with zone
+    #[arg(long)]
+    pub until: Option<String>,
+    /// Half the width of a movement's corridor, metres
+    #[arg(long)]
+    pub half_width: Option<String>,
+    /// Your own reference
+    #[arg(long)]
+    pub reference: Option<String>,
+    /// OCHA P-code
+    #[arg(long)]
+    pub pcode: Option<String>,
+    /// How it is marked
+    #[arg(long)]
+    pub marking: Option<String>,
+    /// Whether the marking shows in infrared: yes, no, unknown
+    #[arg(long)]
+    pub infrared: Option<String>,
+    /// How accurate the coordinates are, metres
+    #[arg(long)]
+    pub accuracy: Option<String>,
+    /// Where the coordinates come from: gnss, imagery, map, gazetteer, other
+    #[arg(long)]
+    pub source: Option<String>,
+    /// Who can be called; the server cannot read contacts
+    #[arg(long)]
+    pub contact: Option<String>,
+    /// That person's number, with +
+    #[arg(long)]
+    pub phone: Option<String>,
+    /// A vehicle; one for each
+    #[arg(long)]
+    pub vehicle: Vec<String>,
+    /// Its number plate, in the same order
+    #[arg(long)]
+    pub plate: Vec<String>,
+    /// How many people
+    #[arg(long)]
+    pub people: Option<String>,
+    /// What is carried
+    #[arg(long)]
+    pub cargo: Option<String>,
+    /// Radio call sign
+    #[arg(long)]
+    pub call_sign: Option<String>,
+    /// Where a night is spent; one for each
+    #[arg(long)]
+    pub overnight: Vec<String>,
+    /// A note
+    #[arg(long)]
+    pub note: Option<String>,
+    /// As an emergency, with less lead time
+    #[arg(long)]
+    pub emergency: bool,
+}
+
+impl Given {
+    /// As a draft.
+    ///
+    /// # Errors
+    /// When nothing is given.
+    fn draft(self) -> Result<Draft, CliError> {
+        if self.at.is_none() && self.waypoint.is_empty() {
+            return Err(CliError::Usage(
+                "name a FILE, or give --at for a site, or --waypoint for a movement".into(),
+            ));
+        }
+        let several = |texts: Vec<String>| (!texts.is_empty()).then(|| texts.join("; "));
+        let pairs = [
+            (Field::Category, self.category),
+            (Field::Name, self.name),
+            (Field::NameLocal, self.name_local),
+            (Field::Coordinates, self.at),
+            (Field::From, self.from),
+            (Field::Until, self.until),
+            (Field::HalfWidth, self.half_width),
+            (Field::Reference, self.reference),
+            (Field::Pcode, self.pcode),
+            (Field::Marking, self.marking),
+            (Field::Infrared, self.infrared),
+            (Field::Accuracy, self.accuracy),
+            (Field::Source, self.source),
+            (Field::ContactName, self.contact),
+            (Field::ContactPhone, self.phone),
+            (Field::Vehicles, several(self.vehicle)),
+            (Field::Plates, several(self.plate)),
+            (Field::People, self.people),
+            (Field::Cargo, self.cargo),
+            (Field::CallSign, self.call_sign),
+            (Field::Overnight, several(self.overnight)),
+            (Field::Note, self.note),
+            (Field::Emergency, self.emergency.then(|| "yes".to_owned())),
+        ];
+        let values = pairs
+            .into_iter()
+            .filter_map(|(field, text)| Some((field, text?)))
+            .collect();
+        let subject = if self.waypoint.is_empty() {
+            Subject::Site
+        } else {
+            Subject::Movement
+        };
+        let stops = (1..)
+            .zip(&self.waypoint)
+            .map(|(number, text)| Cells {
+                origin: command_line().row(number),
+                values: waypoint(text),
+            })
+            .collect();
+        Ok(Draft {
+            subject,
+            cells: Cells {
+                origin: command_line(),
+                values,
+            },
+            geometry: None,
+            stops,
+            mapping: flags(),
+        })
+    }
+}
+
+/// `[NAME =] POSITION [@ ARRIVAL [to DEPARTURE] [±SLACK]]`, cut into cells; each is read by its own reader.
+fn waypoint(text: &str) -> BTreeMap<Field, String> {
+    let mut cells = BTreeMap::new();
+    let mut put = |field, text: &str| {
+        let text = text.trim();
+        if !text.is_empty() {
+            cells.insert(field, text.to_owned());
+        }
+    };
+    let rest = text.split_once('=').map_or(text, |(name, rest)| {
+        put(Field::WaypointName, name);
+        rest
+    });
+    let (position, times) = rest.split_once('@').unwrap_or((rest, ""));
+    put(Field::Coordinates, position);
+    let cut = ["±", "+/-", "+-"]
+        .iter()
+        .find_map(|sign| times.split_once(sign));
+    let times = cut.map_or(times, |(times, slack)| {
+        put(Field::Slack, slack);
+        times
+    });
+    let (at, depart) = times.split_once(" to ").unwrap_or((times, ""));
+    put(Field::At, at);
+    put(Field::Depart, depart);
+    cells
+}
 
 /// Runs it.
 ///
 /// # Errors
-/// Until it is built: says so.
-pub async fn run(_args: Args, _context: &Context) -> Result<Exit, CliError> {
-    Err(not_yet())
+/// When something is refused before anything is signed, or the outbox cannot keep it.
+pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+    let (profile, api) = context.connect()?;
+    let known = known(&profile, &api).await?;
+    let settings = args.compose.settings(known.policy.clone(), context);
+    let revised = match &args.revise {
+        Some(reference) => Some(revised(reference, &profile, &api, known.offline.is_some()).await?),
+        None => None,
+    };
+    let drafts: Vec<Result<Draft, Finding>> = match &args.file {
+        Some(file) => drafts(tabular::open(file, &args.compose.options())?)
+            .take(MAX_NOTIFICATIONS + 1)
+            .collect(),
+        None => vec![Ok(args.given.draft()?)],
+    };
+    if drafts.len() > MAX_NOTIFICATIONS {
+        return Err(CliError::refused(
+            format!("the file has more than {MAX_NOTIFICATIONS} sites or movements"),
+            "Use: herald import FILE",
+        ));
+    }
+    let outcome = sign_all(
+        drafts,
+        &settings,
+        args.compose.strict,
+        revised.as_ref(),
+        &Signing {
+            profile: &profile,
+            known: &known,
+            context,
+        },
+    )?;
+    show(context, &outcome);
+    if outcome.signed.is_empty() {
+        return Ok(Exit::Refused);
+    }
+    let exit = deliver(&profile, &api, known, args.no_send, context).await?;
+    Ok(if exit == Exit::Ok && outcome.refused > 0 {
+        Exit::Refused
+    } else {
+        exit
+    })
+}
+
+async fn deliver(
+    profile: &Profile,
+    api: &Api,
+    known: Known,
+    no_send: bool,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    let waiting = Outbox::open(profile.dir())?.pending()?.len();
+    let flushed = match known.offline {
+        _ if no_send => send::Flushed {
+            waiting,
+            ..send::Flushed::default()
+        },
+        Some(error) => send::Flushed {
+            waiting,
+            stopped: Some(error),
+            ..send::Flushed::default()
+        },
+        None => send::flush(profile, api, &known.trust).await?,
+    };
+    send::show(context, &flushed);
+    Ok(flushed.exit())
+}
+
+/// The revision to which the next one is added.
+struct Revised {
+    next: Next,
+    last: Option<Last>,
+}
+
+/// Finds the latest revision: what waits here, what the server knows, what was sent from here.
+async fn revised(
+    reference: &str,
+    profile: &Profile,
+    api: &Api,
+    offline: bool,
+) -> Result<Revised, CliError> {
+    let nid: Option<Nid> = reference.parse().ok();
+    let spoken: Option<Reference> = reference.parse().ok();
+    if nid.is_none() && spoken.is_none() {
+        return Err(CliError::Usage(format!(
+            "{reference} is no reference like HN-2217-0AB4; check it once more with whoever read it to you"
+        )));
+    }
+    let means =
+        |candidate: Nid| nid == Some(candidate) || spoken.as_ref() == Some(&candidate.reference());
+    let outbox = Outbox::open(profile.dir())?;
+    let here = outbox.latest(|meta| {
+        matches!(
+            meta.kind,
+            Kind::Site | Kind::Movement | Kind::Withdraw | Kind::Close
+        ) && meta.nid.is_some_and(means)
+    })?;
+    let mut next = here.as_ref().and_then(|meta| {
+        Some(Next::after(
+            meta.nid?,
+            meta.rev?,
+            meta.hash,
+            meta.parties.clone(),
+        ))
+    });
+    if !offline {
+        match api.notification(reference).await {
+            Ok(status) => {
+                let parties = status
+                    .parties
+                    .iter()
+                    .map(|party| party.party.clone())
+                    .collect();
+                let there = status
+                    .revisions
+                    .last()
+                    .map(|revision| Next::after(status.nid, revision.rev, revision.of, parties));
+                if let Some(there) =
+                    there.filter(|there| next.as_ref().is_none_or(|here| here.rev < there.rev))
+                {
+                    next = Some(there);
+                }
+            }
+            Err(ApiError::Problem(problem)) if problem.status == 404 => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let next = next.ok_or_else(|| {
+        CliError::refused(
+            format!("no notification {reference} is known here"),
+            "Check the reference; connect, if a colleague's device notified it.",
+        )
+    })?;
+    let last = own::last(profile, next.nid)?;
+    Ok(Revised { next, last })
+}
+
+struct Signing<'a> {
+    profile: &'a Profile,
+    known: &'a Known,
+    context: &'a Context,
+}
+
+/// What was signed and what was not.
+#[derive(Default)]
+struct Outcome {
+    signed: Vec<(Nid, u32, Box<Composed>)>,
+    findings: Vec<Finding>,
+    refused: usize,
+}
+
+fn sign_all(
+    drafts: Vec<Result<Draft, Finding>>,
+    settings: &Settings,
+    strict: bool,
+    revised: Option<&Revised>,
+    signing: &Signing<'_>,
+) -> Result<Outcome, CliError> {
+    let mut outcome = Outcome::default();
+    let outbox = Outbox::open(signing.profile.dir())?;
+    let key = signing.profile.signing_key()?;
+    for draft in drafts {
+        let composition = match draft {
+            Ok(draft) => compose(&draft, settings, revised.and_then(|revised| revised.last)),
+            Err(finding) => {
+                outcome.findings.push(finding);
+                outcome.refused += 1;
+                continue;
+            }
+        };
+        let odd = composition.has_warnings();
+        outcome.findings.extend(composition.findings);
+        let Some(composed) = composition.composed.filter(|_| !(strict && odd)) else {
+            outcome.refused += 1;
+            continue;
+        };
+        let next = revised.map_or_else(Next::first, |revised| revised.next.clone());
+        let common: Common = signing.profile.common(&signing.context.clock);
+        let signed = sign(&composed, &next, common, &signing.known.trust, &key)?;
+        let kind = match composed.subject {
+            Subject::Site => Kind::Site,
+            Subject::Movement => Kind::Movement,
+        };
+        let meta = Meta::of(
+            kind,
+            &signed.built.envelope.statement,
+            signing.context.clock.now(),
+        )
+        .about(next.nid, next.rev)
+        .naming(signed.parties.clone());
+        own::keep(signing.profile, next.nid, &signed.built)?;
+        outbox.put(&signed.built.envelope, &meta)?;
+        outcome.signed.push((next.nid, next.rev.get(), composed));
+    }
+    Ok(outcome)
+}
+
+fn show(context: &Context, outcome: &Outcome) {
+    let signed: Vec<Value> = outcome
+        .signed
+        .iter()
+        .map(|(nid, rev, composed)| {
+            let shown: Vec<Value> = composed.shown.iter().map(|shown| json!({"what": shown.what, "typed": shown.typed, "read": shown.read})).collect();
+            json!({"nid": nid, "rev": rev, "reference": nid.reference(), "name": composed.place.properties.name, "read_as": shown})
+        })
+        .collect();
+    let value = json!({"signed": signed, "refused": outcome.refused, "findings": outcome.findings.iter().map(Finding::json).collect::<Vec<_>>()});
+    context.out.emit(&value, || {
+        let mut lines: Vec<String> = Vec::new();
+        for (nid, rev, composed) in &outcome.signed {
+            let parties: Vec<String> = composed
+                .audience
+                .iter()
+                .map(|part| format!("{} ({})", part.party, part.tier))
+                .collect();
+            let parties = if parties.is_empty() {
+                "no party; the coordinator alone".to_owned()
+            } else {
+                parties.join(", ")
+            };
+            lines.push(format!(
+                "{}, revision {rev}: {}, for {parties}",
+                nid.reference(),
+                composed.place.properties.name
+            ));
+            lines.extend(composed.shown.iter().map(|shown| {
+                format!(
+                    "  {:<22} typed {}\n  {:<22} read  {}",
+                    shown.what, shown.typed, "", shown.read
+                )
+            }));
+        }
+        lines.extend(outcome.findings.iter().map(|finding| {
+            let mark = if finding.severity == Severity::Note {
+                "  "
+            } else {
+                "! "
+            };
+            format!("{mark}{finding}")
+        }));
+        lines.push(format!(
+            "{} signed, {} refused.",
+            outcome.signed.len(),
+            outcome.refused
+        ));
+        lines.join("\n")
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waypoint_on_the_command_line_is_cut_into_place_times_and_slack() {
+        let cells =
+            waypoint("Wad Madani = 14.4012, 33.5199 @ 2026-05-03T08:40Z to 2026-05-03T09:40Z ±30m");
+        let expected = [
+            (Field::WaypointName, "Wad Madani"),
+            (Field::Coordinates, "14.4012, 33.5199"),
+            (Field::At, "2026-05-03T08:40Z"),
+            (Field::Depart, "2026-05-03T09:40Z"),
+            (Field::Slack, "30m"),
+        ];
+        for (field, text) in expected {
+            assert_eq!(cells.get(&field).map(String::as_str), Some(text), "{field}");
+        }
+        assert_eq!(waypoint("15.5007, 32.5599").len(), 1);
+    }
+
+    #[test]
+    fn nothing_given_is_a_matter_of_usage() {
+        assert!(matches!(Given::default().draft(), Err(CliError::Usage(_))));
+        let site = Given {
+            at: Some("1, 2".into()),
+            ..Given::default()
+        };
+        assert_eq!(site.draft().expect("a draft").subject, Subject::Site);
+    }
 }

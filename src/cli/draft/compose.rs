@@ -398,7 +398,8 @@ fn site(
     Some(Geometry::new_point(lonlat(typed.position)))
 }
 
-fn first_position(geometry: &Geometry) -> Option<[f64; 2]> {
+/// Longitude and latitude of a geometry's first vertex.
+pub fn first_position(geometry: &Geometry) -> Option<[f64; 2]> {
     let position =
         match &geometry.value {
             GeometryValue::Point { coordinates } => Some(coordinates),
