@@ -1,22 +1,310 @@
-//! The command `import`.
+//! The command `import`: many sites from one file, each signed and sealed on its own. Rows are read as a stream, composed
+//! and signed on all cores, sent in batches with a few under way at once, and filed in a journal, so that the same command
+//! again, or after an interruption, sends what is missing and nothing twice.
 
+mod journal;
+mod results;
+mod signing;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use self::journal::{Batch, Entry, Journal};
+use self::results::{Results, RowResult, Verdict};
+use self::signing::{Signer, Work};
+use super::api::{Api, ApiError};
+use super::composing::{ComposeArgs, known};
+use super::draft::drafts;
 use super::error::CliError;
 use super::exit::Exit;
-use super::{Context, not_yet};
+use super::send::is_temporary;
+use super::{Context, tabular};
+use crate::wire::api::BulkItem;
+use crate::wire::trust::Trust;
 
 const EXAMPLES: &str = "\
 Examples:
-  herald import";
+  herald import facilities.csv.gz --party east:exact --party west:cell
+  herald import sites.xlsx --party east:exact --map \"Type de structure=category\"
+  zcat list.csv.gz | herald import - --party east:cell --results results.csv
+
+Rows are known by their reference, or by name, country and place where they have none. The same command again says
+`unchanged` for what arrived before, and notifies the next revision of what changed. Stop it with Ctrl-C at any time.";
+
+/// Batches signed and waiting to be sent.
+const READY_BATCHES: usize = 3;
+/// Batches under way at once.
+const UNDER_WAY: usize = 3;
+/// Tries of one batch, the first included.
+const TRIES: u32 = 6;
+/// The wait after a busy answer; it doubles.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {}
+pub struct Args {
+    /// The file: .csv (also .gz), .xlsx, .geojson; - for CSV on standard input
+    pub file: PathBuf,
+    /// How to read it, and whom to notify.
+    #[command(flatten)]
+    pub compose: ComposeArgs,
+    /// Where to write what became of each row, CSV or .ndjson [default: FILE.results.csv]
+    #[arg(long, value_name = "FILE")]
+    pub results: Option<PathBuf>,
+}
+
+/// What was sent of a batch, before it is filed.
+struct Answered {
+    batch: Batch,
+    outcome: Result<Vec<BulkItem>, ApiError>,
+}
 
 /// Runs it.
 ///
 /// # Errors
-/// Until it is built: says so.
-pub async fn run(_args: Args, _context: &Context) -> Result<Exit, CliError> {
-    Err(not_yet())
+/// When the file cannot be read at all, the journal fails, or a receipt does not stand under the server's keys.
+pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+    let (profile, api) = context.connect()?;
+    let _lock = profile.lock("import")?;
+    let known = known(&profile, &api).await?;
+    if let Some(error) = known.offline {
+        return Err(error.into());
+    }
+    let table = tabular::open(&args.file, &args.compose.options())?;
+    for column in table.mapping.unused() {
+        context
+            .out
+            .note(format!("The column {column} is not read."));
+    }
+    let trust = Arc::new(known.trust);
+    let journal = Journal::open(&profile)?;
+    let results = Results::create(&args.file, args.results.clone(), context)?;
+    let settings = args.compose.settings(known.policy, context);
+    let (entries, salt) = journal.snapshot();
+    let signer = Arc::new(Signer {
+        settings,
+        strict: args.compose.strict,
+        trust: Arc::clone(&trust),
+        key: profile.signing_key()?,
+        profile: profile.clone(),
+        clock: context.clock.clone(),
+        known: entries,
+        salt,
+    });
+    let mut import = Import {
+        api: Arc::new(api),
+        trust,
+        journal,
+        results,
+        stop: Arc::new(AtomicBool::new(false)),
+        trouble: None,
+    };
+    let started = Instant::now();
+    import.resume().await?;
+    // What was resumed has changed the journal; the signer must see it.
+    let (entries, _) = import.journal.snapshot();
+    let signer = match Arc::try_unwrap(signer) {
+        Ok(signer) => Arc::new(Signer {
+            known: entries,
+            ..signer
+        }),
+        Err(signer) => signer,
+    };
+    import.all(signer, table).await?;
+    finish(&mut import, started.elapsed(), context)
+}
+
+struct Import {
+    api: Arc<Api>,
+    trust: Arc<Trust>,
+    journal: Journal,
+    results: Results,
+    stop: Arc<AtomicBool>,
+    trouble: Option<ApiError>,
+}
+
+impl Import {
+    /// Sends first what an earlier run had signed.
+    async fn resume(&mut self) -> Result<(), CliError> {
+        for batch in self.journal.unfinished()? {
+            let answered = send(Arc::clone(&self.api), batch).await;
+            self.file(answered)?;
+            if self.trouble.is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads, signs, sends and files everything.
+    async fn all(&mut self, signer: Arc<Signer>, table: tabular::Table) -> Result<(), CliError> {
+        if self.trouble.is_some() {
+            return Ok(());
+        }
+        let (ready, mut batches) = mpsc::channel::<Work>(READY_BATCHES);
+        let stop = Arc::clone(&self.stop);
+        let producer =
+            tokio::task::spawn_blocking(move || signer.run(drafts(table), &ready, &stop));
+        let mut under_way: JoinSet<Answered> = JoinSet::new();
+        let mut over = false;
+        let interrupted = tokio::signal::ctrl_c();
+        tokio::pin!(interrupted);
+        let mut listening = true;
+        while !over || !under_way.is_empty() {
+            tokio::select! {
+                work = batches.recv(), if !over && under_way.len() < UNDER_WAY => match work {
+                    Some(work) => self.take(work, &mut under_way)?,
+                    None => over = true,
+                },
+                Some(done) = under_way.join_next() => {
+                    let answered = done.map_err(|error| CliError::failed(format!("sending failed: {error}"), "Repeat the command."))?;
+                    self.file(answered)?;
+                }
+                _ = &mut interrupted, if listening => {
+                    listening = false;
+                    self.stop.store(true, Ordering::Relaxed);
+                }
+            }
+            if self.trouble.is_some() {
+                self.stop.store(true, Ordering::Relaxed);
+                over = true;
+            }
+        }
+        drop(batches);
+        let read = producer.await.map_err(|error| {
+            CliError::failed(format!("composing failed: {error}"), "Repeat the command.")
+        })?;
+        read.map_err(CliError::from)
+    }
+
+    /// Files what is decided already, keeps what is signed, and sends it.
+    fn take(&mut self, work: Work, under_way: &mut JoinSet<Answered>) -> Result<(), CliError> {
+        self.results.add(work.decided, work.categories)?;
+        if work.items.is_empty() {
+            return Ok(());
+        }
+        let batch = self.journal.spool(work.items, work.envelopes)?;
+        under_way.spawn(send(Arc::clone(&self.api), batch));
+        Ok(())
+    }
+
+    /// Files the answers to a batch: journal first, then the results, then the batch is forgotten.
+    fn file(&mut self, answered: Answered) -> Result<(), CliError> {
+        let Answered { batch, outcome } = answered;
+        let answers = match outcome {
+            Ok(answers) => answers,
+            Err(error) => {
+                self.results.waiting(batch.items.len());
+                self.trouble = Some(error);
+                return Ok(());
+            }
+        };
+        let mut arrived: Vec<(Entry, String)> = Vec::new();
+        let mut rows = Vec::new();
+        for (item, answer) in batch.items.into_iter().zip(answers) {
+            match answer {
+                BulkItem::Submitted(submitted) => {
+                    self.trust
+                        .check_receipt(&submitted.receipt, item.entry.hash)?;
+                    rows.push(RowResult::new(item.line, Verdict::Accepted).about(item.entry.nid));
+                    arrived.push((item.entry, submitted.receipt));
+                }
+                BulkItem::Refused { problem, .. } if is_temporary(&problem) => {
+                    self.results.waiting(1);
+                    self.trouble = Some(ApiError::Problem(problem));
+                }
+                BulkItem::Refused { problem, .. } => {
+                    let why = problem
+                        .detail
+                        .clone()
+                        .unwrap_or_else(|| problem.title.clone());
+                    rows.push(
+                        RowResult::new(item.line, Verdict::Refused)
+                            .saying(format!("{why} {}", problem.action)),
+                    );
+                }
+            }
+        }
+        self.journal.arrived(&arrived)?;
+        self.results.add(rows, Vec::new())?;
+        if self.trouble.is_none() {
+            self.journal.finished(batch.number)?;
+        }
+        Ok(())
+    }
+}
+
+/// Sends a batch; what the server was too busy for is sent again, the same bytes, a few times.
+async fn send(api: Arc<Api>, batch: Batch) -> Answered {
+    let mut pause = PAUSE;
+    for attempt in 1..=TRIES {
+        let envelopes: Vec<&[u8]> = batch.envelopes.iter().map(Vec::as_slice).collect();
+        match api.submit_bulk(&envelopes).await {
+            Ok(response) => {
+                let busy = response.items.iter().any(|item| matches!(item, BulkItem::Refused { problem, .. } if is_temporary(problem)));
+                if !busy || attempt == TRIES {
+                    return Answered {
+                        batch,
+                        outcome: Ok(response.items),
+                    };
+                }
+            }
+            Err(error) if error.is_temporary() && attempt < TRIES => {}
+            Err(error) => {
+                return Answered {
+                    batch,
+                    outcome: Err(error),
+                };
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+    let why = "the server stayed busy".to_owned();
+    let server = api.server().to_owned();
+    Answered {
+        batch,
+        outcome: Err(ApiError::Unreachable { server, why }),
+    }
+}
+
+fn finish(import: &mut Import, took: Duration, context: &Context) -> Result<Exit, CliError> {
+    import.results.close()?;
+    let counts = import.results.counts();
+    let rate = counts.accepted as f64 / took.as_secs_f64().max(1e-3);
+    let interrupted = import.stop.load(Ordering::Relaxed) && import.trouble.is_none();
+    let value = json!({
+        "accepted": counts.accepted, "unchanged": counts.unchanged, "refused": counts.refused, "waiting": counts.waiting,
+        "warnings": counts.warnings, "seconds": took.as_secs_f64(), "per_second": rate, "interrupted": interrupted,
+        "stopped": import.trouble.as_ref().map(ToString::to_string), "results": import.results.path(),
+        "categories": import.results.categories(),
+    });
+    context.out.emit(&value, || {
+        let mut lines = import.results.category_lines();
+        lines.push(format!(
+            "{} accepted, {} unchanged, {} refused in {:.1} s: {rate:.0} a second. {} rows have a warning.",
+            counts.accepted, counts.unchanged, counts.refused, took.as_secs_f64(), counts.warnings
+        ));
+        lines.push(format!("What became of each row: {}", import.results.path().display()));
+        if let Some(error) = &import.trouble {
+            lines.push(format!("Stopped: {error}. {} signed rows wait; repeat the same command to go on.", counts.waiting));
+        } else if interrupted {
+            lines.push("Interrupted. Repeat the same command to go on; nothing is sent twice.".to_owned());
+        }
+        lines.join("\n")
+    });
+    Ok(match &import.trouble {
+        Some(ApiError::Unreachable { .. }) => Exit::Unreachable,
+        Some(_) => Exit::Failure,
+        None if interrupted => Exit::Failure,
+        None if counts.refused > 0 => Exit::Refused,
+        None => Exit::Ok,
+    })
 }

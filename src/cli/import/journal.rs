@@ -1,0 +1,388 @@
+//! What an import has done, so that repeating or interrupting it does no harm. Two things are on disk before and after
+//! each batch is sent, each synced once a batch, never once a row:
+//!
+//! ```text
+//! import/spool/N.json, N.hn   signed and not yet known to have arrived: which rows, and the exact envelopes
+//! import/journal.jsonl        what arrived: {"key", "content", "nid", "rev", "hash", "parties"} a line; the last one counts
+//! import/receipts.jsonl       the server's receipts: {"hash", "receipt"} a line
+//! ```
+//! Keys and contents are digests under a salt of this profile, so that the journal tells no names and no places.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cli::draft::compose::Composed;
+use crate::cli::error::CliError;
+use crate::cli::profile::{self, Profile, ProfileError};
+use crate::crypto::digest::Digest;
+use crate::crypto::random::random_bytes;
+use crate::domain::ids::{ActorId, Nid, Revision};
+use crate::domain::notification::Subject;
+use crate::wire::envelope;
+
+/// Bytes of one line of the journal.
+const MAX_LINE: usize = 16 * 1024;
+
+/// What is known of a row that arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Whose row: digest of its reference.
+    pub key: Digest,
+    /// What it said: digest of what was notified.
+    pub content: Digest,
+    /// The notification.
+    pub nid: Nid,
+    /// Its revision.
+    pub rev: Revision,
+    /// Hash of its statement.
+    pub hash: Digest,
+    /// The parties that this and earlier revisions name.
+    pub parties: Vec<ActorId>,
+}
+
+/// A row that is signed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SpoolItem {
+    /// Its line in the file.
+    pub line: u64,
+    /// What the journal will say.
+    pub entry: Entry,
+}
+
+/// Signed rows, kept before they are sent.
+pub struct Batch {
+    /// Its number.
+    pub number: u64,
+    /// The rows.
+    pub items: Vec<SpoolItem>,
+    /// The exact envelopes, in the same order.
+    pub envelopes: Vec<Vec<u8>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReceiptLine<'a> {
+    hash: Digest,
+    receipt: &'a str,
+}
+
+/// The journal of a profile.
+pub struct Journal {
+    dir: PathBuf,
+    salt: [u8; 32],
+    known: HashMap<Digest, Entry>,
+    journal: File,
+    receipts: File,
+    next: u64,
+}
+
+impl Journal {
+    /// Opens, or begins, the journal.
+    ///
+    /// # Errors
+    /// When the files cannot be made or read.
+    pub fn open(profile: &Profile) -> Result<Self, CliError> {
+        let dir = profile.path("import");
+        let spool = dir.join("spool");
+        fs::create_dir_all(&spool).map_err(profile::io_error(&spool, "made"))?;
+        let salt = salt(&dir.join("salt"))?;
+        let path = dir.join("journal.jsonl");
+        let known = read_entries(&path)?;
+        let next = spooled(&spool)?.last().map_or(0, |last| last + 1);
+        Ok(Self {
+            journal: append(&path)?,
+            receipts: append(&dir.join("receipts.jsonl"))?,
+            dir,
+            salt,
+            known,
+            next,
+        })
+    }
+
+    /// What is known of a key.
+    pub fn get(&self, key: &Digest) -> Option<&Entry> {
+        self.known.get(key)
+    }
+
+    /// The entries by key and the salt, for threads that compose while this one files.
+    pub fn snapshot(&self) -> (HashMap<Digest, Entry>, [u8; 32]) {
+        (self.known.clone(), self.salt)
+    }
+
+    /// Keeps a batch, synced to disk, before anyone sends it.
+    ///
+    /// # Errors
+    /// When it cannot be written; then it must not be sent.
+    pub fn spool(
+        &mut self,
+        items: Vec<SpoolItem>,
+        envelopes: Vec<Vec<u8>>,
+    ) -> Result<Batch, CliError> {
+        let number = self.next;
+        self.next += 1;
+        profile::write_json(&self.spool_path(number, "json"), &items)?;
+        let bytes = envelope::join(envelopes.iter().map(Vec::as_slice));
+        profile::write_private(&self.spool_path(number, "hn"), &bytes)?;
+        Ok(Batch {
+            number,
+            items,
+            envelopes,
+        })
+    }
+
+    /// Batches that an earlier run signed and did not finish.
+    ///
+    /// # Errors
+    /// When one is damaged.
+    pub fn unfinished(&self) -> Result<Vec<Batch>, CliError> {
+        let mut out = Vec::new();
+        for number in spooled(&self.dir.join("spool"))? {
+            let items: Vec<SpoolItem> = profile::read_json(&self.spool_path(number, "json"))?;
+            let path = self.spool_path(number, "hn");
+            let bytes = profile::read_private(&path)?;
+            let damaged = |reason: String| ProfileError::Damaged {
+                path: path.clone(),
+                reason,
+            };
+            let envelopes: Vec<Vec<u8>> = envelope::split(&bytes, items.len())
+                .map_err(|error| damaged(error.to_string()))?
+                .into_iter()
+                .map(<[u8]>::to_vec)
+                .collect();
+            if envelopes.len() != items.len() {
+                return Err(damaged("it has fewer envelopes than rows".to_owned()).into());
+            }
+            out.push(Batch {
+                number,
+                items,
+                envelopes,
+            });
+        }
+        Ok(out)
+    }
+
+    /// Files rows that arrived, with their receipts; synced once.
+    ///
+    /// # Errors
+    /// When it cannot be written; the batch stays in the spool and may be sent again.
+    pub fn arrived(&mut self, rows: &[(Entry, String)]) -> Result<(), CliError> {
+        let (mut lines, mut receipts) = (Vec::new(), Vec::new());
+        for (entry, receipt) in rows {
+            push_line(&mut lines, entry);
+            push_line(
+                &mut receipts,
+                &ReceiptLine {
+                    hash: entry.hash,
+                    receipt,
+                },
+            );
+        }
+        write_all(&mut self.receipts, &receipts, &self.dir)?;
+        write_all(&mut self.journal, &lines, &self.dir)?;
+        for (entry, _) in rows {
+            self.known.insert(entry.key, entry.clone());
+        }
+        Ok(())
+    }
+
+    /// Forgets a batch of which every row is filed or refused.
+    ///
+    /// # Errors
+    /// When it cannot be removed; it will be sent again, which does no harm.
+    pub fn finished(&self, number: u64) -> Result<(), CliError> {
+        for ending in ["hn", "json"] {
+            let path = self.spool_path(number, ending);
+            fs::remove_file(&path).map_err(profile::io_error(&path, "removed"))?;
+        }
+        Ok(())
+    }
+
+    fn spool_path(&self, number: u64, ending: &str) -> PathBuf {
+        self.dir
+            .join("spool")
+            .join(format!("{number:010}.{ending}"))
+    }
+}
+
+/// The key of a row: its reference or, without one, its name, country and place.
+pub fn key(salt: &[u8; 32], composed: &Composed) -> Digest {
+    let properties = &composed.place.properties;
+    let text = match &properties.reference {
+        Some(reference) => serde_json::json!(["reference", composed.subject, reference]),
+        None => serde_json::json!([
+            "place",
+            properties.name,
+            properties.country,
+            composed.place.geometry
+        ]),
+    };
+    Digest::of_parts(&[salt, text.to_string().as_bytes()])
+}
+
+/// What a row says, as a digest: place, contact, audience. Equal when nothing that is notified has changed.
+pub fn content(salt: &[u8; 32], composed: &Composed) -> Digest {
+    let movement = composed.subject == Subject::Movement;
+    let text = serde_json::json!([
+        movement,
+        composed.place,
+        composed.contact,
+        composed.audience,
+        composed.emergency
+    ]);
+    Digest::of_parts(&[salt, text.to_string().as_bytes()])
+}
+
+fn salt(path: &Path) -> Result<[u8; 32], CliError> {
+    if path.exists() {
+        let bytes = profile::read_private(path)?;
+        let damaged = |_| ProfileError::Damaged {
+            path: path.to_owned(),
+            reason: "it has not 32 bytes".to_owned(),
+        };
+        return Ok(bytes.as_slice().try_into().map_err(damaged)?);
+    }
+    let salt: [u8; 32] = random_bytes();
+    profile::write_private(path, &salt)?;
+    Ok(salt)
+}
+
+fn append(path: &Path) -> Result<File, CliError> {
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path);
+    Ok(file.map_err(profile::io_error(path, "opened"))?)
+}
+
+fn push_line(out: &mut Vec<u8>, value: &impl Serialize) {
+    // Digests, numbers and texts always have a JSON form.
+    if let Ok(line) = serde_json::to_vec(value) {
+        out.extend_from_slice(&line);
+        out.push(b'\n');
+    }
+}
+
+fn write_all(file: &mut File, bytes: &[u8], dir: &Path) -> Result<(), CliError> {
+    Ok(file
+        .write_all(bytes)
+        .and_then(|()| file.sync_data())
+        .map_err(profile::io_error(dir, "written"))?)
+}
+
+/// Reads what is there. A last line that a crash cut off is left out: its batch is still in the spool.
+fn read_entries(path: &Path) -> Result<HashMap<Digest, Entry>, CliError> {
+    let mut known = HashMap::new();
+    if !path.exists() {
+        return Ok(known);
+    }
+    let file = File::open(path).map_err(profile::io_error(path, "opened"))?;
+    let whole = file
+        .metadata()
+        .map_err(profile::io_error(path, "read"))?
+        .len();
+    let mut reader = BufReader::new(file);
+    let (mut line, mut kept) = (Vec::new(), 0_u64);
+    loop {
+        line.clear();
+        let read = reader
+            .read_until(b'\n', &mut line)
+            .map_err(profile::io_error(path, "read"))?;
+        if read == 0 {
+            break;
+        }
+        match serde_json::from_slice::<Entry>(&line) {
+            Ok(entry) if line.ends_with(b"\n") && line.len() <= MAX_LINE => {
+                known.insert(entry.key, entry);
+                kept += read as u64;
+            }
+            _ if kept + read as u64 == whole => break,
+            _ => {
+                let reason = format!("the line after byte {kept} is not one of ours");
+                return Err(ProfileError::Damaged {
+                    path: path.to_owned(),
+                    reason,
+                }
+                .into());
+            }
+        }
+    }
+    if kept < whole {
+        let file = OpenOptions::new()
+            .write(true)
+            .open(path)
+            .map_err(profile::io_error(path, "opened"))?;
+        file.set_len(kept)
+            .and_then(|()| file.sync_all())
+            .map_err(profile::io_error(path, "mended"))?;
+    }
+    Ok(known)
+}
+
+/// Numbers of the batches in the spool, in order. A batch is there when its envelopes are.
+fn spooled(dir: &Path) -> Result<Vec<u64>, CliError> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(dir).map_err(profile::io_error(dir, "listed"))? {
+        let name = entry.map_err(profile::io_error(dir, "listed"))?.file_name();
+        let number: Option<u64> = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".hn"))
+            .and_then(|name| name.parse().ok());
+        numbers.extend(number);
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(key: &[u8], rev: u32) -> Entry {
+        Entry {
+            key: Digest::of(key),
+            content: Digest::of(b"content"),
+            nid: Nid::random(),
+            rev: Revision::new(rev).expect("a revision"),
+            hash: Digest::of(&rev.to_be_bytes()),
+            parties: vec!["east".parse().expect("a party")],
+        }
+    }
+
+    #[test]
+    fn the_last_line_of_a_key_counts_and_a_line_that_a_crash_cut_off_is_mended() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("journal.jsonl");
+        let mut bytes = Vec::new();
+        push_line(&mut bytes, &entry(b"a", 1));
+        push_line(&mut bytes, &entry(b"a", 2));
+        let good = bytes.len() as u64;
+        bytes.extend_from_slice(b"{\"key\":\"cut o");
+        fs::write(&path, &bytes).expect("written");
+        let known = read_entries(&path).expect("read");
+        assert_eq!(
+            known.get(&Digest::of(b"a")).map(|entry| entry.rev.get()),
+            Some(2)
+        );
+        assert_eq!(fs::metadata(&path).expect("metadata").len(), good);
+    }
+
+    #[test]
+    fn a_damaged_line_in_the_middle_is_said_and_not_skipped() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("journal.jsonl");
+        let mut bytes = b"nonsense\n".to_vec();
+        push_line(&mut bytes, &entry(b"a", 1));
+        fs::write(&path, &bytes).expect("written");
+        assert!(
+            read_entries(&path)
+                .expect_err("damaged")
+                .to_string()
+                .contains("damaged")
+        );
+    }
+}

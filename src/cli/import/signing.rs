@@ -1,0 +1,340 @@
+//! Rows in, signed envelopes out, on all cores: what is unchanged is left out before it costs a signature, what is refused
+//! is said with its line and column, and each row is sealed exactly once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::mpsc;
+
+use super::journal::{Entry, SpoolItem, content, key};
+use super::results::{RowResult, Verdict};
+use crate::cli::api::{BATCH_BYTES, BATCH_ITEMS};
+use crate::cli::draft::compose::{Composed, Settings, compose};
+use crate::cli::draft::finding::{Finding, Severity};
+use crate::cli::draft::sign::{Next, SignError, sign};
+use crate::cli::draft::{Draft, words};
+use crate::cli::profile::Profile;
+use crate::cli::tabular::columns::Field;
+use crate::crypto::digest::Digest;
+use crate::crypto::keys::SigningKey;
+use crate::domain::category::Category;
+use crate::domain::clock::Clock;
+use crate::wire::trust::Trust;
+
+/// Different words for categories that are counted.
+const MAX_WORDS: usize = 200;
+
+/// What composes and signs.
+pub struct Signer {
+    /// What is known beside the rows.
+    pub settings: Settings,
+    /// Refuse rows with a warning.
+    pub strict: bool,
+    /// The readers' keys.
+    pub trust: Arc<Trust>,
+    /// The device's signing key.
+    pub key: SigningKey,
+    /// Who signs.
+    pub profile: Profile,
+    /// When.
+    pub clock: Clock,
+    /// What arrived before.
+    pub known: HashMap<Digest, Entry>,
+    /// The journal's salt.
+    pub salt: [u8; 32],
+}
+
+/// A batch's worth of rows.
+#[derive(Default)]
+pub struct Work {
+    /// Rows that need no sending.
+    pub decided: Vec<RowResult>,
+    /// Rows that are signed.
+    pub items: Vec<SpoolItem>,
+    /// Their envelopes.
+    pub envelopes: Vec<Vec<u8>>,
+    /// Words for categories, as read, with their number.
+    pub categories: Vec<(String, Category, u64)>,
+}
+
+/// A row, composed.
+enum Row {
+    Decided(RowResult),
+    Ready {
+        line: u64,
+        key: Digest,
+        referenced: bool,
+        composed: Box<Composed>,
+        warning: Option<String>,
+    },
+}
+
+impl Signer {
+    /// Works through all rows; hands on one batch after the other. Stops when asked, or when nobody takes them.
+    ///
+    /// # Errors
+    /// When a reader's key is not believed: that concerns every row.
+    pub fn run(
+        &self,
+        drafts: impl Iterator<Item = Result<Draft, Finding>>,
+        ready: &mpsc::Sender<Work>,
+        stop: &AtomicBool,
+    ) -> Result<(), SignError> {
+        let mut drafts = drafts.peekable();
+        let mut seen: HashMap<Digest, u64> = HashMap::new();
+        while drafts.peek().is_some() && !stop.load(Ordering::Relaxed) {
+            let chunk: Vec<_> = drafts.by_ref().take(BATCH_ITEMS).collect();
+            let mut work = Work {
+                categories: categories(&chunk),
+                ..Work::default()
+            };
+            let rows = on_all_cores(&chunk, |draft| self.compose(draft));
+            let mut to_sign = Vec::new();
+            for row in rows {
+                match row {
+                    Row::Decided(result) => work.decided.push(result),
+                    Row::Ready {
+                        line,
+                        key,
+                        referenced,
+                        composed,
+                        warning,
+                    } => match seen.insert(key, line) {
+                        Some(first) => {
+                            seen.insert(key, first);
+                            work.decided.push(twice(line, first, referenced));
+                        }
+                        None => match self.unchanged(line, &key, &composed) {
+                            Some(result) => work.decided.push(result),
+                            None => to_sign.push((line, key, composed, warning)),
+                        },
+                    },
+                }
+            }
+            let signed = on_all_cores(&to_sign, |(line, key, composed, _)| {
+                self.sign(*line, *key, composed)
+            });
+            for ((line, _, _, warning), signed) in to_sign.iter().zip(signed) {
+                if let Some(warning) = warning {
+                    work.decided
+                        .push(RowResult::new(*line, Verdict::Warning).saying(warning));
+                }
+                match signed {
+                    Ok((item, envelope)) => {
+                        work.items.push(item);
+                        work.envelopes.push(envelope);
+                    }
+                    Err(SignError::Build(error)) => work
+                        .decided
+                        .push(RowResult::new(*line, Verdict::Refused).saying(error.to_string())),
+                    Err(error) => return Err(error),
+                }
+            }
+            for part in split(work) {
+                if ready.blocking_send(part).is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn compose(&self, draft: &Result<Draft, Finding>) -> Row {
+        let draft = match draft {
+            Ok(draft) => draft,
+            Err(finding) => return Row::Decided(RowResult::of(finding, Verdict::Refused)),
+        };
+        let composition = compose(draft, &self.settings, None);
+        let worst = composition
+            .findings
+            .iter()
+            .filter(|finding| finding.severity > Severity::Note)
+            .max_by_key(|finding| finding.severity);
+        let odd = composition.has_warnings();
+        let line = draft.cells.origin.row;
+        match (composition.composed, worst) {
+            (Some(composed), worst) if !(self.strict && odd) => Row::Ready {
+                line,
+                key: key(&self.salt, &composed),
+                referenced: composed.place.properties.reference.is_some(),
+                composed,
+                warning: worst.map(|finding| finding.message.clone()),
+            },
+            (_, Some(finding)) => Row::Decided(RowResult::of(finding, Verdict::Refused)),
+            (_, None) => Row::Decided(
+                RowResult::new(line, Verdict::Refused).saying("this row cannot be composed"),
+            ),
+        }
+    }
+
+    fn unchanged(&self, line: u64, key: &Digest, composed: &Composed) -> Option<RowResult> {
+        let entry = self.known.get(key)?;
+        let same = entry.content == content(&self.salt, composed);
+        same.then(|| RowResult::new(line, Verdict::Unchanged).about(entry.nid))
+    }
+
+    fn sign(
+        &self,
+        line: u64,
+        key: Digest,
+        composed: &Composed,
+    ) -> Result<(SpoolItem, Vec<u8>), SignError> {
+        let next = match self.known.get(&key) {
+            Some(entry) => Next::after(entry.nid, entry.rev, entry.hash, entry.parties.clone()),
+            None => Next::first(),
+        };
+        let signed = sign(
+            composed,
+            &next,
+            self.profile.common(&self.clock),
+            &self.trust,
+            &self.key,
+        )?;
+        let entry = Entry {
+            key,
+            content: content(&self.salt, composed),
+            nid: next.nid,
+            rev: next.rev,
+            hash: signed.built.hash,
+            parties: signed.parties,
+        };
+        Ok((SpoolItem { line, entry }, signed.built.envelope.encode()))
+    }
+}
+
+fn twice(line: u64, first: u64, referenced: bool) -> RowResult {
+    if referenced {
+        let message = format!(
+            "line {first} has the same reference; give each site its own, or leave one out"
+        );
+        return RowResult::new(line, Verdict::Refused).saying(message);
+    }
+    RowResult::new(line, Verdict::Unchanged).saying(format!(
+        "the same name and place as line {first}; notified once"
+    ))
+}
+
+/// A batch whose bytes are too many for one request is cut in two.
+fn split(work: Work) -> Vec<Work> {
+    let bytes: usize = work
+        .envelopes
+        .iter()
+        .map(|envelope| envelope.len() + 4)
+        .sum();
+    if bytes <= BATCH_BYTES || work.envelopes.len() < 2 {
+        return vec![work];
+    }
+    let Work {
+        decided,
+        mut items,
+        mut envelopes,
+        categories,
+    } = work;
+    let half = items.len() / 2;
+    let rest = Work {
+        items: items.split_off(half),
+        envelopes: envelopes.split_off(half),
+        ..Work::default()
+    };
+    let mut out = split(Work {
+        decided,
+        items,
+        envelopes,
+        categories,
+    });
+    out.extend(split(rest));
+    out
+}
+
+fn categories(chunk: &[Result<Draft, Finding>]) -> Vec<(String, Category, u64)> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for draft in chunk.iter().flatten() {
+        if let Some(word) = draft
+            .cells
+            .get(Field::Category)
+            .filter(|word| counts.len() < MAX_WORDS || counts.contains_key(word))
+        {
+            *counts.entry(word).or_default() += 1;
+        }
+    }
+    let read = |(word, count): (&str, u64)| {
+        (
+            word.to_owned(),
+            words::category(word).unwrap_or(Category::Other),
+            count,
+        )
+    };
+    counts.into_iter().map(read).collect()
+}
+
+/// Does the same to every item on all cores; results in order.
+fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = items.len().div_ceil(cores).max(1);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = items
+            .chunks(share)
+            .map(|chunk| scope.spawn(|| chunk.iter().map(&work).collect::<Vec<R>>()))
+            .collect();
+        let mut out = Vec::with_capacity(items.len());
+        for thread in threads {
+            match thread.join() {
+                Ok(results) => out.extend(results),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_on_all_cores_keeps_its_order() {
+        let items: Vec<u32> = (0..1000).collect();
+        assert_eq!(
+            on_all_cores(&items, |n| n * 2),
+            (0..1000).map(|n| n * 2).collect::<Vec<_>>()
+        );
+        assert!(on_all_cores(&Vec::<u32>::new(), |n| *n).is_empty());
+    }
+
+    #[test]
+    fn a_batch_never_has_more_bytes_than_a_request_may() {
+        let item = |line| SpoolItem {
+            line,
+            entry: Entry {
+                key: Digest::of(b"k"),
+                content: Digest::of(b"c"),
+                nid: crate::domain::ids::Nid::random(),
+                rev: crate::domain::ids::Revision::FIRST,
+                hash: Digest::of(b"h"),
+                parties: Vec::new(),
+            },
+        };
+        let work = Work {
+            items: (0..100).map(item).collect(),
+            envelopes: vec![vec![0; 200_000]; 100],
+            ..Work::default()
+        };
+        let parts = split(work);
+        assert_eq!(
+            parts.iter().map(|part| part.items.len()).sum::<usize>(),
+            100
+        );
+        for part in &parts {
+            assert!(
+                part.envelopes
+                    .iter()
+                    .map(|envelope| envelope.len() + 4)
+                    .sum::<usize>()
+                    <= BATCH_BYTES
+            );
+            assert_eq!(part.items.len(), part.envelopes.len());
+        }
+    }
+}
