@@ -278,7 +278,8 @@ async fn send(api: Arc<Api>, batch: Batch) -> Answered {
 fn finish(import: &mut Import, took: Duration, context: &Context) -> Result<Exit, CliError> {
     import.results.close()?;
     let counts = import.results.counts();
-    let rate = counts.accepted as f64 / took.as_secs_f64().max(1e-3);
+    let rate =
+        u32::try_from(counts.accepted).map_or(f64::MAX, f64::from) / took.as_secs_f64().max(1e-3);
     let interrupted = import.stop.load(Ordering::Relaxed) && import.trouble.is_none();
     let value = json!({
         "accepted": counts.accepted, "unchanged": counts.unchanged, "refused": counts.refused, "waiting": counts.waiting,

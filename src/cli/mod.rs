@@ -113,7 +113,7 @@ pub enum Command {
     /// Look for mistakes in coordinates and times before anything is sent
     Lint(lint::Args),
     /// Notify a site or a movement
-    Notify(notify::Args),
+    Notify(Box<notify::Args>),
     /// Notify many sites from one file
     Import(import::Args),
     /// Send what waits in the outbox
@@ -275,7 +275,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError>
         Command::Duty(args) => Box::pin(duty::run(args, context)).await,
         Command::Template(args) => Box::pin(template::run(args, context)).await,
         Command::Lint(args) => Box::pin(lint::run(args, context)).await,
-        Command::Notify(args) => Box::pin(notify::run(args, context)).await,
+        Command::Notify(args) => Box::pin(notify::run(*args, context)).await,
         Command::Import(args) => Box::pin(import::run(args, context)).await,
         Command::Send(args) => Box::pin(send::run(args, context)).await,
         Command::Withdraw(args) => Box::pin(withdraw::run(args, context)).await,

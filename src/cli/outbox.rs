@@ -242,7 +242,7 @@ impl Outbox {
     /// When it cannot be written; the item stays pending and may be sent again.
     pub fn mark_sent(&self, id: &OutboxId, submitted: &Submitted) -> Result<(), OutboxError> {
         self.file(id, State::Sent, |record| {
-            record.submitted = Some(submitted.clone())
+            record.submitted = Some(submitted.clone());
         })
     }
 
@@ -252,7 +252,7 @@ impl Outbox {
     /// When it cannot be written; the item stays pending.
     pub fn mark_refused(&self, id: &OutboxId, problem: &ProblemBody) -> Result<(), OutboxError> {
         self.file(id, State::Refused, |record| {
-            record.problem = Some(problem.clone())
+            record.problem = Some(problem.clone());
         })
     }
 

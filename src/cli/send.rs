@@ -135,7 +135,7 @@ async fn send_batch(
         match api.submit(bytes).await {
             Ok(submitted) => file_sent(outbox, trust, id, meta, submitted, flushed)?,
             Err(ApiError::Problem(problem)) if !is_temporary(&problem) => {
-                file_refused(outbox, id, meta, *problem, flushed)?
+                file_refused(outbox, id, meta, *problem, flushed)?;
             }
             Err(error) => return Ok(Err(error)),
         }
@@ -150,10 +150,10 @@ async fn send_batch(
     for ((id, meta, _), item) in batch.iter().zip(response.items) {
         match item {
             BulkItem::Submitted(submitted) => {
-                file_sent(outbox, trust, id, meta, *submitted, flushed)?
+                file_sent(outbox, trust, id, meta, *submitted, flushed)?;
             }
             BulkItem::Refused { problem, .. } if is_temporary(&problem) => {
-                waits = Some(ApiError::Problem(problem))
+                waits = Some(ApiError::Problem(problem));
             }
             BulkItem::Refused { problem, .. } => file_refused(outbox, id, meta, *problem, flushed)?,
         }

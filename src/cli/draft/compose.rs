@@ -532,7 +532,9 @@ fn choices(reader: &mut Reader<'_>, settings: &Settings) -> Vec<Choice> {
         }
     };
     if let Some(onward) = onward {
-        choices.iter_mut().for_each(|choice| choice.onward = onward);
+        for choice in &mut choices {
+            choice.onward = onward;
+        }
     }
     for choice in &choices {
         if choice.tier != Tier::Withdrawn && !settings.policy.tiers.contains(&choice.tier) {

@@ -75,7 +75,7 @@ pub struct Journal {
     dir: PathBuf,
     salt: [u8; 32],
     known: HashMap<Digest, Entry>,
-    journal: File,
+    entries: File,
     receipts: File,
     next: u64,
 }
@@ -94,18 +94,13 @@ impl Journal {
         let known = read_entries(&path)?;
         let next = spooled(&spool)?.last().map_or(0, |last| last + 1);
         Ok(Self {
-            journal: append(&path)?,
+            entries: append(&path)?,
             receipts: append(&dir.join("receipts.jsonl"))?,
             dir,
             salt,
             known,
             next,
         })
-    }
-
-    /// What is known of a key.
-    pub fn get(&self, key: &Digest) -> Option<&Entry> {
-        self.known.get(key)
     }
 
     /// The entries by key and the salt, for threads that compose while this one files.
@@ -182,7 +177,7 @@ impl Journal {
             );
         }
         write_all(&mut self.receipts, &receipts, &self.dir)?;
-        write_all(&mut self.journal, &lines, &self.dir)?;
+        write_all(&mut self.entries, &lines, &self.dir)?;
         for (entry, _) in rows {
             self.known.insert(entry.key, entry.clone());
         }

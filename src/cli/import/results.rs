@@ -114,7 +114,7 @@ pub struct Counts {
 }
 
 enum Sink {
-    Csv(csv::Writer<BufWriter<File>>),
+    Csv(Box<csv::Writer<BufWriter<File>>>),
     Ndjson(BufWriter<File>),
 }
 
@@ -158,7 +158,7 @@ impl Results {
             let header =
                 writer.write_record(["line", "column", "result", "notification", "message"]);
             header.map_err(|error| unwritten(&path, &error))?;
-            Sink::Csv(writer)
+            Sink::Csv(Box::new(writer))
         };
         let bar = (std::io::stderr().is_terminal() && !context.out.is_json()).then(bar);
         Ok(Self {

@@ -79,7 +79,7 @@ pub fn read(bytes: &[u8], name: &str) -> Result<Table, TableError> {
     Ok(Table::new(origin, mapping, rows))
 }
 
-fn malformed(reason: impl ToString) -> TableError {
+fn malformed(reason: impl std::fmt::Display) -> TableError {
     TableError::Malformed {
         format: "GeoJSON",
         reason: reason.to_string(),

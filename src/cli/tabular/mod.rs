@@ -119,7 +119,7 @@ pub struct Origin {
     /// The row or line, from 1; of GeoJSON the feature, from 1. 0 is none.
     pub row: u64,
     /// The column.
-    pub column: Option<Column>,
+    pub column: Option<Arc<Column>>,
 }
 
 impl Origin {
@@ -145,7 +145,7 @@ impl Origin {
     #[must_use]
     pub fn column(&self, column: Option<&Column>) -> Self {
         Self {
-            column: column.cloned(),
+            column: column.cloned().map(Arc::new),
             ..self.clone()
         }
     }

@@ -97,7 +97,7 @@ fn find(bytes: Vec<u8>, options: &Options) -> Result<(Sheet, Head), TableError> 
         match head_of(&sheet, options) {
             Ok(head) => return Ok((sheet, head)),
             Err(error @ (TableError::TwoColumns { .. } | TableError::NoSuchColumn { .. })) => {
-                reason = reason.or(Some(error))
+                reason = reason.or(Some(error));
             }
             Err(_) => {}
         }
@@ -158,7 +158,6 @@ fn text_of(value: &DataRef<'_>) -> Option<String> {
     match value {
         DataRef::Int(number) => Some(number.to_string()),
         DataRef::Float(number) => Some(number.to_string()),
-        DataRef::String(text) => Some(text.clone()),
         DataRef::SharedString(text) => Some((*text).to_owned()),
         DataRef::Bool(value) => Some(if *value { "yes" } else { "no" }.to_owned()),
         DataRef::DateTime(moment) => {
@@ -167,7 +166,9 @@ fn text_of(value: &DataRef<'_>) -> Option<String> {
                 "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"
             ))
         }
-        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => Some(text.clone()),
+        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => {
+            Some(text.clone())
+        }
         DataRef::Error(error) => Some(error.to_string()),
         DataRef::Empty => None,
     }
@@ -190,7 +191,7 @@ fn head_of(sheet: &Sheet, options: &Options) -> Result<Head, TableError> {
                 });
             }
             Err(error @ (TableError::TwoColumns { .. } | TableError::NoSuchColumn { .. })) => {
-                failure = error
+                failure = error;
             }
             Ok(_) | Err(_) => {}
         }
