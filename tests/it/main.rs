@@ -10,5 +10,6 @@
 mod support;
 
 mod cluster;
+mod delivery;
 mod migrations;
 mod platform;
