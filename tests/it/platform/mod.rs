@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// No test waits longer for anything.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A certificate authority.
 struct Ca(CertifiedIssuer<'static, KeyPair>);
@@ -76,7 +76,7 @@ impl Ca {
 }
 
 /// Limits in which a test can see the end.
-fn short_limits() -> Limits {
+pub(crate) fn short_limits() -> Limits {
     let mut limits = Limits::default();
     limits.connection.handshake = Duration::from_millis(500);
     limits.connection.header = Duration::from_millis(500);
@@ -88,7 +88,7 @@ fn short_limits() -> Limits {
 }
 
 /// A server on loopback.
-struct Server {
+pub(crate) struct Server {
     addr: SocketAddr,
     ca: Ca,
     device_ca: Ca,
@@ -98,7 +98,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(limits: Limits, routes: Router) -> Self {
+    pub(crate) async fn start(limits: Limits, routes: Router) -> Self {
         Self::start_with(limits, |_| routes, |_| {}).await
     }
 
@@ -152,7 +152,7 @@ impl Server {
             .await
     }
 
-    async fn connect(&self) -> TlsStream<TcpStream> {
+    pub(crate) async fn connect(&self) -> TlsStream<TcpStream> {
         self.try_connect(Arc::new(self.client(None)))
             .await
             .expect("a handshake")
