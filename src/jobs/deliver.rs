@@ -86,8 +86,10 @@ struct Job {
 
 impl Job {
     async fn round(&mut self) {
-        self.listen_again().await;
-        self.sleep_until_rung().await;
+        // What rang while nobody listened is found by a look at once.
+        if !self.listens_again().await {
+            self.sleep_until_rung().await;
+        }
         self.within("look", look(&self.pools, &self.hub)).await;
         if self.swept_at.elapsed() >= self.times.sweep {
             self.swept_at = Instant::now();
@@ -95,22 +97,20 @@ impl Job {
         }
     }
 
-    /// Listens, if the connection was lost and it is time to try. What rang in between is found by the next look.
-    async fn listen_again(&mut self) {
+    /// Listens, if the connection was lost and it is time to try; says whether that has just begun.
+    async fn listens_again(&mut self) -> bool {
         if self.listener.is_some() || Instant::now() < self.retry_at {
-            return;
+            return false;
         }
-        match timeout(self.times.look, WakeListener::connect(&self.pools.worker)).await {
-            Ok(Ok(listener)) => {
-                self.listener = Some(listener);
-                self.wait = self.times.reconnect;
-                self.hub.wake_all();
-            }
-            Ok(Err(_)) | Err(_) => {
-                self.retry_at = Instant::now() + self.wait;
-                self.wait = (self.wait * 2).min(self.times.reconnect_max);
-            }
+        let connecting = WakeListener::connect(&self.pools.worker);
+        if let Ok(Ok(listener)) = timeout(self.times.look, connecting).await {
+            self.listener = Some(listener);
+            self.wait = self.times.reconnect;
+            return true;
         }
+        self.retry_at = Instant::now() + self.wait;
+        self.wait = (self.wait * 2).min(self.times.reconnect_max);
+        false
     }
 
     async fn sleep_until_rung(&mut self) {
@@ -119,22 +119,26 @@ impl Job {
             sleep_until(poll.min(self.retry_at)).await;
             return;
         };
-        tokio::select! {
-            rung = listener.ring() => {
-                if rung.is_err() {
-                    tracing::warn!("the connection that listens for new mail is lost; mail is looked for meanwhile");
-                    self.listener = None;
-                    return;
-                }
-            }
+        let mut rung = tokio::select! {
+            rung = listener.ring() => rung,
             () = sleep_until(poll) => return,
+        };
+        if rung.is_ok() {
+            sleep(self.times.settle).await;
         }
-        sleep(self.times.settle).await;
         // One look answers every ring of the burst.
         for _ in 0..BURST {
-            let Ok(Ok(())) = timeout(Duration::ZERO, listener.ring()).await else {
-                break;
+            if rung.is_err() {
+                tracing::warn!(
+                    "the connection that listens for new mail is lost; mail is looked for meanwhile"
+                );
+                self.listener = None;
+                return;
+            }
+            let Ok(again) = timeout(Duration::ZERO, listener.ring()).await else {
+                return;
             };
+            rung = again;
         }
     }
 
@@ -142,7 +146,7 @@ impl Job {
         match timeout(self.times.look, work).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(what, %error, "delivery could not look; it tries again")
+                tracing::warn!(what, %error, "delivery could not look; it tries again");
             }
             Err(_) => tracing::warn!(what, "delivery looked for too long; it tries again"),
         }

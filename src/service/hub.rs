@@ -42,11 +42,11 @@ pub struct HubFull(pub usize);
 #[derive(Debug)]
 pub struct Hub {
     limits: HubLimits,
-    desks: Mutex<Desks>,
+    listening: Mutex<Listening>,
 }
 
 #[derive(Debug, Default)]
-struct Desks {
+struct Listening {
     open: usize,
     next: u64,
     desks: HashMap<DeskId, Desk>,
@@ -74,7 +74,7 @@ impl Hub {
     pub fn new(limits: HubLimits) -> Arc<Self> {
         Arc::new(Self {
             limits,
-            desks: Mutex::default(),
+            listening: Mutex::default(),
         })
     }
 
@@ -146,13 +146,6 @@ impl Hub {
         behind.is_some()
     }
 
-    /// Wakes everyone: when it is not known who has mail.
-    pub fn wake_all(&self) {
-        for desk in self.lock().desks.values() {
-            desk.bell.send_replace(());
-        }
-    }
-
     /// Ends the sockets of a device that was revoked.
     pub fn close_device(&self, ctx: &ContextId, actor: &ActorId, device: &DeviceId) {
         let desks = self.lock();
@@ -197,9 +190,11 @@ impl Hub {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Desks> {
+    fn lock(&self) -> MutexGuard<'_, Listening> {
         // Every change under the lock is whole after each step, so a poisoned one is used on.
-        self.desks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

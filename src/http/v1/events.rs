@@ -104,7 +104,7 @@ pub struct StreamQuery {
     ),
     security(("device" = []))
 )]
-pub async fn list(
+async fn list(
     State(events): State<EventsState>,
     principal: Principal,
     QueryParams(query): QueryParams<EventsQuery>,
@@ -146,7 +146,7 @@ pub async fn list(
     ),
     security(("device" = []))
 )]
-pub async fn one(
+async fn one(
     State(events): State<EventsState>,
     principal: Principal,
     path: Result<Path<u64>, axum::extract::rejection::PathRejection>,
@@ -175,7 +175,7 @@ pub async fn one(
     ),
     security(("device" = []))
 )]
-pub async fn keep(
+async fn keep(
     State(events): State<EventsState>,
     principal: Principal,
     JsonBody(cursor): JsonBody<Cursor, CURSOR_MAX_BYTES>,
@@ -209,7 +209,7 @@ pub async fn keep(
     ),
     security(("device" = []))
 )]
-pub async fn stream(
+async fn stream(
     State(events): State<EventsState>,
     principal: Principal,
     QueryParams(query): QueryParams<StreamQuery>,
