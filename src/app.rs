@@ -1,1 +1,334 @@
-//! Puts a server together and takes it down again.
+//! Puts a server together and takes it down again: database, keys, intake, jobs, sockets, listeners; in this order up,
+//! and in the other down.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::response::Response;
+use futures_util::FutureExt;
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+
+use crate::config::ServerConfig;
+use crate::crypto::keyring::Keyring;
+use crate::domain::actor::ActorKind;
+use crate::domain::clock::{Clock, from_micros};
+use crate::http::auth::Gate;
+use crate::http::ops::{self, Readiness};
+use crate::http::state::AppState;
+use crate::http::v1::events::{EventsState, OpenStream};
+use crate::http::{Acceptor, Platform, openapi};
+use crate::jobs::deliver;
+use crate::service::core::Core;
+use crate::service::deployment::{self, About, DeploymentError, Loaded};
+use crate::service::hub::{Hub, HubLimits};
+use crate::service::intake::{Committed, Intake, Wake};
+use crate::service::mailbox::Mailboxes;
+use crate::service::records::Record;
+use crate::shutdown::{Shutdown, ShutdownReport};
+use crate::store::cluster::{Cluster, ClusterConfig, ClusterError, Health};
+use crate::store::endpoint::Endpoint;
+use crate::store::error::StoreError;
+use crate::store::pool::Pools;
+use crate::store::{actors, invites, listen, migrate};
+use crate::tls::{self, Credentials, TlsError};
+use crate::wire::policy::Policy;
+use crate::ws::frame::SocketLimits;
+use crate::ws::upgrade::Streams;
+
+/// Between looks whether the coming months have their keys.
+const PROVISION_EVERY: std::time::Duration = std::time::Duration::from_hours(6);
+/// The shortest time between two rings of the database's bell.
+const RING_SETTLE: std::time::Duration = std::time::Duration::from_millis(5);
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The deployment's files.
+    #[error(transparent)]
+    Deployment(#[from] DeploymentError),
+    /// The private cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The database.
+    #[error("the database cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// An address.
+    #[error("cannot listen on {address}: {source}; another program may be using it, choose another with {flag}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The flag that sets it.
+        flag: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Health and metrics are for this machine only.
+    #[error("the address for health and metrics must be on loopback, for example 127.0.0.1:9464")]
+    NotLoopback,
+    /// The metrics recorder.
+    #[error("the metrics cannot be recorded")]
+    Metrics,
+    /// The keyring could not seal.
+    #[error("the keyring cannot be used: {0}")]
+    Keyring(#[from] crate::crypto::keyring::KeyringError),
+}
+
+/// A server that runs.
+pub struct Server {
+    /// Where the API listens.
+    pub address: SocketAddr,
+    /// Where health and metrics listen.
+    pub ops: SocketAddr,
+    /// How it ends.
+    pub shutdown: Shutdown,
+    /// What it is.
+    pub about: About,
+    /// What its use cases stand on.
+    pub core: Core,
+    limits: crate::shutdown::ShutdownLimits,
+    readiness: Readiness,
+    cluster: Option<Cluster>,
+}
+
+impl Server {
+    /// Starts a server; it is ready when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`], naming what to do. Nothing is left running.
+    pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
+        let now = Clock::System.now();
+        let loaded = deployment::load(&config.dir, now)?;
+        let (cluster, endpoint) = database(&config).await?;
+        match Self::start_on(config, loaded, endpoint, cluster.as_ref().map(Cluster::health)).await {
+            Ok(mut server) => {
+                server.cluster = cluster;
+                Ok(server)
+            }
+            Err(error) => {
+                if let Some(cluster) = cluster {
+                    drop(cluster.stop().await);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_on(
+        config: ServerConfig,
+        loaded: Loaded,
+        endpoint: Endpoint,
+        health: Option<tokio::sync::watch::Receiver<Health>>,
+    ) -> Result<Self, StartError> {
+        migrate::run(&endpoint).await?;
+        let pools = Pools::open(&endpoint, &config.pools).await?;
+        let Loaded { deployment, about, keyring, tls, tls_key } = loaded;
+        let server_tls = tls::server_config(
+            Credentials::from_der(&[tls.der(), deployment.authority.certificate().der()], &tls_key.to_pkcs8_der()),
+            &tls::certificate(deployment.authority.certificate().der()),
+        )?;
+        let core = Core { deployment: Arc::new(deployment), keyring: Arc::new(keyring), pools };
+        seed(&core, &about, Clock::System.now()).await?;
+
+        let shutdown = Shutdown::new();
+        let readiness = Readiness::new(&["database", "listener"]);
+        let hub = Hub::new(HubLimits::default());
+        let platform = Platform::new(config.limits.clone());
+        let intake = run_jobs(&core, &hub, &shutdown);
+        watch_database(health, readiness.clone(), shutdown.clone());
+
+        let state = AppState { core: core.clone(), intake, events: events(&core, &hub, &shutdown) };
+        let gate = Gate { core: core.clone(), platform: Arc::clone(&platform) };
+        let router = platform.wrap(openapi::router(state, gate));
+        let (listener, address) = bind(config.listen, "--listen").await?;
+        let ops = run_ops(&config, readiness.clone(), &shutdown).await?;
+        let acceptor = Acceptor {
+            tls: Some(Arc::new(server_tls)),
+            router,
+            limits: config.limits.connection.clone(),
+            drain: shutdown.drain.clone(),
+            abort: shutdown.close_sockets.clone(),
+            tracker: shutdown.requests.clone(),
+        };
+        tokio::spawn(acceptor.run(listener));
+        readiness.ready("listener");
+        tracing::info!(%address, "listening");
+        Ok(Self { address, ops, shutdown, about, core, limits: config.shutdown, readiness, cluster: None })
+    }
+
+    /// Waits until it is told to end, and ends in order: unready, drain, close sockets, stop jobs, stop the database.
+    pub async fn run(self) -> ShutdownReport {
+        let Self { shutdown, limits, readiness, cluster, core, .. } = self;
+        let stop_database = async {
+            core.pools.close().await;
+            if let Some(cluster) = cluster
+                && let Err(error) = cluster.stop().await
+            {
+                tracing::error!(%error, "the database did not stop as it should");
+            }
+        };
+        shutdown.run(&limits, || readiness.unready("listener", "ending"), stop_database).await
+    }
+
+    /// Tells it to end, and waits.
+    pub async fn stop(self) -> ShutdownReport {
+        self.shutdown.trigger();
+        self.run().await
+    }
+}
+
+async fn database(config: &ServerConfig) -> Result<(Option<Cluster>, Endpoint), StartError> {
+    if let Some(url) = &config.database_url {
+        return Ok((None, Endpoint::external(url)?));
+    }
+    let mut cluster = ClusterConfig::new(&config.data_dir);
+    cluster.durability = config.durability;
+    let cluster = Cluster::start(cluster).await?;
+    let endpoint = cluster.endpoint();
+    Ok((Some(cluster), endpoint))
+}
+
+/// Puts the context and the coordinator's first invite into an empty database.
+async fn seed(core: &Core, about: &About, now: OffsetDateTime) -> Result<(), StartError> {
+    let mut tx = core.pools.intake.begin().await.map_err(StoreError::from)?;
+    let policy = Policy { country: about.country.clone(), ..Policy::default() };
+    actors::ensure_context(&mut tx, &about.ctx, about.mode, &policy).await?;
+    let first = &about.first;
+    actors::ensure(&mut tx, &about.ctx, &first.actor, ActorKind::Coordinator, &first.name).await?;
+    if !invites::exists(&mut tx, &first.code).await? {
+        let month = crate::crypto::month::Month::of(now.date()).map_err(|_| StoreError::Driver("the machine's clock is out of range"))?;
+        let at = Record::invite_person(&first.actor, &first.code);
+        let person = core.keyring.seal_record(&at.at(), month, first.person.as_bytes())?;
+        let role = crate::domain::actor::Role::Coordinator;
+        let until = from_micros(first.until_us);
+        invites::insert(&mut tx, &first.code, &about.ctx, &first.actor, role, &person, month, until).await?;
+    }
+    tx.commit().await.map_err(StoreError::from)?;
+    Ok(())
+}
+
+/// Starts intake, delivery and the keyring's look ahead; gives the way in.
+fn run_jobs(core: &Core, hub: &Arc<Hub>, shutdown: &Shutdown) -> Intake {
+    let (intake, worker) = Intake::new(core.clone(), wake(core, hub, shutdown));
+    shutdown.jobs.spawn(worker.run(shutdown.stop_jobs.clone()));
+    let times = deliver::DeliverTimes::default();
+    shutdown.jobs.spawn(deliver::run(core.pools.clone(), Arc::clone(hub), times, shutdown.stop_jobs.clone()));
+    let (keyring, stop) = (Arc::clone(&core.keyring), shutdown.stop_jobs.clone());
+    shutdown.jobs.spawn(async move {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(PROVISION_EVERY) => provision(&keyring),
+            }
+        }
+    });
+    intake
+}
+
+fn provision(keyring: &Keyring) {
+    if let Err(error) = keyring.provision(Clock::System.now().date()) {
+        tracing::error!(%error, "the coming months' keys could not be made; statements will be refused when the month ends");
+    }
+}
+
+/// After a commit: wake this node's sockets at once, close those of revoked devices, and ring for other nodes, at most
+/// every few milliseconds.
+fn wake(core: &Core, hub: &Arc<Hub>, shutdown: &Shutdown) -> Wake {
+    let bell = Arc::new(tokio::sync::Notify::new());
+    let (ring, pool, stop) = (Arc::clone(&bell), core.pools.worker.clone(), shutdown.stop_jobs.clone());
+    shutdown.jobs.spawn(async move {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = ring.notified() => {}
+            }
+            tokio::time::sleep(RING_SETTLE).await;
+            if let Err(error) = listen::ring(&pool).await {
+                tracing::debug!(%error, "the bell did not ring; other nodes look by themselves");
+            }
+        }
+    });
+    let (hub, ctx) = (Arc::clone(hub), core.deployment.ctx.clone());
+    Arc::new(move |committed: &Committed| {
+        hub.wake(&ctx, committed.woken.iter());
+        for (actor, device) in &committed.revoked {
+            hub.close_device(&ctx, actor, device);
+        }
+        if !committed.woken.is_empty() || !committed.revoked.is_empty() {
+            bell.notify_one();
+        }
+    })
+}
+
+fn events(core: &Core, hub: &Arc<Hub>, shutdown: &Shutdown) -> EventsState {
+    let mailboxes = Mailboxes::new(core.pools.clone(), Arc::clone(&core.keyring));
+    let streams = Streams {
+        mailboxes: mailboxes.clone(),
+        hub: Arc::clone(hub),
+        limits: SocketLimits::default(),
+        stopping: shutdown.close_sockets.clone(),
+        sockets: shutdown.sockets.clone(),
+    };
+    let open_stream: OpenStream = Arc::new(move |handshake, reader, after| {
+        let streams = streams.clone();
+        async move { streams.open(handshake, reader, after).await as Result<Response, _> }.boxed()
+    });
+    EventsState { mailboxes, open_stream }
+}
+
+/// The database's health is the server's readiness; a private database that does not come back ends the server.
+fn watch_database(
+    health: Option<tokio::sync::watch::Receiver<Health>>,
+    readiness: Readiness,
+    shutdown: Shutdown,
+) {
+    readiness.ready("database");
+    let Some(mut health) = health else { return };
+    let (stop, jobs) = (shutdown.stop_jobs.clone(), shutdown.jobs.clone());
+    jobs.spawn(async move {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                changed = health.changed() => if changed.is_err() { return },
+            }
+            let now = *health.borrow_and_update();
+            match now {
+                Health::Running { .. } => readiness.ready("database"),
+                Health::Restarting => readiness.unready("database", "restarting"),
+                Health::Stopped => readiness.unready("database", "stopped"),
+                Health::Failed => {
+                    tracing::error!("the private database does not come back; this server ends");
+                    readiness.unready("database", "failed");
+                    shutdown.trigger();
+                    return;
+                }
+            }
+        }
+    });
+}
+
+async fn bind(address: SocketAddr, flag: &'static str) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refuse = |source| StartError::Listen { address, flag, source };
+    let listener = TcpListener::bind(address).await.map_err(refuse)?;
+    let address = listener.local_addr().map_err(refuse)?;
+    Ok((listener, address))
+}
+
+async fn run_ops(config: &ServerConfig, readiness: Readiness, shutdown: &Shutdown) -> Result<SocketAddr, StartError> {
+    let address = ops::require_loopback(config.ops).map_err(|_| StartError::NotLoopback)?;
+    let handle = ops::recorder().map_err(|_| StartError::Metrics)?;
+    let (listener, address) = bind(address, "--ops").await?;
+    let acceptor = Acceptor {
+        tls: None,
+        router: ops::router(readiness, handle),
+        limits: config.limits.connection.clone(),
+        drain: shutdown.stop_jobs.clone(),
+        abort: shutdown.stop_jobs.clone(),
+        tracker: shutdown.jobs.clone(),
+    };
+    tokio::spawn(acceptor.run(listener));
+    Ok(address)
+}

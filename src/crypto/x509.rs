@@ -160,6 +160,7 @@ impl fmt::Debug for TlsKey {
 pub struct Certificate {
     der: Vec<u8>,
     spki: Digest,
+    not_after: OffsetDateTime,
 }
 
 impl Certificate {
@@ -168,9 +169,11 @@ impl Certificate {
     /// # Errors
     /// [`X509Error::Certificate`].
     pub fn from_der(der: &[u8]) -> Result<Self, X509Error> {
+        let (spki, not_after) = read(der)?;
         Ok(Self {
-            spki: spki_digest(der)?,
             der: der.to_vec(),
+            spki,
+            not_after,
         })
     }
 
@@ -216,6 +219,11 @@ impl Certificate {
     pub const fn spki_digest(&self) -> Digest {
         self.spki
     }
+
+    /// When it ends, UTC.
+    pub const fn not_after(&self) -> OffsetDateTime {
+        self.not_after
+    }
 }
 
 impl fmt::Debug for Certificate {
@@ -230,11 +238,18 @@ impl fmt::Debug for Certificate {
 /// # Errors
 /// [`X509Error::Certificate`].
 pub fn spki_digest(cert_der: &[u8]) -> Result<Digest, X509Error> {
+    read(cert_der).map(|(spki, _)| spki)
+}
+
+fn read(cert_der: &[u8]) -> Result<(Digest, OffsetDateTime), X509Error> {
     if cert_der.len() > MAX_DER_BYTES {
         return Err(X509Error::Certificate);
     }
     match X509Certificate::from_der(cert_der) {
-        Ok(([], cert)) => Ok(Digest::of(cert.tbs_certificate.subject_pki.raw)),
+        Ok(([], cert)) => Ok((
+            Digest::of(cert.tbs_certificate.subject_pki.raw),
+            cert.validity().not_after.to_datetime(),
+        )),
         Ok(_) | Err(_) => Err(X509Error::Certificate),
     }
 }

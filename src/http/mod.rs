@@ -4,12 +4,15 @@
 //! A server is `Acceptor { router: platform.wrap(routes), .. }.run(listener)`.
 
 pub mod accept;
+pub mod auth;
 pub mod extract;
 pub mod limits;
 pub mod middleware;
+pub mod openapi;
 pub mod ops;
 pub mod problem;
 pub mod rate;
+pub mod state;
 mod stall;
 pub mod v1;
 

@@ -1,6 +1,7 @@
 //! The use cases; they own the transactions.
 
 pub mod core;
+pub mod deployment;
 pub mod enrol;
 pub mod hub;
 pub mod identity;

@@ -1,3 +1,6 @@
-//! The operations of the API, one file a resource.
+//! The resources of the API, one file each: their operations with their documentation side by side.
 
 pub mod events;
+pub mod identity;
+pub mod notifications;
+pub mod statements;

@@ -1,0 +1,71 @@
+//! All routes in one place, and the OpenAPI document that is generated from them: what is not documented is not served.
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use utoipa::openapi::security::SecurityScheme;
+use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
+use utoipa_axum::router::OpenApiRouter;
+
+use super::auth::{Gate, gate};
+use super::state::AppState;
+use super::v1;
+
+/// Every resource.
+fn resources() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(document())
+        .merge(v1::identity::router())
+        .merge(v1::statements::router())
+        .merge(v1::events::router())
+        .merge(v1::notifications::router())
+}
+
+fn document() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Herald")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "A humanitarian notification server. Organisations notify sites and movements, signed and sealed; parties to the \
+             conflict receive and acknowledge them; planners ask whether an area holds notified places. A notification is word, \
+             never a request for permission; an acknowledgement is not approval; absence of a notification is not absence of \
+             civilians. `docs/protocol.md` describes statements, parts and seals, which these operations carry.",
+        ))
+        .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()));
+    let mut document = OpenApiBuilder::new().info(info).build();
+    document.components.get_or_insert_default().add_security_scheme(
+        "device",
+        SecurityScheme::MutualTls {
+            description: Some("The device's certificate, issued at enrolment, over TLS 1.3.".to_owned()),
+            deprecated: None,
+            extensions: None,
+        },
+    );
+    document
+}
+
+/// The routes behind the gate, and the document itself.
+pub fn router(state: AppState, with: Gate) -> Router {
+    let (routes, document) = resources().split_for_parts();
+    let text = render(&document);
+    routes
+        .with_state(state)
+        .route("/openapi.json", get(move || serve(text.clone())))
+        .route_layer(axum::middleware::from_fn_with_state(with, gate))
+}
+
+async fn serve(text: String) -> Response {
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (headers, text).into_response()
+}
+
+/// The OpenAPI 3.1 document, as it stands in `openapi/herald.json`.
+pub fn openapi_json() -> String {
+    render(&resources().split_for_parts().1)
+}
+
+fn render(document: &OpenApi) -> String {
+    let mut text = document.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}

@@ -1,0 +1,30 @@
+//! What handlers stand on.
+
+use axum::extract::FromRef;
+
+use super::v1::events::EventsState;
+use crate::service::core::Core;
+use crate::service::intake::Intake;
+
+/// The state of the API. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// Keys, pools, names.
+    pub core: Core,
+    /// The way in for statements.
+    pub intake: Intake,
+    /// Mailboxes and streams.
+    pub events: EventsState,
+}
+
+impl FromRef<AppState> for EventsState {
+    fn from_ref(state: &AppState) -> Self {
+        state.events.clone()
+    }
+}
+
+impl FromRef<AppState> for Core {
+    fn from_ref(state: &AppState) -> Self {
+        state.core.clone()
+    }
+}

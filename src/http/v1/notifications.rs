@@ -1,0 +1,94 @@
+//! Where notifications stand, what waits, and counts. Places are in the signed parts, never here.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::domain::ids::LogPosition;
+use crate::http::extract::QueryParams;
+use crate::http::state::AppState;
+use crate::service::principal::Principal;
+use crate::service::status;
+use crate::wire::api::{NotificationPage, NotificationStatus, Queue, Statistics};
+use crate::wire::problem::{Problem, ProblemBody};
+
+/// The operations of this file.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(one))
+        .routes(routes!(queue))
+        .routes(routes!(statistics))
+}
+
+/// Where a page begins, and how long it may be.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Only notifications first stored after this position.
+    pub after: Option<u64>,
+    /// At most so many, 1 to 200.
+    pub limit: Option<u32>,
+}
+
+/// The caller's notifications, oldest first: an organisation its own, a party what was notified to it, the coordinator all.
+#[utoipa::path(
+    get, path = "/v1/notifications", tag = "notifications", security(("device" = [])), params(PageQuery),
+    responses(
+        (status = OK, description = "A page", body = NotificationPage),
+        (status = "default", description = "A problem (RFC 9457)", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    principal: Principal,
+    QueryParams(query): QueryParams<PageQuery>,
+) -> Result<Json<NotificationPage>, Problem> {
+    let after = LogPosition(query.after.unwrap_or(0));
+    status::page(&state.core, &principal, after, query.limit.unwrap_or(status::PAGE)).await.map(Json)
+}
+
+/// Where one notification stands, by its id or its short reference.
+#[utoipa::path(
+    get, path = "/v1/notifications/{id}", tag = "notifications", security(("device" = [])),
+    params(("id" = String, Path, description = "The notification's id, or its reference HN-XXXX-XXXX")),
+    responses(
+        (status = OK, description = "The notification", body = NotificationStatus),
+        (status = "default", description = "A problem (RFC 9457)", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn one(
+    State(state): State<AppState>,
+    principal: Principal,
+    Path(id): Path<String>,
+) -> Result<Json<NotificationStatus>, Problem> {
+    status::one(&state.core, &principal, &id.parse()?).await.map(Json)
+}
+
+/// What waits for the calling desk.
+#[utoipa::path(
+    get, path = "/v1/queue", tag = "notifications", security(("device" = [])),
+    responses(
+        (status = OK, description = "Unscreened revisions and admissions for a coordinator; unreceived notifications for a party", body = Queue),
+        (status = "default", description = "A problem (RFC 9457)", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn queue(State(state): State<AppState>, principal: Principal) -> Result<Json<Queue>, Problem> {
+    status::queue(&state.core, &principal).await.map(Json)
+}
+
+/// Counts, for coordinators, auditors and operators. No place, no name, no notification.
+#[utoipa::path(
+    get, path = "/v1/statistics", tag = "notifications", security(("device" = [])),
+    responses(
+        (status = OK, description = "Counts", body = Statistics),
+        (status = "default", description = "A problem (RFC 9457)", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn statistics(State(state): State<AppState>, principal: Principal) -> Result<Json<Statistics>, Problem> {
+    status::statistics(&state.core, &principal).await.map(Json)
+}
