@@ -57,7 +57,9 @@ pub enum StartError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// An address.
-    #[error("cannot listen on {address}: {source}; another program may be using it, choose another with {flag}")]
+    #[error(
+        "cannot listen on {address}: {source}; another program may be using it, choose another with {flag}"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -103,7 +105,14 @@ impl Server {
         let now = Clock::System.now();
         let loaded = deployment::load(&config.dir, now)?;
         let (cluster, endpoint) = database(&config).await?;
-        match Self::start_on(config, loaded, endpoint, cluster.as_ref().map(Cluster::health)).await {
+        match Self::start_on(
+            config,
+            loaded,
+            endpoint,
+            cluster.as_ref().map(Cluster::health),
+        )
+        .await
+        {
             Ok(mut server) => {
                 server.cluster = cluster;
                 Ok(server)
@@ -125,12 +134,25 @@ impl Server {
     ) -> Result<Self, StartError> {
         migrate::run(&endpoint).await?;
         let pools = Pools::open(&endpoint, &config.pools).await?;
-        let Loaded { deployment, about, keyring, tls, tls_key } = loaded;
+        let Loaded {
+            deployment,
+            about,
+            keyring,
+            tls,
+            tls_key,
+        } = loaded;
         let server_tls = tls::server_config(
-            Credentials::from_der(&[tls.der(), deployment.authority.certificate().der()], &tls_key.to_pkcs8_der()),
+            Credentials::from_der(
+                &[tls.der(), deployment.authority.certificate().der()],
+                &tls_key.to_pkcs8_der(),
+            ),
             &tls::certificate(deployment.authority.certificate().der()),
         )?;
-        let core = Core { deployment: Arc::new(deployment), keyring: Arc::new(keyring), pools };
+        let core = Core {
+            deployment: Arc::new(deployment),
+            keyring: Arc::new(keyring),
+            pools,
+        };
         seed(&core, &about, Clock::System.now()).await?;
 
         let shutdown = Shutdown::new();
@@ -140,8 +162,15 @@ impl Server {
         let intake = run_jobs(&core, &hub, &shutdown);
         watch_database(health, readiness.clone(), shutdown.clone());
 
-        let state = AppState { core: core.clone(), intake, events: events(&core, &hub, &shutdown) };
-        let gate = Gate { core: core.clone(), platform: Arc::clone(&platform) };
+        let state = AppState {
+            core: core.clone(),
+            intake,
+            events: events(&core, &hub, &shutdown),
+        };
+        let gate = Gate {
+            core: core.clone(),
+            platform: Arc::clone(&platform),
+        };
         let router = platform.wrap(openapi::router(state, gate));
         let (listener, address) = bind(config.listen, "--listen").await?;
         let ops = run_ops(&config, readiness.clone(), &shutdown).await?;
@@ -156,12 +185,28 @@ impl Server {
         tokio::spawn(acceptor.run(listener));
         readiness.ready("listener");
         tracing::info!(%address, "listening");
-        Ok(Self { address, ops, shutdown, about, core, limits: config.shutdown, readiness, cluster: None })
+        Ok(Self {
+            address,
+            ops,
+            shutdown,
+            about,
+            core,
+            limits: config.shutdown,
+            readiness,
+            cluster: None,
+        })
     }
 
     /// Waits until it is told to end, and ends in order: unready, drain, close sockets, stop jobs, stop the database.
     pub async fn run(self) -> ShutdownReport {
-        let Self { shutdown, limits, readiness, cluster, core, .. } = self;
+        let Self {
+            shutdown,
+            limits,
+            readiness,
+            cluster,
+            core,
+            ..
+        } = self;
         let stop_database = async {
             core.pools.close().await;
             if let Some(cluster) = cluster
@@ -170,7 +215,13 @@ impl Server {
                 tracing::error!(%error, "the database did not stop as it should");
             }
         };
-        shutdown.run(&limits, || readiness.unready("listener", "ending"), stop_database).await
+        shutdown
+            .run(
+                &limits,
+                || readiness.unready("listener", "ending"),
+                stop_database,
+            )
+            .await
     }
 
     /// Tells it to end, and waits.
@@ -194,17 +245,40 @@ async fn database(config: &ServerConfig) -> Result<(Option<Cluster>, Endpoint), 
 /// Puts the context and the coordinator's first invite into an empty database.
 async fn seed(core: &Core, about: &About, now: OffsetDateTime) -> Result<(), StartError> {
     let mut tx = core.pools.intake.begin().await.map_err(StoreError::from)?;
-    let policy = Policy { country: about.country.clone(), ..Policy::default() };
+    let policy = Policy {
+        country: about.country.clone(),
+        ..Policy::default()
+    };
     actors::ensure_context(&mut tx, &about.ctx, about.mode, &policy).await?;
     let first = &about.first;
-    actors::ensure(&mut tx, &about.ctx, &first.actor, ActorKind::Coordinator, &first.name).await?;
+    actors::ensure(
+        &mut tx,
+        &about.ctx,
+        &first.actor,
+        ActorKind::Coordinator,
+        &first.name,
+    )
+    .await?;
     if !invites::exists(&mut tx, &first.code).await? {
-        let month = crate::crypto::month::Month::of(now.date()).map_err(|_| StoreError::Driver("the machine's clock is out of range"))?;
+        let month = crate::crypto::month::Month::of(now.date())
+            .map_err(|_| StoreError::Driver("the machine's clock is out of range"))?;
         let at = Record::invite_person(&first.actor, &first.code);
-        let person = core.keyring.seal_record(&at.at(), month, first.person.as_bytes())?;
+        let person = core
+            .keyring
+            .seal_record(&at.at(), month, first.person.as_bytes())?;
         let role = crate::domain::actor::Role::Coordinator;
         let until = from_micros(first.until_us);
-        invites::insert(&mut tx, &first.code, &about.ctx, &first.actor, role, &person, month, until).await?;
+        invites::insert(
+            &mut tx,
+            &first.code,
+            &about.ctx,
+            &first.actor,
+            role,
+            &person,
+            month,
+            until,
+        )
+        .await?;
     }
     tx.commit().await.map_err(StoreError::from)?;
     Ok(())
@@ -215,7 +289,12 @@ fn run_jobs(core: &Core, hub: &Arc<Hub>, shutdown: &Shutdown) -> Intake {
     let (intake, worker) = Intake::new(core.clone(), wake(core, hub, shutdown));
     shutdown.jobs.spawn(worker.run(shutdown.stop_jobs.clone()));
     let times = deliver::DeliverTimes::default();
-    shutdown.jobs.spawn(deliver::run(core.pools.clone(), Arc::clone(hub), times, shutdown.stop_jobs.clone()));
+    shutdown.jobs.spawn(deliver::run(
+        core.pools.clone(),
+        Arc::clone(hub),
+        times,
+        shutdown.stop_jobs.clone(),
+    ));
     let (keyring, stop) = (Arc::clone(&core.keyring), shutdown.stop_jobs.clone());
     shutdown.jobs.spawn(async move {
         loop {
@@ -238,7 +317,11 @@ fn provision(keyring: &Keyring) {
 /// every few milliseconds.
 fn wake(core: &Core, hub: &Arc<Hub>, shutdown: &Shutdown) -> Wake {
     let bell = Arc::new(tokio::sync::Notify::new());
-    let (ring, pool, stop) = (Arc::clone(&bell), core.pools.worker.clone(), shutdown.stop_jobs.clone());
+    let (ring, pool, stop) = (
+        Arc::clone(&bell),
+        core.pools.worker.clone(),
+        shutdown.stop_jobs.clone(),
+    );
     shutdown.jobs.spawn(async move {
         loop {
             tokio::select! {
@@ -276,7 +359,10 @@ fn events(core: &Core, hub: &Arc<Hub>, shutdown: &Shutdown) -> EventsState {
         let streams = streams.clone();
         async move { streams.open(handshake, reader, after).await as Result<Response, _> }.boxed()
     });
-    EventsState { mailboxes, open_stream }
+    EventsState {
+        mailboxes,
+        open_stream,
+    }
 }
 
 /// The database's health is the server's readiness; a private database that does not come back ends the server.
@@ -310,14 +396,25 @@ fn watch_database(
     });
 }
 
-async fn bind(address: SocketAddr, flag: &'static str) -> Result<(TcpListener, SocketAddr), StartError> {
-    let refuse = |source| StartError::Listen { address, flag, source };
+async fn bind(
+    address: SocketAddr,
+    flag: &'static str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refuse = |source| StartError::Listen {
+        address,
+        flag,
+        source,
+    };
     let listener = TcpListener::bind(address).await.map_err(refuse)?;
     let address = listener.local_addr().map_err(refuse)?;
     Ok((listener, address))
 }
 
-async fn run_ops(config: &ServerConfig, readiness: Readiness, shutdown: &Shutdown) -> Result<SocketAddr, StartError> {
+async fn run_ops(
+    config: &ServerConfig,
+    readiness: Readiness,
+    shutdown: &Shutdown,
+) -> Result<SocketAddr, StartError> {
     let address = ops::require_loopback(config.ops).map_err(|_| StartError::NotLoopback)?;
     let handle = ops::recorder().map_err(|_| StartError::Metrics)?;
     let (listener, address) = bind(address, "--ops").await?;
@@ -331,4 +428,9 @@ async fn run_ops(config: &ServerConfig, readiness: Readiness, shutdown: &Shutdow
     };
     tokio::spawn(acceptor.run(listener));
     Ok(address)
+}
+
+/// The OpenAPI 3.1 document of the API, as it stands in `openapi/herald.json`.
+pub fn openapi_json() -> String {
+    openapi::openapi_json()
 }

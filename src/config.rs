@@ -10,9 +10,11 @@ use crate::store::cluster::Durability;
 use crate::store::pool::PoolBounds;
 
 /// Where the API listens unless told otherwise.
-pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
+pub const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);
 /// Where health and metrics listen unless told otherwise: loopback only.
-pub const DEFAULT_OPS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
+pub const DEFAULT_OPS: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
 /// A server's configuration.
 #[derive(Clone)]

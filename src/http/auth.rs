@@ -30,8 +30,15 @@ pub struct Gate {
 
 /// Lets a request through, or refuses it. Put it as a route layer, so that the path template is known.
 pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let template = request.extensions().get::<MatchedPath>().map_or_else(String::new, |path| path.as_str().to_owned());
-    let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+    let template = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(String::new, |path| path.as_str().to_owned());
+    let method = if request.method() == Method::HEAD {
+        Method::GET
+    } else {
+        request.method().clone()
+    };
     let peer = request.extensions().get::<PeerIdentity>().cloned();
     match admit(&gate, &method, &template, peer).await {
         Ok(None) => next.run(request).await,
@@ -77,6 +84,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Principal {
 
     /// The device behind the request, which the gate has found.
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| ProblemKind::CertificateMissing.into())
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| ProblemKind::CertificateMissing.into())
     }
 }

@@ -12,8 +12,8 @@ pub mod openapi;
 pub mod ops;
 pub mod problem;
 pub mod rate;
-pub mod state;
 mod stall;
+pub mod state;
 pub mod v1;
 
 pub use accept::{Acceptor, PeerIdentity};

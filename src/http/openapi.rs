@@ -33,14 +33,19 @@ fn document() -> OpenApi {
         ))
         .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()));
     let mut document = OpenApiBuilder::new().info(info).build();
-    document.components.get_or_insert_default().add_security_scheme(
-        "device",
-        SecurityScheme::MutualTls {
-            description: Some("The device's certificate, issued at enrolment, over TLS 1.3.".to_owned()),
-            deprecated: None,
-            extensions: None,
-        },
-    );
+    document
+        .components
+        .get_or_insert_default()
+        .add_security_scheme(
+            "device",
+            SecurityScheme::MutualTls {
+                description: Some(
+                    "The device's certificate, issued at enrolment, over TLS 1.3.".to_owned(),
+                ),
+                deprecated: None,
+                extensions: None,
+            },
+        );
     document
 }
 
@@ -55,7 +60,10 @@ pub fn router(state: AppState, with: Gate) -> Router {
 }
 
 async fn serve(text: String) -> Response {
-    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    let headers = [(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    )];
     (headers, text).into_response()
 }
 
@@ -68,4 +76,35 @@ fn render(document: &OpenApi) -> String {
     let mut text = document.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::policy::OPERATIONS;
+
+    #[test]
+    fn the_document_in_the_repository_is_what_the_code_serves() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/herald.json");
+        let written = std::fs::read_to_string(path).expect("openapi/herald.json exists");
+        assert!(written == openapi_json(), "write it anew: make openapi");
+    }
+
+    #[test]
+    fn every_operation_has_its_access_and_every_access_its_operation() {
+        let document: serde_json::Value = serde_json::from_str(&openapi_json()).expect("JSON");
+        let mut served = vec!["GET /openapi.json".to_owned()];
+        for (path, item) in document["paths"].as_object().expect("paths") {
+            for method in item.as_object().expect("an item").keys() {
+                served.push(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+        let mut tabled: Vec<String> = OPERATIONS
+            .iter()
+            .map(|(method, path, _)| format!("{method} {path}"))
+            .collect();
+        served.sort();
+        tabled.sort();
+        assert_eq!(served, tabled);
+    }
 }

@@ -68,7 +68,9 @@ pub enum DeploymentError {
         why: String,
     },
     /// Written by a newer version.
-    #[error("the deployment was written by a newer version (format {0}); start it with that version")]
+    #[error(
+        "the deployment was written by a newer version (format {0}); start it with that version"
+    )]
     Newer(u32),
     /// A name is not acceptable.
     #[error(transparent)]
@@ -163,7 +165,12 @@ pub struct Loaded {
 ///
 /// # Errors
 /// [`DeploymentError`]; a directory that holds one is left as it is.
-pub fn create(dir: &Path, new: &NewDeployment, secret: &str, now: OffsetDateTime) -> Result<InviteCode, DeploymentError> {
+pub fn create(
+    dir: &Path,
+    new: &NewDeployment,
+    secret: &str,
+    now: OffsetDateTime,
+) -> Result<InviteCode, DeploymentError> {
     if dir.join(ABOUT).exists() || dir.join(NODE).exists() {
         return Err(DeploymentError::Exists(dir.to_owned()));
     }
@@ -171,7 +178,11 @@ pub fn create(dir: &Path, new: &NewDeployment, secret: &str, now: OffsetDateTime
         secret_file::create_dir(&sub)?;
     }
     let root = SigningKey::generate();
-    let sealed = passphrase::seal("the root of a Herald deployment; keep it offline", root.to_jwk().as_bytes(), secret)?;
+    let sealed = passphrase::seal(
+        "the root of a Herald deployment; keep it offline",
+        root.to_jwk().as_bytes(),
+        secret,
+    )?;
     secret_file::create(&dir.join(ROOT), sealed.as_bytes())?;
 
     let (signing, hpke) = (SigningKey::generate(), SealKey::generate());
@@ -183,12 +194,21 @@ pub fn create(dir: &Path, new: &NewDeployment, secret: &str, now: OffsetDateTime
 
     let backdated = now - Duration::minutes(5);
     let authority = Authority::create("Herald device CA", Validity::days(backdated, KEYS_DAYS)?)?;
-    secret_file::create(&dir.join(CA_CERT), authority.certificate().to_pem().as_bytes())?;
+    secret_file::create(
+        &dir.join(CA_CERT),
+        authority.certificate().to_pem().as_bytes(),
+    )?;
     secret_file::create(&dir.join(CA_KEY), authority.key().to_pem().as_bytes())?;
     write_tls(dir, &authority, &new.hosts, now)?;
     Keyring::create(&dir.join(KEYRING))?.provision(now.date())?;
 
-    let code = InviteCode::fresh(authority.certificate().fingerprint(), root.kid(), None, new.coordinator.clone(), Role::Coordinator);
+    let code = InviteCode::fresh(
+        authority.certificate().fingerprint(),
+        root.kid(),
+        None,
+        new.coordinator.clone(),
+        Role::Coordinator,
+    );
     let about = About {
         format: FORMAT,
         name: new.name.clone(),
@@ -241,7 +261,9 @@ fn sign_keys(
         desk: hpke.public_key().clone(),
         sd: Vec::new(),
     };
-    let payload = Claims::Keys(Box::new(claims)).to_json().map_err(|_| DeploymentError::Sign)?;
+    let payload = Claims::Keys(Box::new(claims))
+        .to_json()
+        .map_err(|_| DeploymentError::Sign)?;
     statement::sign(Kind::Keys.as_str(), &payload, root).map_err(|_| DeploymentError::Sign)
 }
 
@@ -252,7 +274,11 @@ fn write_tls(
     now: OffsetDateTime,
 ) -> Result<(Certificate, TlsKey), DeploymentError> {
     let key = TlsKey::generate()?;
-    let certificate = authority.issue_server(hosts, &key, Validity::days(now - Duration::minutes(5), TLS_DAYS)?)?;
+    let certificate = authority.issue_server(
+        hosts,
+        &key,
+        Validity::days(now - Duration::minutes(5), TLS_DAYS)?,
+    )?;
     // The key first: with an old certificate it is noticed and both are made again.
     secret_file::replace(&dir.join(TLS_KEY), key.to_pem().as_bytes())?;
     secret_file::replace(&dir.join(TLS_CERT), certificate.to_pem().as_bytes())?;
@@ -268,7 +294,8 @@ pub fn load(dir: &Path, now: OffsetDateTime) -> Result<Loaded, DeploymentError> 
     if !about_file.exists() {
         return Err(DeploymentError::Missing(dir.to_owned()));
     }
-    let about: About = serde_json::from_slice(&secret_file::read(&about_file)?).map_err(|error| damaged(&about_file, &error))?;
+    let about: About = serde_json::from_slice(&secret_file::read(&about_file)?)
+        .map_err(|error| damaged(&about_file, &error))?;
     if about.format > FORMAT {
         return Err(DeploymentError::Newer(about.format));
     }
@@ -278,10 +305,13 @@ pub fn load(dir: &Path, now: OffsetDateTime) -> Result<Loaded, DeploymentError> 
         String::from_utf8(bytes.to_vec()).map_err(|_| damaged(&path, &"it is not text"))
     };
     let (ca_cert, ca_key) = (text(CA_CERT)?, text(CA_KEY)?);
-    let authority = Authority::from_pem(&ca_cert, &ca_key).map_err(|error| damaged(&dir.join(CA_CERT), &error))?;
+    let authority = Authority::from_pem(&ca_cert, &ca_key)
+        .map_err(|error| damaged(&dir.join(CA_CERT), &error))?;
     let (tls, tls_key) = read_tls(dir, &authority, &about, now)?;
-    let signing = SigningKey::from_jwk(text(NODE)?.as_bytes()).map_err(|error: KeyError| damaged(&dir.join(NODE), &error))?;
-    let hpke = SealKey::from_json(text(HPKE)?.as_bytes()).map_err(|error: SealKeyError| damaged(&dir.join(HPKE), &error))?;
+    let signing = SigningKey::from_jwk(text(NODE)?.as_bytes())
+        .map_err(|error: KeyError| damaged(&dir.join(NODE), &error))?;
+    let hpke = SealKey::from_json(text(HPKE)?.as_bytes())
+        .map_err(|error: SealKeyError| damaged(&dir.join(HPKE), &error))?;
     let keyring = Keyring::open(&dir.join(KEYRING))?;
     keyring.provision(now.date())?;
     let deployment = Deployment {
@@ -294,7 +324,13 @@ pub fn load(dir: &Path, now: OffsetDateTime) -> Result<Loaded, DeploymentError> 
         keys: text(KEYS)?.trim_end().to_owned(),
         authority,
     };
-    Ok(Loaded { deployment, about, keyring, tls, tls_key })
+    Ok(Loaded {
+        deployment,
+        about,
+        keyring,
+        tls,
+        tls_key,
+    })
 }
 
 fn read_tls(
@@ -312,7 +348,8 @@ fn read_tls(
     };
     match read() {
         Ok((certificate, key))
-            if certificate.spki_digest() == key.spki_digest() && certificate.not_after() > now + Duration::days(TLS_RENEW_DAYS) =>
+            if certificate.spki_digest() == key.spki_digest()
+                && certificate.not_after() > now + Duration::days(TLS_RENEW_DAYS) =>
         {
             Ok((certificate, key))
         }
@@ -323,5 +360,8 @@ fn read_tls(
 }
 
 fn damaged(file: &Path, why: &dyn std::fmt::Display) -> DeploymentError {
-    DeploymentError::Damaged { file: file.to_owned(), why: why.to_string() }
+    DeploymentError::Damaged {
+        file: file.to_owned(),
+        why: why.to_string(),
+    }
 }

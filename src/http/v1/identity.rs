@@ -9,7 +9,9 @@ use crate::http::extract::JsonBody;
 use crate::http::state::AppState;
 use crate::service::principal::Principal;
 use crate::service::{enrol as enrolment, identity};
-use crate::wire::api::{CurrentPolicy, Devices, EnrolRequest, EnrolResponse, KeyDirectory, Me, RenewRequest};
+use crate::wire::api::{
+    CurrentPolicy, Devices, EnrolRequest, EnrolResponse, KeyDirectory, Me, RenewRequest,
+};
 use crate::wire::problem::{Problem, ProblemBody};
 
 /// The operations of this file.
@@ -35,7 +37,9 @@ pub async fn enrol(
     State(state): State<AppState>,
     JsonBody(request): JsonBody<EnrolRequest>,
 ) -> Result<Json<EnrolResponse>, Problem> {
-    Box::pin(enrolment::enrol(&state.core, &state.intake, request)).await.map(Json)
+    Box::pin(enrolment::enrol(&state.core, &state.intake, request))
+        .await
+        .map(Json)
 }
 
 /// Renews the calling device's keys with a `renew` statement signed by the old key.
@@ -51,7 +55,14 @@ pub async fn renew(
     principal: Principal,
     JsonBody(request): JsonBody<RenewRequest>,
 ) -> Result<Json<EnrolResponse>, Problem> {
-    Box::pin(enrolment::renew(&state.core, &state.intake, &principal, request)).await.map(Json)
+    Box::pin(enrolment::renew(
+        &state.core,
+        &state.intake,
+        &principal,
+        request,
+    ))
+    .await
+    .map(Json)
 }
 
 /// Who the calling device is.
@@ -74,8 +85,13 @@ pub async fn me(State(state): State<AppState>, principal: Principal) -> Json<Me>
         (status = "default", description = "A problem (RFC 9457)", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn devices(State(state): State<AppState>, principal: Principal) -> Result<Json<Devices>, Problem> {
-    identity::own_devices(&state.core, &principal).await.map(Json)
+pub async fn devices(
+    State(state): State<AppState>,
+    principal: Principal,
+) -> Result<Json<Devices>, Problem> {
+    identity::own_devices(&state.core, &principal)
+        .await
+        .map(Json)
 }
 
 /// Everybody's keys, in statements that can be held against pinned roots. Open to all.

@@ -49,7 +49,14 @@ pub async fn list(
     QueryParams(query): QueryParams<PageQuery>,
 ) -> Result<Json<NotificationPage>, Problem> {
     let after = LogPosition(query.after.unwrap_or(0));
-    status::page(&state.core, &principal, after, query.limit.unwrap_or(status::PAGE)).await.map(Json)
+    status::page(
+        &state.core,
+        &principal,
+        after,
+        query.limit.unwrap_or(status::PAGE),
+    )
+    .await
+    .map(Json)
 }
 
 /// Where one notification stands, by its id or its short reference.
@@ -66,7 +73,9 @@ pub async fn one(
     principal: Principal,
     Path(id): Path<String>,
 ) -> Result<Json<NotificationStatus>, Problem> {
-    status::one(&state.core, &principal, &id.parse()?).await.map(Json)
+    status::one(&state.core, &principal, &id.parse()?)
+        .await
+        .map(Json)
 }
 
 /// What waits for the calling desk.
@@ -77,7 +86,10 @@ pub async fn one(
         (status = "default", description = "A problem (RFC 9457)", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn queue(State(state): State<AppState>, principal: Principal) -> Result<Json<Queue>, Problem> {
+pub async fn queue(
+    State(state): State<AppState>,
+    principal: Principal,
+) -> Result<Json<Queue>, Problem> {
     status::queue(&state.core, &principal).await.map(Json)
 }
 
@@ -89,6 +101,9 @@ pub async fn queue(State(state): State<AppState>, principal: Principal) -> Resul
         (status = "default", description = "A problem (RFC 9457)", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn statistics(State(state): State<AppState>, principal: Principal) -> Result<Json<Statistics>, Problem> {
+pub async fn statistics(
+    State(state): State<AppState>,
+    principal: Principal,
+) -> Result<Json<Statistics>, Problem> {
     status::statistics(&state.core, &principal).await.map(Json)
 }

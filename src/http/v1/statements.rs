@@ -21,7 +21,9 @@ pub const BULK_ITEMS: usize = 256;
 
 /// The operations of this file.
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(submit)).routes(routes!(submit_bulk))
+    OpenApiRouter::new()
+        .routes(routes!(submit))
+        .routes(routes!(submit_bulk))
 }
 
 /// Submits one statement: an envelope with the signed statement and its seals. The same bytes again give the same
@@ -44,7 +46,11 @@ pub async fn submit(
     require_media_type(&headers, ENVELOPE_TYPE)?;
     let envelope = Envelope::decode(&body).map_err(|error| malformed(&error))?;
     let taken = Box::pin(state.intake.submit(envelope, Bearer::Device(principal))).await?;
-    let status = if taken.known { StatusCode::OK } else { StatusCode::CREATED };
+    let status = if taken.known {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     Ok((status, Json(submitted(taken))).into_response())
 }
 
@@ -65,27 +71,45 @@ pub async fn submit_bulk(
 ) -> Result<Json<BulkResponse>, Problem> {
     require_media_type(&headers, ENVELOPES_TYPE)?;
     let items = split(&body, BULK_ITEMS).map_err(|error| malformed(&error))?;
-    let decoded: Vec<Result<Envelope, Problem>> =
-        items.into_iter().map(|item| Envelope::decode(item).map_err(|error| malformed(&error))).collect();
+    let decoded: Vec<Result<Envelope, Problem>> = items
+        .into_iter()
+        .map(|item| Envelope::decode(item).map_err(|error| malformed(&error)))
+        .collect();
     let bearer = Bearer::Device(principal);
-    let good: Vec<Envelope> = decoded.iter().filter_map(|item| item.as_ref().ok().cloned()).collect();
-    let mut taken = Box::pin(state.intake.submit_all(good, &bearer)).await.into_iter();
+    let good: Vec<Envelope> = decoded
+        .iter()
+        .filter_map(|item| item.as_ref().ok().cloned())
+        .collect();
+    let mut taken = Box::pin(state.intake.submit_all(good, &bearer))
+        .await
+        .into_iter();
     let results = decoded.into_iter().map(|item| {
         let result = match item {
-            Ok(_) => taken.next().unwrap_or_else(|| Err(ProblemKind::Internal.into())),
+            Ok(_) => taken
+                .next()
+                .unwrap_or_else(|| Err(ProblemKind::Internal.into())),
             Err(problem) => Err(problem),
         };
         match result {
             Ok(taken) => BulkItem::Submitted(Box::new(submitted(taken))),
-            Err(problem) => BulkItem::Refused { result: RefusedTag::Refused, problem: Box::new(problem.body().clone()) },
+            Err(problem) => BulkItem::Refused {
+                result: RefusedTag::Refused,
+                problem: Box::new(problem.body().clone()),
+            },
         }
     });
-    Ok(Json(BulkResponse { items: results.collect() }))
+    Ok(Json(BulkResponse {
+        items: results.collect(),
+    }))
 }
 
 fn submitted(taken: Taken) -> Submitted {
     Submitted {
-        result: if taken.known { SubmittedResult::Known } else { SubmittedResult::Accepted },
+        result: if taken.known {
+            SubmittedResult::Known
+        } else {
+            SubmittedResult::Accepted
+        },
         hash: taken.hash,
         pos: taken.pos,
         receipt: taken.receipt,
