@@ -53,6 +53,14 @@ pub enum DeploymentError {
     /// A file could not be written or read, or others may read it.
     #[error(transparent)]
     File(#[from] SecretFileError),
+    /// The directory cannot be made.
+    #[error("{dir} cannot be made: {source}")]
+    Directory {
+        /// Which.
+        dir: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// There is a deployment already.
     #[error("{0} holds a deployment already; choose another directory")]
     Exists(PathBuf),
@@ -174,7 +182,8 @@ pub fn create(
     if dir.join(ABOUT).exists() || dir.join(NODE).exists() {
         return Err(DeploymentError::Exists(dir.to_owned()));
     }
-    for sub in [dir.to_owned(), dir.join("offline"), dir.join("keys")] {
+    open_dir(dir)?;
+    for sub in [dir.join("offline"), dir.join("keys")] {
         secret_file::create_dir(&sub)?;
     }
     let root = SigningKey::generate();
@@ -230,6 +239,23 @@ pub fn create(
     let text = serde_json::to_vec_pretty(&about).map_err(|_| DeploymentError::Sign)?;
     secret_file::create(&dir.join(ABOUT), &text)?;
     Ok(code)
+}
+
+/// The deployment's own directory: others may pass through it (a private PostgreSQL that is started by root runs as
+/// another user, below it) and see nothing in it; every file is for its owner alone.
+fn open_dir(dir: &Path) -> Result<(), DeploymentError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    if dir.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o711)
+        .create(dir)
+        .map_err(|source| DeploymentError::Directory {
+            dir: dir.to_owned(),
+            source,
+        })
 }
 
 fn sign_keys(
