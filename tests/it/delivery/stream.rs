@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{FromRef, FromRequestParts};
-use axum::http::request::Parts;
+use axum::extract::{FromRef, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt};
 use herald::crypto::digest::Digest;
 use herald::domain::actor::{ActorKind, ActorState, DeviceState, Role};
@@ -16,7 +17,7 @@ use herald::service::hub::{Hub, HubLimits};
 use herald::service::principal::Principal;
 use herald::store::listen;
 use herald::wire::envelope::Event;
-use herald::wire::problem::{Problem, ProblemKind};
+use herald::wire::problem::ProblemKind;
 use herald::ws::frame::{FetchReference, HeadNotice, SUBPROTOCOL, SocketLimits};
 use herald::ws::upgrade::Streams;
 use tokio::net::TcpStream;
@@ -48,23 +49,23 @@ impl FromRef<TestState> for EventsState {
     }
 }
 
-impl FromRequestParts<TestState> for Principal {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &TestState) -> Result<Self, Problem> {
-        let name = parts
-            .headers
-            .get(CALLER)
-            .and_then(|name| name.to_str().ok());
-        let found = state
-            .callers
-            .iter()
-            .find(|c| Some(c.actor.as_str()) == name);
-        found
-            .filter(|caller| caller.ctx == state.ctx)
-            .cloned()
-            .ok_or_else(|| Problem::new(ProblemKind::CertificateMissing))
-    }
+/// Stands where the gate stands in a server.
+async fn caller(State(state): State<TestState>, mut request: Request, next: Next) -> Response {
+    let name = request
+        .headers()
+        .get(CALLER)
+        .and_then(|name| name.to_str().ok())
+        .map(str::to_owned);
+    let found = state
+        .callers
+        .iter()
+        .find(|c| Some(c.actor.as_str()) == name.as_deref())
+        .filter(|caller| caller.ctx == state.ctx);
+    let Some(found) = found.cloned() else {
+        return ProblemKind::CertificateMissing.into_response();
+    };
+    request.extensions_mut().insert(found);
+    next.run(request).await
 }
 
 fn principal(world: &World, desk: &Desk) -> Principal {
@@ -120,7 +121,9 @@ impl Served {
             ctx: world.ctx.clone(),
             callers: Arc::new(world.desks().map(|desk| principal(&world, desk)).into()),
         };
+        let gate = from_fn_with_state(state.clone(), caller);
         let (router, _api) = events::router().with_state(state).split_for_parts();
+        let router = router.layer(gate);
         let server = Server::start(short_limits(), router).await;
         Self {
             world,
