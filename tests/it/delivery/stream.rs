@@ -17,7 +17,7 @@ use herald::service::hub::{Hub, HubLimits};
 use herald::service::principal::Principal;
 use herald::store::listen;
 use herald::wire::envelope::Event;
-use herald::wire::problem::ProblemKind;
+use herald::wire::problem::{Problem, ProblemKind};
 use herald::ws::frame::{FetchReference, HeadNotice, SUBPROTOCOL, SocketLimits};
 use herald::ws::upgrade::Streams;
 use tokio::net::TcpStream;
