@@ -90,6 +90,18 @@ pub const METRICS: &[Metric] = &[
         &["reason"],
         "WebSockets closed, by reason",
     ),
+    (
+        "herald_events_prepared_total",
+        MetricKind::Counter,
+        &[],
+        "Events opened and sealed for a desk",
+    ),
+    (
+        "herald_delivery_stopped_total",
+        MetricKind::Counter,
+        &["part"],
+        "Events that could not be prepared, so that delivery to a desk stands still; any needs the operator",
+    ),
 ];
 
 /// Gives the recorder the words of metrics.

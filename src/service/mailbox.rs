@@ -211,6 +211,8 @@ impl Mailboxes {
             }
             page.events.push(delivered);
         }
+        let made = u64::try_from(page.events.len()).unwrap_or(u64::MAX);
+        metrics::counter!("herald_events_prepared_total").increment(made);
         Ok(page)
     }
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 use herald::crypto::keys::SigningKey;
 use herald::crypto::seal_key::SealKey;
 use herald::domain::ids::{DeviceId, Nid, Seq};
-use herald::service::mailbox::{MailboxError, PageLimits};
+use herald::service::mailbox::{MailboxError, PageLimits, Reader};
 use herald::store::mailbox as store;
-use herald::wire::build::open;
+use herald::wire::build::{Part, build, open};
+use herald::wire::claims::KeysClaims;
 use herald::wire::envelope::Content;
 use herald::wire::policy::Screening;
-use herald::wire::read;
+use herald::wire::{parts, read};
 use sqlx::Connection as _;
 
 use super::world::{Desk, World, decoded};
@@ -63,6 +64,54 @@ async fn each_desk_is_handed_exactly_its_parts_sealed_to_its_own_key() {
         handed(&world, &world.exact, 1).await.is_empty(),
         "why a revision was returned is not a party's"
     );
+}
+
+#[tokio::test]
+async fn a_devices_share_of_the_desks_key_reaches_that_device_alone() {
+    let world = World::new().await;
+    let desk = &world.exact;
+    let (second, third) = (DeviceId::from_random([8; 5]), DeviceId::from_random([9; 5]));
+    let (second_key, third_key) = (SealKey::generate(), SealKey::generate());
+    let mut conn = world.pools.intake.acquire().await.unwrap();
+    for (device, key) in [(&second, &second_key), (&third, &third_key)] {
+        world
+            .add_device(&mut conn, desk, device, &SigningKey::generate(), key)
+            .await;
+    }
+    let claims = KeysClaims::new(
+        world.common(desk),
+        2,
+        None,
+        *desk.signing.verifying_key(),
+        Vec::new(),
+        desk.key.public_key().clone(),
+    );
+    let share = Part::new(parts::name::desk(&second), &"the seed").unwrap();
+    let share = share.sealed_to(second_key.public_key());
+    let built = build(claims, &[share], &desk.signing).unwrap();
+    let mut tx = conn.begin().await.unwrap();
+    let desks = [desk, &world.coordinator];
+    world.store(&mut tx, desk, &built, &desks).await;
+    tx.commit().await.unwrap();
+
+    let handed_to = async |device: &DeviceId, of: &Desk| {
+        let reader = Reader {
+            device: device.clone(),
+            ..world.reader(of)
+        };
+        let page = world
+            .mailboxes
+            .page(&reader, Seq(0), PageLimits::POLL)
+            .await;
+        decoded(&page.unwrap().events[0]).envelope.attachments
+    };
+    let [share] = handed_to(&second, desk).await.try_into().unwrap();
+    assert!(matches!(&share.content, Content::Seal { kid, .. } if *kid == second_key.kid()));
+    let (_, claims) = read::read(&built.envelope.statement).unwrap();
+    assert!(open(&claims, &share, &second_key).is_ok());
+    assert_eq!(handed_to(&third, desk).await, []);
+    let coordinator = &world.coordinator;
+    assert_eq!(handed_to(&coordinator.device, coordinator).await, []);
 }
 
 #[tokio::test]
@@ -140,7 +189,7 @@ async fn a_cursor_moves_forward_only_never_beyond_the_head_and_each_device_has_i
             &SealKey::generate(),
         )
         .await;
-    let other = herald::service::mailbox::Reader {
+    let other = Reader {
         device: second,
         ..reader.clone()
     };

@@ -90,7 +90,7 @@ fn principal(world: &World, desk: &Desk) -> Principal {
 
 /// A world, served.
 struct Served {
-    world: World,
+    world: Box<World>,
     hub: Arc<Hub>,
     stopping: CancellationToken,
     sockets: TaskTracker,
@@ -103,6 +103,10 @@ impl Served {
     }
 
     async fn with(limits: SocketLimits, hub: HubLimits) -> Self {
+        Box::pin(Self::make(limits, hub)).await
+    }
+
+    async fn make(limits: SocketLimits, hub: HubLimits) -> Self {
         let world = World::new().await;
         let (hub, stopping) = (Hub::new(hub), CancellationToken::new());
         let sockets = TaskTracker::new();

@@ -88,18 +88,22 @@ fn month() -> Month {
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub async fn new() -> Box<Self> {
         Self::with(Screening::Required).await
     }
 
-    pub async fn with(screening: Screening) -> Self {
+    pub async fn with(screening: Screening) -> Box<Self> {
+        Box::pin(Self::make(screening)).await
+    }
+
+    async fn make(screening: Screening) -> Box<Self> {
         let db = TestDb::new().await;
         let pools = db.pools().await;
         let dir = scratch_dir();
         let keyring = Keyring::create(&dir.path().join("keyring")).unwrap();
         keyring.provision(now().date()).unwrap();
         let keyring = Arc::new(keyring);
-        let this = Self {
+        let this = Box::new(Self {
             mailboxes: Mailboxes::new(pools.clone(), Arc::clone(&keyring)),
             db,
             pools,
@@ -111,7 +115,7 @@ impl World {
             on_check: Desk::new("west", ActorKind::Party),
             cell: Desk::new("north", ActorKind::Party),
             _dir: dir,
-        };
+        });
         let policy = Policy {
             screening,
             ..Policy::default()
@@ -375,9 +379,11 @@ impl World {
                     .unwrap(),
             }
         };
-        let readable = built.disclosures.iter().filter(|d| d.name() != "contact");
+        let attached = &built.envelope.attachments;
+        let sealed = |name: &str| attached.iter().any(|attachment| attachment.part == name);
+        let readable = built.disclosures.iter().filter(|d| !sealed(d.name()));
         let parts = readable.map(|d| record(d.name(), d.digest(), None, d.encoded().as_bytes()));
-        let seals = built.envelope.attachments.iter().map(|a| match &a.content {
+        let seals = attached.iter().map(|a| match &a.content {
             Content::Seal { kid, sealed } => record(&a.part, a.sd, Some(*kid), sealed),
             Content::Disclosure(_) => panic!("nothing here travels in the clear"),
         });
