@@ -5,12 +5,12 @@
 //! inbox/events       (u32 big-endian length, event)*, appended and synced
 //! inbox/index.jsonl  one line an event: what is found without opening it
 //! ```
-//! The index follows the events: what a power cut leaves behind the last whole event is cut off, and events without an
-//! index line are read again.
+//! The index follows the events. What a power cut leaves behind the last indexed event is cut off: the server was not told
+//! of it and delivers it again.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,6 @@ use crate::domain::ids::{Issuer, LogPosition, Nid, Reference, Revision, Seq};
 use crate::domain::kind::Kind;
 use crate::wire::claims::Claims;
 use crate::wire::envelope::{Event, MAX_ENVELOPE, MAX_STATEMENT};
-use crate::wire::read;
 
 /// The longest event, in bytes.
 const EVENT_MOST: usize = MAX_ENVELOPE + MAX_STATEMENT;
@@ -49,6 +48,9 @@ pub struct Entry {
     /// Its revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rev: Option<Revision>,
+    /// Why it is kept but not believed; absent when every check held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
     /// Where it begins in the file of events.
     offset: u64,
     /// Its length there.
@@ -56,7 +58,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn of(event: &Event, claims: &Claims, offset: u64, length: u32) -> Self {
+    fn of(event: &Event, claims: &Claims, doubt: Option<String>, offset: u64, length: u32) -> Self {
         let (nid, rev) = subject(claims).unzip();
         Self {
             seq: event.seq,
@@ -67,17 +69,19 @@ impl Entry {
             of: crate::crypto::statement::hash(&event.envelope.statement),
             nid,
             rev,
+            doubt,
             offset,
             length,
         }
     }
 
-    /// Whether it is a revision of a notification: what an acknowledgement may name.
+    /// Whether it is a revision of a notification that is believed: what an acknowledgement may name.
     pub const fn is_revision(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::Site | Kind::Movement | Kind::Withdraw | Kind::Close
-        )
+        self.doubt.is_none()
+            && matches!(
+                self.kind,
+                Kind::Site | Kind::Movement | Kind::Withdraw | Kind::Close
+            )
     }
 }
 
@@ -122,7 +126,7 @@ impl Inbox {
     /// Opens, or makes, the inbox below a profile's directory, and mends what a power cut left.
     ///
     /// # Errors
-    /// When a file cannot be read or written, or an event in it is no event.
+    /// When a file cannot be read or written.
     pub fn open(profile: &Path) -> Result<Self, ProfileError> {
         let dir = profile.join("inbox");
         secret_file::create_dir(&dir)?;
@@ -185,7 +189,7 @@ impl Inbox {
         Event::decode(&bytes).map_err(|e| damaged(&path, e.to_string()))
     }
 
-    /// Appends an event that was checked. One that is kept already is left out. It is only safe after [`Self::sync`].
+    /// Appends an event that was checked, with what the check held against it. One that is kept already is left out. It is only safe after [`Self::sync`].
     ///
     /// # Errors
     /// When it cannot be written, or is not the one that follows.
@@ -193,6 +197,7 @@ impl Inbox {
         &mut self,
         event: &Event,
         claims: &Claims,
+        doubt: Option<String>,
         bytes: &[u8],
     ) -> Result<(), ProfileError> {
         let path = self.dir.join("events");
@@ -212,7 +217,7 @@ impl Inbox {
         self.events
             .write_all_at(&record, self.end)
             .map_err(io_error(&path, "written"))?;
-        let entry = Entry::of(event, claims, self.end + 4, length);
+        let entry = Entry::of(event, claims, doubt, self.end + 4, length);
         self.end += u64::from(length) + 4;
         self.dirty.push(entry.clone());
         self.admit(entry);
@@ -295,55 +300,13 @@ impl Inbox {
         Ok(())
     }
 
-    /// Indexes whole events behind the index, and cuts off what is not whole.
+    /// Cuts off what stands behind the index.
     fn mend(&mut self) -> Result<(), ProfileError> {
         let path = self.dir.join("events");
-        let mut file = &self.events;
-        file.seek(SeekFrom::Start(self.end))
-            .map_err(io_error(&path, "read"))?;
-        let mut reader = BufReader::new(file);
-        let mut found = Vec::new();
-        while let Some(bytes) = next_record(&mut reader) {
-            let Ok(event) = Event::decode(&bytes) else {
-                break;
-            };
-            let Ok((_, claims)) = read::read(&event.envelope.statement) else {
-                break;
-            };
-            found.push((event, claims, bytes.len()));
-        }
-        drop(reader);
-        for (event, claims, length) in found {
-            if event.seq.0 != self.cursor().0 + 1 {
-                break;
-            }
-            let length = u32::try_from(length).map_err(|e| damaged(&path, e.to_string()))?;
-            let entry = Entry::of(&event, &claims, self.end + 4, length);
-            self.end += u64::from(length) + 4;
-            self.dirty.push(entry.clone());
-            self.admit(entry);
-        }
         self.events
             .set_len(self.end)
-            .map_err(io_error(&path, "mended"))?;
-        self.sync()
+            .map_err(io_error(&path, "mended"))
     }
-}
-
-fn next_record(reader: &mut impl std::io::Read) -> Option<Vec<u8>> {
-    let mut length = [0; 4];
-    reader.read_exact(&mut length).ok()?;
-    let length = usize::try_from(u32::from_be_bytes(length)).ok()?;
-    if length > EVENT_MOST {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    reader
-        .take(length as u64)
-        .read_to_end(&mut bytes)
-        .ok()
-        .filter(|read| *read == length)?;
-    Some(bytes)
 }
 
 fn open_private(path: &Path) -> Result<File, ProfileError> {
@@ -372,6 +335,7 @@ mod tests {
     use crate::domain::ids::DeviceId;
     use crate::wire::build::build;
     use crate::wire::claims::{Common, CosignClaims, NotificationClaims};
+    use crate::wire::read;
 
     fn event(seq: u64, nid: Nid, cosign: bool) -> (Event, Claims, Vec<u8>) {
         let common = Common {
@@ -406,7 +370,9 @@ mod tests {
     fn fill(inbox: &mut Inbox, nid: Nid, from: u64, to: u64) {
         for seq in from..=to {
             let (event, claims, bytes) = event(seq, nid, seq % 2 == 0);
-            inbox.append(&event, &claims, &bytes).expect("appended");
+            inbox
+                .append(&event, &claims, None, &bytes)
+                .expect("appended");
         }
     }
 
@@ -434,11 +400,13 @@ mod tests {
         let mut inbox = Inbox::open(dir.path()).expect("opened");
         let (first, claims, bytes) = event(1, Nid::random(), false);
         for _ in 0..2 {
-            inbox.append(&first, &claims, &bytes).expect("appended");
+            inbox
+                .append(&first, &claims, None, &bytes)
+                .expect("appended");
         }
         assert_eq!(inbox.entries().len(), 1);
         let (third, claims, bytes) = event(3, Nid::random(), false);
-        assert!(inbox.append(&third, &claims, &bytes).is_err());
+        assert!(inbox.append(&third, &claims, None, &bytes).is_err());
     }
 
     #[test]

@@ -9,15 +9,20 @@ pub mod directory;
 pub mod draft;
 pub mod error;
 pub mod exit;
+pub mod find;
 pub mod inbox;
 pub mod outbox;
 pub mod output;
 pub mod own;
 pub mod passphrase;
 pub mod profile;
+pub mod reached;
+pub mod received;
 pub mod root_file;
+pub mod stream;
 pub mod submit;
 pub mod tabular;
+pub mod words;
 
 // One file a subcommand.
 pub mod ack;

@@ -1,0 +1,510 @@
+//! Events in plain words, for people at a desk. An acknowledgement is never made to sound like approval, a screening
+//! never like a finding that something is true, and an end never like an end of protection.
+
+use std::fmt::Write as _;
+
+use geojson::GeometryValue;
+
+use super::received::Received;
+use crate::domain::ack::AckState;
+use crate::domain::clock::from_micros;
+use crate::domain::ids::ActorId;
+use crate::domain::notification::Tier;
+use crate::spatial::Position;
+use crate::spatial::parse::{format, format_dtg};
+use crate::wire::claims::{
+    AckClaims, Admission, AdmitClaims, Checked, Claims, NoticeCode, RevocationReason, ScreenClaims,
+    ScreenResult,
+};
+use crate::wire::envelope::Event;
+use crate::wire::parts::{
+    AckDetail, Audience, Contact, Entered, NoticeDetail, Place, Reason, Reasons, Window, name,
+};
+
+/// Positions of a geometry that are shown; more are counted.
+const SHOWN: usize = 8;
+
+/// What a state of an acknowledgement says, and no more.
+pub const fn ack_words(state: AckState) -> &'static str {
+    match state {
+        AckState::ReachedDesk => "reached the party's liaison device, no more",
+        AckState::Received => "received by a named officer",
+        AckState::Entered => "entered on the party's own list",
+        AckState::NotEntered => "not entered on the party's list",
+        AckState::Queried => "the party asks",
+        AckState::Removed => "taken off the party's own list",
+    }
+}
+
+/// A tier in words.
+pub const fn tier_words(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Exact => "the exact place",
+        Tier::OnCheck => "a cell now, the exact place by a check that hits it",
+        Tier::Cell => "a cell only",
+        Tier::Withdrawn => "no longer notified to this party; civilian status unchanged",
+    }
+}
+
+/// A time for people: date-time group and RFC 3339.
+pub fn time_words(at: time::OffsetDateTime) -> String {
+    format!(
+        "{} ({})",
+        format_dtg(at),
+        at.replace_nanosecond(0)
+            .unwrap_or(at)
+            .format(&time::format_description::well_known::Rfc3339)
+            .unwrap_or_default()
+    )
+}
+
+/// A window for people.
+pub fn window_words(window: &Window) -> String {
+    match (window.from, window.until) {
+        (None, None) => "no times given: counts at all times".to_owned(),
+        (Some(from), None) => format!("from {}, open end", time_words(from)),
+        (None, Some(until)) => format!("until {}", time_words(until)),
+        (Some(from), Some(until)) => format!("{} to {}", time_words(from), time_words(until)),
+    }
+}
+
+/// An event in words; several lines.
+pub fn describe(event: &Event, received: &Received) -> String {
+    let at = from_micros(i64::try_from(event.at_us).unwrap_or(i64::MAX));
+    let mut text = format!("#{} {}  ", event.seq, time_words(at));
+    text += &headline(received);
+    text.push('\n');
+    details(&mut text, received);
+    if let Some(doubt) = received.doubt_text() {
+        // Writing to a string cannot fail.
+        writeln!(text, "    NOT BELIEVED: {doubt}").ok();
+        text += "    It is kept as it came. Do not act on it; call the coordinator on a number that you know.\n";
+    }
+    text
+}
+
+fn headline(received: &Received) -> String {
+    let claims = &received.claims;
+    let who = claims.common().iss.actor;
+    match claims {
+        Claims::Site(c) => notified(
+            "site",
+            c.nid.reference().as_str(),
+            c.rev.get(),
+            &who,
+            c.emergency,
+        ),
+        Claims::Movement(c) => notified(
+            "movement",
+            c.nid.reference().as_str(),
+            c.rev.get(),
+            &who,
+            c.emergency,
+        ),
+        Claims::Withdraw(c) => format!(
+            "{}: taken back by {who}. No longer notified; civilian status unchanged",
+            c.nid.reference()
+        ),
+        Claims::Close(c) => format!(
+            "{}: closed by {who} ({}). No longer notified; civilian status unchanged",
+            c.nid.reference(),
+            c.outcome
+        ),
+        Claims::Screen(c) => screened(c, &who),
+        Claims::Cosign(c) => format!(
+            "{} revision {}: signed by a second person of {who}",
+            c.nid.reference(),
+            c.rev
+        ),
+        Claims::Ack(c) => format!(
+            "{who} on {} of {}:",
+            count(c.items.len(), "notification"),
+            c.to
+        ),
+        Claims::Notice(c) => match c.code {
+            NoticeCode::EnteredElsewhere => format!(
+                "{} revision {}: a party entered it more than 100 m from where it was notified. Call them",
+                c.nid.reference(),
+                c.rev
+            ),
+        },
+        Claims::Policy(c) => format!("policy version {} of {who} is in force", c.version),
+        Claims::Keys(c) => format!(
+            "keys of {who}, serial {}: {}",
+            c.serial,
+            count(c.devices.len(), "device")
+        ),
+        Claims::Admit(c) => admitted(c),
+        Claims::Revoke(c) => format!(
+            "the device {} of {} was taken back ({})",
+            c.device,
+            c.actor,
+            revocation(c.reason)
+        ),
+        Claims::Renew(_)
+        | Claims::Invite(_)
+        | Claims::Duty(_)
+        | Claims::Check(_)
+        | Claims::Receipt(_)
+        | Claims::Answer(_) => format!("a `{}` of {who}", claims.kind()),
+    }
+}
+
+fn notified(what: &str, reference: &str, rev: u32, who: &ActorId, emergency: bool) -> String {
+    let emergency = if emergency { ", as an emergency" } else { "" };
+    format!("{reference} revision {rev}: {what} notified by {who}{emergency}")
+}
+
+fn screened(claims: &ScreenClaims, who: &ActorId) -> String {
+    let (reference, rev) = (claims.nid.reference(), claims.rev);
+    match claims.result {
+        ScreenResult::Screened => {
+            let checked: Vec<&str> = claims.checked.iter().map(|c| checked_words(*c)).collect();
+            format!(
+                "{reference} revision {rev}: screened by {who} (looked at: {}); this does not say that it is true",
+                if checked.is_empty() {
+                    "nothing named".to_owned()
+                } else {
+                    checked.join(", ")
+                }
+            )
+        }
+        ScreenResult::Returned => format!(
+            "{reference} revision {rev}: returned by {who} with reasons; it still counts, flagged"
+        ),
+    }
+}
+
+const fn checked_words(checked: Checked) -> &'static str {
+    match checked {
+        Checked::Form => "form",
+        Checked::Coordinates => "coordinates",
+        Checked::Sender => "sender",
+    }
+}
+
+fn admitted(claims: &AdmitClaims) -> String {
+    match claims.state {
+        Admission::Admitted => {
+            format!(
+                "{} ({}) is admitted as {}",
+                claims.actor, claims.name, claims.kind
+            )
+        }
+        Admission::Suspended => format!(
+            "the admission of {} ({}) is suspended",
+            claims.actor, claims.name
+        ),
+    }
+}
+
+const fn revocation(reason: RevocationReason) -> &'static str {
+    match reason {
+        RevocationReason::Lost => "lost or stolen",
+        RevocationReason::Compromised => "its key may be known to somebody else",
+        RevocationReason::Left => "the person has left",
+        RevocationReason::Superseded => "another device took its place",
+    }
+}
+
+fn details(text: &mut String, received: &Received) {
+    if let Some(place) = received.part::<Place>(name::PLACE) {
+        describe_place(text, &place);
+    }
+    for part in &received.parts {
+        if let Some(party) = part.name().strip_prefix(name::AUDIENCE_PREFIX)
+            && let Some(audience) = received.part::<Audience>(part.name())
+        {
+            describe_audience(text, party, &audience);
+        }
+    }
+    if let Some(contact) = received.part::<Contact>(name::CONTACT) {
+        describe_contact(text, &contact);
+    }
+    if let Some(reason) = received.part::<Reason>(name::REASON) {
+        put(text, "reason", &reason.text);
+    }
+    if let Some(reasons) = received.part::<Reasons>(name::REASONS) {
+        for reason in &reasons.reasons {
+            let at = reason.pointer.as_deref().unwrap_or("as a whole");
+            put(text, "to mend", &format!("{at}: {}", reason.text));
+        }
+    }
+    match &received.claims {
+        Claims::Ack(claims) => {
+            describe_ack(
+                text,
+                claims,
+                received.part::<AckDetail>(name::DETAIL).as_ref(),
+            );
+        }
+        Claims::Notice(_) => {
+            if let Some(detail) = received.part::<NoticeDetail>(name::DETAIL) {
+                let away = detail
+                    .distance_m
+                    .map_or_else(String::new, |m| format!(", {m:.0} m away"));
+                put(text, "party", &format!("{}{away}", detail.party));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A line of detail.
+fn put(text: &mut String, label: &str, value: &str) {
+    // Writing to a string cannot fail. Control characters of a sender do not reach the terminal.
+    let value: String = value
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    writeln!(text, "    {label:<12} {value}").ok();
+}
+
+/// A place in words.
+pub fn describe_place(text: &mut String, place: &Place) {
+    let p = &place.properties;
+    let local = p
+        .name_local
+        .as_ref()
+        .map_or_else(String::new, |n| format!(" · {n}"));
+    put(
+        text,
+        "what",
+        &format!(
+            "{} \"{}\"{local}, {} by the organisation",
+            p.category, p.name, p.relation
+        ),
+    );
+    let positions = positions(&place.geometry.value);
+    for (index, position) in positions.iter().take(SHOWN).enumerate() {
+        let mut line = format::both(*position);
+        if let Some(waypoint) = p.waypoints.get(index) {
+            if let Some(at) = waypoint.at {
+                write!(
+                    line,
+                    " at {} ± {} min",
+                    time_words(at),
+                    waypoint.slack_s / 60
+                )
+                .ok();
+            }
+            if let Some(name) = &waypoint.name {
+                write!(line, ", {name}").ok();
+            }
+        }
+        put(text, if index == 0 { "where" } else { "" }, &line);
+    }
+    if positions.len() > SHOWN {
+        put(
+            text,
+            "",
+            &format!("and {} more points", positions.len() - SHOWN),
+        );
+    }
+    if let Some(window) = &p.window {
+        put(text, "when", &window_words(window));
+    }
+    if let Some(buffer) = p.buffer_m {
+        put(
+            text,
+            "buffer",
+            &format!("{buffer} m requested; nothing beyond it is \"allowed\""),
+        );
+    }
+    if let Some(marking) = &p.marking {
+        let infrared = p
+            .infrared
+            .map_or_else(String::new, |i| format!(" (in infrared: {i})"));
+        put(text, "marking", &format!("{marking}{infrared}"));
+    }
+    if let Some(typed) = &p.typed {
+        put(text, "as typed", typed);
+    }
+    if let Some(note) = &p.note {
+        put(text, "note", note);
+    }
+}
+
+/// The positions of a geometry, outer rings first; at most one more than is counted out anywhere.
+fn positions(geometry: &GeometryValue) -> Vec<Position> {
+    let mut out = Vec::new();
+    collect(geometry, &mut out);
+    out
+}
+
+fn collect(geometry: &GeometryValue, out: &mut Vec<Position>) {
+    let mut push = |coordinates: &geojson::Position| {
+        if let [lon, lat, ..] = coordinates.as_slice()
+            && let Ok(position) = Position::new(*lon, *lat)
+        {
+            out.push(position);
+        }
+    };
+    match geometry {
+        GeometryValue::Point { coordinates } => push(coordinates),
+        GeometryValue::LineString { coordinates } | GeometryValue::MultiPoint { coordinates } => {
+            coordinates.iter().for_each(push);
+        }
+        GeometryValue::Polygon { coordinates } | GeometryValue::MultiLineString { coordinates } => {
+            coordinates.iter().flatten().for_each(push);
+        }
+        GeometryValue::MultiPolygon { coordinates } => {
+            coordinates.iter().flatten().flatten().for_each(push);
+        }
+        GeometryValue::GeometryCollection { geometries } => {
+            for geometry in geometries {
+                collect(&geometry.value, out);
+            }
+        }
+    }
+}
+
+fn describe_audience(text: &mut String, party: &str, audience: &Audience) {
+    let onward = if audience.onward {
+        "may pass it on to its partners"
+    } else {
+        "not to be passed on"
+    };
+    put(
+        text,
+        "for",
+        &format!("{party}: {}; {onward}", tier_words(audience.tier)),
+    );
+    if !audience.cells.is_empty() {
+        put(text, "cells", &audience.cells.join(" "));
+    }
+}
+
+fn describe_contact(text: &mut String, contact: &Contact) {
+    for person in &contact.people {
+        let mut line = person.name.clone();
+        for more in [&person.post, &person.phone].into_iter().flatten() {
+            write!(line, ", {more}").ok();
+        }
+        put(text, "call", &line);
+    }
+    for vehicle in &contact.vehicles {
+        let plate = vehicle
+            .plate
+            .as_ref()
+            .map_or_else(String::new, |p| format!(", plate {p}"));
+        put(text, "vehicle", &format!("{}{plate}", vehicle.description));
+    }
+    if let Some(passengers) = contact.passengers {
+        put(text, "people", &passengers.to_string());
+    }
+    for (label, value) in [
+        ("cargo", &contact.cargo),
+        ("call sign", &contact.call_sign),
+        ("note", &contact.note),
+    ] {
+        if let Some(value) = value {
+            put(text, label, value);
+        }
+    }
+    for night in &contact.overnight {
+        let when = night.night.as_deref().unwrap_or_default();
+        put(text, "overnight", &format!("{} {when}", night.place));
+    }
+}
+
+fn describe_ack(text: &mut String, claims: &AckClaims, detail: Option<&AckDetail>) {
+    for item in claims.items.iter().take(SHOWN) {
+        put(
+            text,
+            item.nid.reference().as_str(),
+            &format!("revision {}: {}", item.rev, ack_words(item.state)),
+        );
+        let detail = detail
+            .into_iter()
+            .flat_map(|d| &d.items)
+            .find(|d| d.nid == item.nid);
+        let Some(detail) = detail else { continue };
+        if let Some(entered) = &detail.entered {
+            put(text, "entered", &entered_words(entered));
+        }
+        if let Some(reason) = &detail.reason {
+            put(text, "reason", reason);
+        }
+        if let Some(question) = &detail.question {
+            put(text, "question", question);
+        }
+    }
+    if claims.items.len() > SHOWN {
+        put(
+            text,
+            "",
+            &format!("and {} more", claims.items.len() - SHOWN),
+        );
+    }
+    if let Some(officer) = detail.and_then(|d| d.officer.as_ref()) {
+        let post = officer
+            .post
+            .as_ref()
+            .map_or_else(String::new, |p| format!(", {p}"));
+        put(text, "officer", &format!("{}{post}", officer.name));
+    }
+    text.push_str("    An acknowledgement is not approval and confers no access.\n");
+}
+
+fn entered_words(entered: &Entered) -> String {
+    let mut line = format!("on {}", entered.list);
+    for (label, value) in [
+        ("version", &entered.version),
+        ("number", &entered.number),
+        ("at", &entered.typed),
+    ] {
+        if let Some(value) = value {
+            write!(line, ", {label} {value}").ok();
+        }
+    }
+    line
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_for_a_state_or_tier_reads_as_permission_or_end_of_protection() {
+        let states = AckState::ALL.iter().map(|s| ack_words(*s));
+        let tiers = Tier::ALL.iter().map(|t| tier_words(*t));
+        for text in states.chain(tiers) {
+            for word in [
+                "approv",
+                "clear",
+                "verified",
+                "safe",
+                "protected",
+                "permi",
+                "valid",
+            ] {
+                assert!(!text.contains(word), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_open_window_is_said_to_count_at_all_times() {
+        let window = Window {
+            from: None,
+            until: None,
+        };
+        assert!(window_words(&window).contains("all times"));
+    }
+
+    #[test]
+    fn a_senders_control_characters_do_not_reach_the_terminal() {
+        let mut text = String::new();
+        put(&mut text, "note", "red\u{1b}[31m\nalert");
+        assert!(!text.contains('\u{1b}') && text.lines().count() == 1);
+    }
+}
