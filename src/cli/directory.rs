@@ -49,3 +49,17 @@ pub fn cached(profile: &Profile) -> Result<Trust, CliError> {
     })?;
     Ok(Trust::establish(&directory, &profile.pins())?)
 }
+
+/// The directory from the server, or as last seen when there is no line: what is signed then waits in the outbox.
+///
+/// # Errors
+/// When the server's keys are not believed, or there is no line and none were seen before.
+pub async fn at_hand(profile: &Profile, api: &Api) -> Result<Trust, CliError> {
+    match trust(profile, api).await {
+        Err(CliError::Api(error)) if error.is_temporary() => match cached(profile) {
+            Ok(trust) => Ok(trust),
+            Err(_) => Err(error.into()),
+        },
+        other => other,
+    }
+}

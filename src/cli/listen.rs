@@ -81,17 +81,8 @@ impl<'a> Listener<'a> {
     async fn begin(context: &'a Context) -> Result<Self, CliError> {
         let (profile, api) = context.connect()?;
         let lock = profile.lock("inbox")?;
-        let trust = match directory::trust(&profile, &api).await {
-            Ok(trust) => trust,
-            // Following begins without a line too, with the keys as last seen.
-            Err(CliError::Api(error)) if error.is_temporary() => {
-                match directory::cached(&profile) {
-                    Ok(trust) => trust,
-                    Err(_) => return Err(error.into()),
-                }
-            }
-            Err(error) => return Err(error),
-        };
+        // Following begins without a line too, with the keys as last seen.
+        let trust = directory::at_hand(&profile, &api).await?;
         Ok(Self {
             context,
             readers: Readers::of(&profile)?,

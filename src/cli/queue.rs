@@ -1,22 +1,78 @@
-//! The command `queue`.
+//! What waits for this desk: for the coordinator, revisions that nobody has looked at and actors whose fingerprint is to
+//! be compared; for a party, what no officer has said to have received.
 
+use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use super::{Context, not_yet};
+use super::words::time_words;
+use crate::domain::actor::Role;
+use crate::wire::api::{NotificationStatus, Queue};
 
 const EXAMPLES: &str = "\
 Examples:
-  herald queue";
+  herald queue
+  herald queue --json";
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {}
 
-/// Runs it.
+/// Shows what waits.
 ///
 /// # Errors
-/// Until it is built: says so.
-pub async fn run(_args: Args, _context: &Context) -> Result<Exit, CliError> {
-    Err(not_yet())
+/// [`CliError`].
+pub async fn run(_args: Args, context: &Context) -> Result<Exit, CliError> {
+    let (profile, api) = context.connect()?;
+    let queue = api.queue().await?;
+    let coordinator = profile.me().role == Role::Coordinator;
+    context.out.emit(&queue, || text(&queue, coordinator));
+    Ok(Exit::Ok)
+}
+
+fn text(queue: &Queue, coordinator: bool) -> String {
+    let mut text = String::new();
+    for waiting in &queue.admissions {
+        text += &format!(
+            "{} ({}), {}: not admitted yet. Ask for the fingerprint on a number that you know:\n  the server shows {}\n  herald admit {} --fingerprint \"as read to you\"\n",
+            waiting.actor,
+            waiting.name,
+            waiting.kind,
+            waiting.root.digest().fingerprint(),
+            waiting.actor
+        );
+    }
+    for notification in &queue.notifications {
+        text += &line(notification);
+    }
+    if queue.more > 0 {
+        text += &format!("and {} more\n", queue.more);
+    }
+    if text.is_empty() {
+        text += "Nothing waits.\n";
+    } else if !queue.notifications.is_empty() {
+        text += if coordinator {
+            "Next: herald screen HN-…, or herald return HN-… --reason \"…\"\n"
+        } else {
+            "Next: herald ack HN-… --received --officer \"…\"\n"
+        };
+    }
+    text
+}
+
+fn line(notification: &NotificationStatus) -> String {
+    let latest = notification.revisions.last();
+    let revision = latest.map_or_else(String::new, |r| {
+        let flags: Vec<_> = r.flags.iter().map(ToString::to_string).collect();
+        let flags = if flags.is_empty() {
+            String::new()
+        } else {
+            format!("  [{}]", flags.join(", "))
+        };
+        format!("revision {}  since {}{flags}", r.rev, time_words(r.at))
+    });
+    format!(
+        "{}  {} of {}  {revision}\n",
+        notification.reference, notification.subject, notification.organisation
+    )
 }
