@@ -99,7 +99,7 @@ pub const METRICS: &[Metric] = &[
     (
         "herald_delivery_stopped_total",
         MetricKind::Counter,
-        &["part"],
+        &["class"],
         "Events that could not be prepared, so that delivery to a desk stands still; any needs the operator",
     ),
 ];

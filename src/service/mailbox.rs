@@ -364,7 +364,7 @@ fn stop(
     part: &'static str,
     cause: &dyn std::fmt::Display,
 ) -> MailboxError {
-    metrics::counter!("herald_delivery_stopped_total", "part" => part).increment(1);
+    metrics::counter!("herald_delivery_stopped_total", "class" => part).increment(1);
     let pos = pos.map(|pos| pos.0);
     tracing::error!(seq = seq.0, pos, part, %cause, "an event cannot be delivered; delivery to its desk stops");
     MailboxError::Stopped { seq }
