@@ -19,6 +19,7 @@ use crate::http::state::AppState;
 use crate::http::v1::events::{EventsState, OpenStream};
 use crate::http::{Acceptor, Platform, openapi};
 use crate::jobs::deliver;
+use crate::service::check::Checks;
 use crate::service::core::Core;
 use crate::service::deployment::{self, About, DeploymentError, Loaded};
 use crate::service::hub::{Hub, HubLimits};
@@ -165,6 +166,7 @@ impl Server {
         let state = AppState {
             core: core.clone(),
             intake,
+            checks: Checks::new(core.clone()),
             events: events(&core, &hub, &shutdown),
         };
         let gate = Gate {

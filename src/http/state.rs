@@ -3,6 +3,7 @@
 use axum::extract::FromRef;
 
 use super::v1::events::EventsState;
+use crate::service::check::Checks;
 use crate::service::core::Core;
 use crate::service::intake::Intake;
 
@@ -13,6 +14,8 @@ pub struct AppState {
     pub core: Core,
     /// The way in for statements.
     pub intake: Intake,
+    /// Checks.
+    pub checks: Checks,
     /// Mailboxes and streams.
     pub events: EventsState,
 }

@@ -28,6 +28,10 @@ use crate::wire::problem::{Problem, ProblemKind};
 
 pub(in crate::service) use self::desk::root_kid;
 pub use self::identity::EnrolFacts;
+pub(in crate::service) use self::open::this_month;
+pub(in crate::service) use self::prepare::{
+    check_addressed, device_key, payload, read_claims, refused_member, refused_statement,
+};
 
 /// Statements that may wait for the intake; more are refused at once, so that nobody waits for nothing.
 const QUEUE: usize = 2_048;

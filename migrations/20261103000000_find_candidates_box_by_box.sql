@@ -1,0 +1,36 @@
+-- Candidates are found box by box. A search is several boxes, and an object's cover is several, and either may overlap
+-- one another; a MultiPolygon whose polygons overlap is invalid to GEOS, which then may take the inside of both for
+-- outside, so that what lies there would be missed. Boxes are therefore compared with `&&` alone, which rounds outward
+-- and is what the index answers. Many candidates too many do no harm: the exact test decides.
+--
+-- The near ones are found first and once (MATERIALIZED), by the index on space whatever the planner thinks of the rest.
+CREATE OR REPLACE FUNCTION hn.candidates(boxes public.geometry, from_at timestamptz, until_at timestamptz)
+RETURNS TABLE (
+    nid uuid, rev integer, pos bigint, hash bytea, org text, subject text, tier text, latest boolean,
+    emergency boolean, screening text, cosign text, duty text,
+    place bytea, place_month text, audience bytea, audience_month text, contact bytea, contact_month text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = hn, public, pg_temp
+SET enable_seqscan = off
+AS $$
+    WITH near AS MATERIALIZED (
+        SELECT DISTINCT c.nid, c.rev
+          FROM public.ST_Dump(boxes) AS box
+          JOIN hn.cover c ON c.cover && box.geom
+         WHERE c.ctx = hn.ctx()
+           AND c.validity && tstzrange(from_at, until_at, '[]')
+           AND EXISTS (SELECT FROM public.ST_Dump(c.cover) AS part WHERE part.geom && box.geom)
+    )
+    SELECT r.nid, r.rev, r.pos, r.hash, r.org, n.subject, a.tier, n.rev = r.rev,
+           r.emergency, r.screening, r.cosign, o.duty,
+           p.content, p.month, q.content, q.month, s.content, s.month
+      FROM near
+      JOIN hn.audience a ON a.nid = near.nid AND a.rev = near.rev AND a.party = hn.me() AND a.counts
+      JOIN hn.revision r ON r.nid = near.nid AND r.rev = near.rev
+      JOIN hn.notification n ON n.nid = near.nid
+      JOIN hn.actor o ON o.ctx = r.ctx AND o.actor = r.org
+      JOIN hn.actor me ON me.ctx = a.ctx AND me.actor = a.party
+      LEFT JOIN hn.part p ON p.pos = r.pos AND p.part = 'place' AND a.tier IN ('exact', 'on_check')
+      LEFT JOIN hn.part q ON q.pos = r.pos AND q.part = 'audience.' || a.party
+      LEFT JOIN hn.seal s ON s.pos = r.pos AND s.part = 'contact' AND s.kid = me.desk_kid AND a.tier IN ('exact', 'on_check')
+$$;
