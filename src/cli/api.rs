@@ -272,7 +272,8 @@ impl Api {
         let answer = self
             .post("/v1/checks", ENVELOPE_TYPE, body, OPERATION)
             .await?;
-        Envelope::decode(&answer).map_err(|e| not_understood("POST /v1/checks", e.to_string()))
+        Envelope::decode_answer(&answer)
+            .map_err(|e| not_understood("POST /v1/checks", e.to_string()))
     }
 
     /// A page of the own desk's mailbox, from behind `after`.

@@ -26,6 +26,8 @@ pub const EVENT_TYPE: &str = "application/vnd.hn.event";
 
 /// Bytes of one envelope.
 pub const MAX_ENVELOPE: usize = 1024 * 1024;
+/// Bytes of the envelope of an answer.
+pub const MAX_ANSWER: usize = 64 * 1024 * 1024;
 /// Attachments of one envelope.
 pub const MAX_ATTACHMENTS: usize = 256;
 /// Bytes of one statement.
@@ -182,6 +184,23 @@ impl Envelope {
             return Err(EnvelopeError::TooLarge {
                 what: "the envelope",
                 limit: MAX_ENVELOPE,
+            });
+        }
+        let mut reader = Reader { bytes, at: 0 };
+        let envelope = Self::read(&mut reader)?;
+        reader.finish()?;
+        Ok(envelope)
+    }
+
+    /// Reads an answer's envelope, which may be larger than what a client sends: it holds every hit.
+    ///
+    /// # Errors
+    /// What is malformed, and at which byte.
+    pub fn decode_answer(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        if bytes.len() > MAX_ANSWER {
+            return Err(EnvelopeError::TooLarge {
+                what: "the answer",
+                limit: MAX_ANSWER,
             });
         }
         let mut reader = Reader { bytes, at: 0 };

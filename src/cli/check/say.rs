@@ -1,0 +1,260 @@
+//! An answer in words. Its age stands on top, then the verdict; nothing here is green, and nothing reads as permission.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use time::OffsetDateTime;
+
+use super::ask::{Asked, window_words};
+use crate::crypto::disclosure::Disclosure;
+use crate::domain::check::{ABSENCE_SENTENCE, Flag, HitRelation, Verdict};
+use crate::domain::notification::{Subject, Tier};
+use crate::spatial::parse::{format, format_dtg, format_rfc3339};
+use crate::wire::object::{Object, Shape};
+use crate::wire::parts::{AnswerPart, Hit, Place};
+use crate::wire::policy::Policy;
+use crate::wire::problem::ProblemKind;
+
+/// What an indeterminate answer says.
+pub const TREAT_AS_CONFLICT: &str = "INDETERMINATE: TREAT AS CONFLICT.";
+
+/// Hits that are shown in full; the others are counted, and stand in the kept answer and in --json.
+const SHOWN: usize = 200;
+
+/// Seconds since the answer was judged, by this machine's clock.
+pub fn age_s(answer: &AnswerPart, at: OffsetDateTime) -> i64 {
+    (at - answer.as_of).whole_seconds()
+}
+
+/// An answer.
+pub fn answer(
+    answer: &AnswerPart,
+    asked: &Asked,
+    at: OffsetDateTime,
+    kept: Option<&Path>,
+) -> String {
+    let mut text = age(answer, at);
+    text.push_str(&verdict(answer));
+    line(&mut text, &format!("Asked: {}.", asked.words));
+    if let Some(operation) = &asked.area.operation {
+        line(&mut text, &format!("Operation: {operation}."));
+    }
+    for doubt in &answer.doubts {
+        line(&mut text, &format!("Doubt: {}.", doubt_words(doubt)));
+    }
+    for (number, one) in (1..).zip(answer.hits.iter().take(SHOWN)) {
+        text.push('\n');
+        text.push_str(&hit(number, one));
+    }
+    if answer.hits.len() > SHOWN {
+        line(
+            &mut text,
+            &format!(
+                "\n… and {} more, farther away: see the kept answer, or --json.",
+                answer.hits.len() - SHOWN
+            ),
+        );
+    }
+    text.push('\n');
+    if let Some(call) = &answer.call {
+        line(&mut text, &format!("In doubt call the coordinator: {call}"));
+    }
+    line(&mut text, ABSENCE_SENTENCE);
+    if let Some(kept) = kept {
+        line(
+            &mut text,
+            &format!("Signed by the server; kept in {}", kept.display()),
+        );
+    }
+    text
+}
+
+/// Why there is no answer.
+pub fn no_answer(why: &str, action: Option<&str>, refused: bool) -> String {
+    let mut text = String::from("There is no answer.\n");
+    if refused {
+        line(
+            &mut text,
+            "REFUSED: the question was not answered. Until it is, treat it as a conflict.",
+        );
+    } else {
+        line(&mut text, TREAT_AS_CONFLICT);
+    }
+    line(&mut text, &format!("Why: {why}"));
+    if let Some(action) = action {
+        line(&mut text, action);
+    }
+    line(&mut text, ABSENCE_SENTENCE);
+    text
+}
+
+fn line(text: &mut String, more: &str) {
+    text.push_str(more);
+    text.push('\n');
+}
+
+fn age(answer: &AnswerPart, at: OffsetDateTime) -> String {
+    let age = age_s(answer, at);
+    let ago = match age {
+        ..0 => format!("{} s ahead of this machine's clock", -age),
+        0..120 => format!("{age} s ago"),
+        _ => format!("{} min ago", age / 60),
+    };
+    let mut text = format!(
+        "As of {} ({}), {ago}; with {} events in your mailbox.\n",
+        format_dtg(answer.as_of),
+        format_rfc3339(answer.as_of.replace_nanosecond(0).unwrap_or(answer.as_of)),
+        answer.serial
+    );
+    if age.abs() > 300 {
+        line(
+            &mut text,
+            "This machine's clock and the server's differ by more than five minutes: one of them is wrong.",
+        );
+    }
+    text
+}
+
+fn verdict(answer: &AnswerPart) -> String {
+    let objects = |count: u32| {
+        if count == 1 {
+            "1 notified object".to_owned()
+        } else {
+            format!("{count} notified objects")
+        }
+    };
+    match answer.verdict {
+        Verdict::Conflict => format!("CONFLICT with {}.\n", objects(answer.hits_total)),
+        Verdict::PossibleConflict => format!(
+            "POSSIBLE CONFLICT: the cells of {} are touched. Their exact places are not known to you: call before you decide.\n",
+            objects(answer.hits_total)
+        ),
+        Verdict::NoneNotifiedToYou => "NONE NOTIFIED TO YOU in this area and window. This does not say that nobody is there.\n".to_owned(),
+        Verdict::Indeterminate => format!(
+            "{TREAT_AS_CONFLICT} What could be read of it hits {}.\n",
+            objects(answer.hits_total)
+        ),
+    }
+}
+
+fn doubt_words(slug: &str) -> String {
+    let known = ProblemKind::ALL
+        .iter()
+        .find(|kind| kind.spec().slug == slug);
+    known.map_or_else(
+        || slug.to_owned(),
+        |kind| format!("{} ({slug})", kind.spec().title),
+    )
+}
+
+fn hit(number: usize, hit: &Hit) -> String {
+    let what = match hit.subject {
+        Some(Subject::Site) => "a site",
+        Some(Subject::Movement) => "a movement",
+        None => "a site or movement",
+    };
+    let mut text = format!(
+        "{number}. {} revision {}: {what} of {}; {}\n",
+        hit.reference,
+        hit.rev,
+        hit.organisation,
+        relation(hit)
+    );
+    if let Some(place) = place(hit) {
+        line(&mut text, &format!("   {place}"));
+    }
+    if !hit.cells.is_empty() {
+        let shown: Vec<&str> = hit.cells.iter().take(12).map(String::as_str).collect();
+        let more = if hit.cells.len() > 12 { " …" } else { "" };
+        line(
+            &mut text,
+            &format!(
+                "   somewhere in {}{more} (MGRS squares of 10 km)",
+                shown.join(", ")
+            ),
+        );
+    }
+    line(
+        &mut text,
+        &format!("   windows overlap: {}", window_words(&hit.overlap)),
+    );
+    for flag in &hit.flags {
+        line(&mut text, &format!("   {}", flag_words(*flag)));
+    }
+    match &hit.duty {
+        Some(duty) => line(&mut text, &format!("   Call {}: {duty}", hit.organisation)),
+        None => line(
+            &mut text,
+            &format!(
+                "   {} has registered no duty number; call the coordinator",
+                hit.organisation
+            ),
+        ),
+    }
+    text
+}
+
+fn relation(hit: &Hit) -> String {
+    let buffer = hit
+        .buffer_m
+        .map_or_else(String::new, |m| format!(", with a buffer of {m} m"));
+    match hit.relation {
+        HitRelation::Inside => format!("inside the area or touching it{buffer}"),
+        HitRelation::WithinBuffer => format!("{:.1} m from the area{buffer}", hit.distance_m),
+        HitRelation::Cell if hit.distance_m <= 0.0 => "its cell is touched".to_owned(),
+        HitRelation::Cell => format!("its cell is {:.0} m away", hit.distance_m),
+    }
+}
+
+/// MGRS of ten digits, name and category, where the tier discloses the place.
+fn place(hit: &Hit) -> Option<String> {
+    let disclosure = Disclosure::parse(hit.place.as_deref()?.as_bytes()).ok()?;
+    let place: Place = serde_json::from_value(disclosure.into_value()).ok()?;
+    let at = first_position(&place, hit.subject?).map_or_else(String::new, format::both);
+    let properties = &place.properties;
+    let mut text = format!(
+        "{at}: {} ({})",
+        properties.name,
+        properties.category.profile().label
+    );
+    if let Some(local) = &properties.name_local {
+        // Writing to a string cannot fail.
+        write!(text, ", {local}").ok();
+    }
+    if hit.tier == Tier::OnCheck {
+        text.push_str("; the place is disclosed to you because this check hits it");
+    }
+    Some(text)
+}
+
+fn first_position(place: &Place, subject: Subject) -> Option<crate::spatial::Position> {
+    let object = Object::read(place, subject, &Policy::default()).ok()?;
+    match object.shape {
+        Shape::Site(footprint) => footprint.first_position(),
+        Shape::Movement(_) => crate::spatial::Footprint::from_geojson(&place.geometry)
+            .ok()?
+            .first_position(),
+    }
+}
+
+fn flag_words(flag: Flag) -> &'static str {
+    match flag {
+        Flag::Unscreened => {
+            "Unscreened: nobody at the coordinator has looked at this revision yet; it counts all the same."
+        }
+        Flag::Returned => {
+            "Returned: the coordinator sent this revision back with reasons; it counts until it is revised or withdrawn."
+        }
+        Flag::SecondSignatureMissing => {
+            "A second person's signature is still missing; it counts all the same."
+        }
+        Flag::BeingReplaced => {
+            "A newer revision was notified; both count until the newer one is screened and delivered."
+        }
+        Flag::OverduePositionUnknown => {
+            "OVERDUE, POSITION UNKNOWN: not said to have arrived; it counts on its whole route."
+        }
+        Flag::Emergency => "Notified as an emergency.",
+        Flag::Stale => "Not reconfirmed in time; it counts all the same.",
+    }
+}
