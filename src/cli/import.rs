@@ -86,21 +86,9 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let trust = Arc::new(known.trust);
     let journal = Journal::open(&profile)?;
     let results = Results::create(&args.file, args.results.clone(), context)?;
-    let settings = args.compose.settings(known.policy, context);
-    let (entries, salt) = journal.snapshot();
-    let signer = Arc::new(Signer {
-        settings,
-        strict: args.compose.strict,
-        trust: Arc::clone(&trust),
-        key: profile.signing_key()?,
-        profile: profile.clone(),
-        clock: context.clock.clone(),
-        known: entries,
-        salt,
-    });
     let mut import = Import {
         api: Arc::new(api),
-        trust,
+        trust: Arc::clone(&trust),
         journal,
         results,
         stop: Arc::new(AtomicBool::new(false)),
@@ -108,14 +96,17 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     };
     let started = Instant::now();
     import.resume().await?;
-    // What was resumed has changed the journal; the signer must see it.
-    let (entries, _) = import.journal.snapshot();
-    let signer = match Arc::try_unwrap(signer) {
-        Ok(signer) => Arc::new(Signer {
-            known: entries,
-            ..signer
-        }),
-        Err(signer) => signer,
+    // Only now: what was resumed is in the journal, and must not be signed again.
+    let (known_rows, salt) = import.journal.snapshot();
+    let signer = Signer {
+        settings: args.compose.settings(known.policy, context),
+        strict: args.compose.strict,
+        trust,
+        key: profile.signing_key()?,
+        profile,
+        clock: context.clock.clone(),
+        known: known_rows,
+        salt,
     };
     import.all(signer, table).await?;
     finish(&mut import, started.elapsed(), context)
@@ -144,7 +135,7 @@ impl Import {
     }
 
     /// Reads, signs, sends and files everything.
-    async fn all(&mut self, signer: Arc<Signer>, table: tabular::Table) -> Result<(), CliError> {
+    async fn all(&mut self, signer: Signer, table: tabular::Table) -> Result<(), CliError> {
         if self.trouble.is_some() {
             return Ok(());
         }

@@ -11,6 +11,8 @@ pub mod error;
 pub mod exit;
 pub mod find;
 pub mod inbox;
+#[cfg(test)]
+mod notify_tests;
 pub mod outbox;
 pub mod output;
 pub mod own;
@@ -22,6 +24,8 @@ pub mod root_file;
 pub mod stream;
 pub mod submit;
 pub mod tabular;
+#[cfg(test)]
+pub mod testing;
 pub mod words;
 
 // One file a subcommand.

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use super::draft::compose::Last;
 use super::error::CliError;
 use super::profile::{self, Profile, ProfileError};
-use crate::crypto::seal::{Sealed, open, seal};
+use crate::crypto::seal::seal;
 use crate::domain::ids::Nid;
 use crate::spatial::Position;
-use crate::wire::build::{Built, SealSlot};
+use crate::wire::build::{Built, SealSlot, open};
 use crate::wire::claims::Claims;
 use crate::wire::envelope::{Attachment, Content, Envelope};
 use crate::wire::parts::{Place, name};
@@ -88,16 +88,10 @@ pub fn last(profile: &Profile, nid: Nid) -> Result<Option<Last>, CliError> {
 fn place(profile: &Profile, bytes: &[u8]) -> Option<Place> {
     let desk = profile.desk_seal_key().ok()?;
     let envelope = Envelope::decode(bytes).ok()?;
-    let slot = SealSlot::of(&claims(&envelope.statement)?);
+    let claims = claims(&envelope.statement)?;
     let kid = desk.kid();
-    let (attachment, sealed) = envelope.seals_for(&kid).next()?;
-    let sealed = Sealed::from_bytes(sealed.to_vec()).ok()?;
-    let disclosure = open(
-        &slot.context(&attachment.part, attachment.sd),
-        &desk,
-        &sealed,
-    )
-    .ok()?;
+    let (attachment, _) = envelope.seals_for(&kid).next()?;
+    let disclosure = open(&claims, attachment, &desk).ok()?;
     serde_json::from_value(disclosure.into_value()).ok()
 }
 

@@ -121,43 +121,9 @@ fn with_withdrawn(audience: &[Audience], named: &[ActorId]) -> Vec<Audience> {
 }
 
 fn claims(composed: &Composed, next: &Next, common: Common) -> Claims {
-    let Common {
-        iss,
-        aud,
-        ctx,
-        mode,
-        jti,
-        iat,
-    } = common;
     let (nid, rev, prev, emergency) = (next.nid, next.rev, next.prev, composed.emergency);
     match composed.subject {
-        Subject::Site => NotificationClaims {
-            iss,
-            aud,
-            ctx,
-            mode,
-            jti,
-            iat,
-            nid,
-            rev,
-            prev,
-            emergency,
-            sd: Vec::new(),
-        }
-        .into(),
-        Subject::Movement => MovementClaims {
-            iss,
-            aud,
-            ctx,
-            mode,
-            jti,
-            iat,
-            nid,
-            rev,
-            prev,
-            emergency,
-            sd: Vec::new(),
-        }
-        .into(),
+        Subject::Site => NotificationClaims::new(common, nid, rev, prev, emergency).into(),
+        Subject::Movement => MovementClaims::new(common, nid, rev, prev, emergency).into(),
     }
 }

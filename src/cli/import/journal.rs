@@ -380,4 +380,37 @@ mod tests {
                 .contains("damaged")
         );
     }
+
+    #[test]
+    fn what_was_signed_is_found_again_with_its_exact_bytes_until_it_is_filed() {
+        let world = crate::cli::testing::World::new();
+        let profile = world.profile();
+        let items = vec![
+            SpoolItem {
+                line: 2,
+                entry: entry(b"a", 1),
+            },
+            SpoolItem {
+                line: 3,
+                entry: entry(b"b", 1),
+            },
+        ];
+        let envelopes = vec![vec![1; 100], vec![2; 200]];
+        let mut journal = Journal::open(&profile).expect("a journal");
+        journal.spool(items, envelopes.clone()).expect("kept");
+        drop(journal);
+        let mut journal = Journal::open(&profile).expect("a journal");
+        let batch = journal.unfinished().expect("read").remove(0);
+        assert_eq!(batch.envelopes, envelopes);
+        let rows: Vec<_> = batch
+            .items
+            .iter()
+            .map(|item| (item.entry.clone(), "receipt".to_owned()))
+            .collect();
+        journal.arrived(&rows).expect("filed");
+        journal.finished(batch.number).expect("forgotten");
+        let journal = Journal::open(&profile).expect("a journal");
+        assert!(journal.unfinished().expect("read").is_empty());
+        assert_eq!(journal.snapshot().0.len(), 2);
+    }
 }

@@ -85,6 +85,18 @@ impl RowResult {
         }
     }
 
+    /// What became of it.
+    #[cfg(test)]
+    pub const fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// What is said of it.
+    #[cfg(test)]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// With the notification.
     pub const fn about(mut self, nid: Nid) -> Self {
         self.nid = Some(nid);

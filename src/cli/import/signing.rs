@@ -291,7 +291,16 @@ fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) ->
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::cli::Context;
+    use crate::cli::composing::ComposeArgs;
+    use crate::cli::draft::drafts;
+    use crate::cli::output::Output;
+    use crate::cli::tabular::{self, Options};
+    use crate::cli::testing::World;
+    use crate::wire::policy::Policy;
 
     #[test]
     fn work_on_all_cores_keeps_its_order() {
@@ -336,5 +345,110 @@ mod tests {
             );
             assert_eq!(part.items.len(), part.envelopes.len());
         }
+    }
+
+    fn signer(world: &World, known: HashMap<Digest, Entry>) -> Signer {
+        let args = ComposeArgs {
+            parties: vec![
+                words::choice("east:exact").expect("a choice"),
+                words::choice("west:cell").expect("a choice"),
+            ],
+            ..ComposeArgs::default()
+        };
+        let (out, _, _) = Output::captured(false);
+        let context = Context {
+            dir: world.path().to_owned(),
+            out,
+            clock: world.clock.clone(),
+        };
+        Signer {
+            settings: args.settings(Policy::default(), &context),
+            strict: false,
+            trust: Arc::new(world.trust()),
+            key: world.profile().signing_key().expect("a key"),
+            profile: world.profile(),
+            clock: world.clock.clone(),
+            known,
+            salt: [7; 32],
+        }
+    }
+
+    /// Everything that a file makes of one signer.
+    fn work(signer: &Signer, world: &World, text: &str) -> Vec<Work> {
+        let path = world.write("f.csv", text);
+        let table = tabular::open(Path::new(&path), &Options::default()).expect("a table");
+        let (ready, mut batches) = mpsc::channel(1_000);
+        signer
+            .run(drafts(table), &ready, &AtomicBool::new(false))
+            .expect("signed");
+        drop(ready);
+        std::iter::from_fn(|| batches.blocking_recv()).collect()
+    }
+
+    fn known(work: &[Work]) -> HashMap<Digest, Entry> {
+        work.iter()
+            .flat_map(|work| &work.items)
+            .map(|item| (item.entry.key, item.entry.clone()))
+            .collect()
+    }
+
+    const FACILITIES: &str = "name,category,country,lon,lat\n\
+        Hospital Barra Do Dande,Hospital,AGO,13.491947,-8.655976\n\
+        Posto de Bula,Health Post,AGO,14.792547,-8.674198\n\
+        Posto de Bula,Health Post,AGO,14.792547,-8.674198\n\
+        Nowhere,Clinic,AGO,14.792547,north\n";
+
+    #[test]
+    fn rows_are_signed_once_and_the_same_file_again_costs_no_signature() {
+        let world = World::new();
+        let first = work(&signer(&world, HashMap::new()), &world, FACILITIES);
+        assert_eq!(first.iter().map(|work| work.items.len()).sum::<usize>(), 2);
+        let verdicts = |work: &[Work]| {
+            work.iter()
+                .flat_map(|work| &work.decided)
+                .map(RowResult::verdict)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            verdicts(&first),
+            [Verdict::Unchanged, Verdict::Refused],
+            "a row twice is notified once"
+        );
+        assert_eq!(first[0].categories.len(), 3);
+        let again = work(&signer(&world, known(&first)), &world, FACILITIES);
+        assert_eq!(again.iter().map(|work| work.items.len()).sum::<usize>(), 0);
+        assert_eq!(
+            verdicts(&again)
+                .iter()
+                .filter(|verdict| **verdict == Verdict::Unchanged)
+                .count(),
+            3
+        );
+    }
+
+    #[test]
+    fn a_changed_row_becomes_the_next_revision_of_the_same_notification() {
+        let world = World::new();
+        let text =
+            "reference,name,category,country,lon,lat\nR1,Clinic A,clinic,AGO,13.491947,-8.655976\n";
+        let first = work(&signer(&world, HashMap::new()), &world, text);
+        let changed = work(
+            &signer(&world, known(&first)),
+            &world,
+            &text.replace("13.491947", "13.491957"),
+        );
+        let (before, after) = (&first[0].items[0].entry, &changed[0].items[0].entry);
+        assert_eq!((after.nid, after.rev.get()), (before.nid, 2));
+        assert_ne!(after.content, before.content);
+    }
+
+    #[test]
+    fn one_reference_in_two_rows_is_refused_naming_the_first() {
+        let world = World::new();
+        let text = "reference,name,category,country,lon,lat\nR1,A,clinic,AGO,13.491947,-8.655976\nR1,B,clinic,AGO,13.591947,-8.655976\n";
+        let work = work(&signer(&world, HashMap::new()), &world, text);
+        assert_eq!(work[0].items.len(), 1);
+        assert_eq!(work[0].decided[0].verdict(), Verdict::Refused);
+        assert!(work[0].decided[0].message().contains("line 2"));
     }
 }

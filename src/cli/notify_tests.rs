@@ -1,0 +1,293 @@
+//! Composing without a line, through the command line as a person runs it: what is kept, who can open it, and what is
+//! refused. The sending itself is held to the real server in the integration tests.
+
+use crate::cli::exit::Exit;
+use crate::cli::outbox::Outbox;
+use crate::cli::testing::World;
+use crate::crypto::disclosure::Disclosure;
+use crate::crypto::seal_key::SealKey;
+use crate::domain::notification::Tier;
+use crate::wire::build;
+use crate::wire::claims::Claims;
+use crate::wire::envelope::Envelope;
+use crate::wire::parts::{Audience, Contact, Place, name};
+
+const HOSPITAL: &[&str] = &[
+    "notify",
+    "--category",
+    "hospital",
+    "--name",
+    "Trauma Centre",
+    "--at",
+    "36°43'4.91\"N 68°51'43.96\"E",
+    "--country",
+    "AFG",
+    "--contact",
+    "Duty officer",
+    "--phone",
+    "+93700000000",
+];
+
+fn kept(world: &World) -> Vec<Envelope> {
+    let outbox = Outbox::open(world.path()).expect("an outbox");
+    let pending = outbox.pending().expect("listed");
+    pending
+        .iter()
+        .map(|(id, _)| Envelope::decode(&outbox.bytes(id).expect("read")).expect("an envelope"))
+        .collect()
+}
+
+fn claims(envelope: &Envelope) -> Claims {
+    let parsed =
+        crate::crypto::statement::parse(envelope.statement.as_bytes()).expect("a statement");
+    let kind = parsed.kind().as_str().parse().expect("a kind");
+    Claims::read(
+        kind,
+        serde_json::from_slice(parsed.payload()).expect("JSON"),
+    )
+    .expect("claims")
+}
+
+/// Everything that a reader can open, in the order of the parts.
+fn open(envelope: &Envelope, key: &SealKey) -> Vec<Disclosure> {
+    let claims = claims(envelope);
+    let kid = key.kid();
+    let mine: Vec<_> = envelope
+        .seals_for(&kid)
+        .map(|(attachment, _)| attachment)
+        .collect();
+    mine.into_iter()
+        .map(|attachment| build::open(&claims, attachment, key).expect("opened"))
+        .collect()
+}
+
+fn parts(envelope: &Envelope, key: &SealKey) -> Vec<String> {
+    let opened = open(envelope, key);
+    opened.iter().map(|part| part.name().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn without_a_line_a_notification_is_signed_kept_and_said_to_wait() {
+    let world = World::new();
+    let (exit, said) = world
+        .run(&[HOSPITAL, &["--party", "east:exact", "--party", "west:cell"]].concat())
+        .await;
+    assert_eq!(exit, Exit::Unreachable, "{said}");
+    assert!(
+        said.contains("36°43'4.91\"N 68°51'43.96\"E") && said.contains("42SVF8769"),
+        "typed beside read: {said}"
+    );
+    assert!(said.contains("herald send"), "{said}");
+    let envelope = kept(&world).remove(0);
+    assert_eq!(claims(&envelope).sd().len() % 8, 0);
+    let before = Outbox::open(world.path()).expect("an outbox");
+    let id = before.pending().expect("listed").remove(0).0;
+    let bytes = before.bytes(&id).expect("read");
+    let (exit, _) = world.run(&["send"]).await;
+    assert_eq!(exit, Exit::Unreachable);
+    assert_eq!(
+        before.bytes(&id).expect("still there"),
+        bytes,
+        "the exact bytes wait"
+    );
+}
+
+#[tokio::test]
+async fn every_part_is_sealed_to_whom_it_is_meant_for_and_contacts_are_not_for_the_server() {
+    let world = World::new();
+    world
+        .run(&[HOSPITAL, &["--party", "east:exact", "--party", "west:cell"]].concat())
+        .await;
+    let envelope = kept(&world).remove(0);
+    assert_eq!(
+        parts(&envelope, &world.server.desk),
+        ["place", "audience.east", "audience.west"]
+    );
+    assert_eq!(parts(&envelope, &world.coordinator.desk), [name::CONTACT]);
+    assert_eq!(parts(&envelope, &world.east.desk), [name::CONTACT]);
+    assert!(
+        parts(&envelope, &world.west.desk).is_empty(),
+        "a party that sees a cell gets no contact"
+    );
+    let opened = open(&envelope, &world.server.desk);
+    let value = |part: &str| {
+        opened
+            .iter()
+            .find(|found| found.name() == part)
+            .expect("there")
+            .value()
+            .clone()
+    };
+    let place: Place = serde_json::from_value(value(name::PLACE)).expect("a place");
+    assert_eq!(
+        place.properties.typed.as_deref(),
+        Some("36°43'4.91\"N 68°51'43.96\"E")
+    );
+    let west: Audience = serde_json::from_value(value("audience.west")).expect("an audience");
+    assert!(west.tier == Tier::Cell && west.cells.contains(&"42SVF86".to_owned()));
+    let contact = open(&envelope, &world.coordinator.desk).remove(0);
+    let contact: Contact = serde_json::from_value(contact.into_value()).expect("a contact");
+    assert_eq!(contact.people[0].phone.as_deref(), Some("+93700000000"));
+}
+
+#[tokio::test]
+async fn a_revision_names_the_one_before_and_tells_a_party_that_was_left_out() {
+    let world = World::new();
+    world
+        .run(&[HOSPITAL, &["--party", "east:exact", "--party", "west:cell"]].concat())
+        .await;
+    let Claims::Site(first) = claims(&kept(&world)[0]) else {
+        panic!("a site")
+    };
+    let reference = first.nid.reference().to_string();
+    let (_, said) = world
+        .run(&[HOSPITAL, &["--party", "east:exact", "--revise", &reference]].concat())
+        .await;
+    assert!(said.contains("revision 2"), "{said}");
+    let envelopes = kept(&world);
+    let Claims::Site(second) = claims(&envelopes[1]) else {
+        panic!("a site")
+    };
+    assert_eq!((second.nid, second.rev.get()), (first.nid, 2));
+    assert_eq!(
+        second.prev,
+        Some(crate::crypto::statement::hash(&envelopes[0].statement))
+    );
+    let opened = open(&envelopes[1], &world.server.desk);
+    let west = opened
+        .iter()
+        .find(|part| part.name() == "audience.west")
+        .expect("told");
+    let west: Audience = serde_json::from_value(west.value().clone()).expect("an audience");
+    assert_eq!(west.tier, Tier::Withdrawn);
+}
+
+#[tokio::test]
+async fn a_revision_far_from_the_last_is_asked_about_and_strict_refuses_it() {
+    let world = World::new();
+    world.run(HOSPITAL).await;
+    let Claims::Site(first) = claims(&kept(&world)[0]) else {
+        panic!("a site")
+    };
+    let reference = first.nid.reference().to_string();
+    let moved = [
+        "notify",
+        "--category",
+        "hospital",
+        "--name",
+        "Trauma Centre",
+        "--at",
+        "36.43491 68.514396",
+        "--country",
+        "AFG",
+        "--revise",
+        &reference,
+    ];
+    let (exit, said) = world.run(&[&moved[..], &["--strict"]].concat()).await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(
+        said.contains("36.718"),
+        "the reading likely meant is named: {said}"
+    );
+    assert_eq!(kept(&world).len(), 1, "nothing was signed");
+    for entry in std::fs::read_dir(world.path().join("own")).expect("listed") {
+        let bytes = std::fs::read(entry.expect("an entry").path()).expect("read");
+        assert!(
+            !String::from_utf8_lossy(&bytes).contains("Trauma"),
+            "kept sealed"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_convoy_from_the_command_line_is_a_movement_with_its_times() {
+    let world = World::new();
+    let (exit, said) = world
+        .run(&[
+            "notify",
+            "--name",
+            "Convoy",
+            "--country",
+            "SDN",
+            "--party",
+            "east:exact",
+            "--waypoint",
+            "15.5007, 32.5599 @ 2026-05-06T06:00Z ±15m",
+            "--waypoint",
+            "Wad Madani = 14.4012, 33.5199 @ 2026-05-06T08:40Z ±30m",
+            "--half-width",
+            "100",
+        ])
+        .await;
+    assert_eq!(exit, Exit::Unreachable, "{said}");
+    assert!(
+        said.contains("2026-05-06T06:00:00Z") && said.contains("060600ZMAY26"),
+        "{said}"
+    );
+    let envelope = kept(&world).remove(0);
+    assert!(matches!(claims(&envelope), Claims::Movement(_)));
+    let opened = open(&envelope, &world.server.desk);
+    let place: Place = serde_json::from_value(opened[0].value().clone()).expect("a place");
+    assert_eq!(
+        place.properties.waypoints[1].name.as_deref(),
+        Some("Wad Madani")
+    );
+    assert_eq!(place.properties.waypoints[0].slack_s, 900);
+}
+
+#[tokio::test]
+async fn one_bad_row_of_a_file_is_said_and_the_good_ones_are_kept() {
+    let world = World::new();
+    let file = world.write("sites.csv", "name,category,country,coordinates\nA,school,AFG,\"36.71803, 68.86221\"\nB,school,AFG,nowhere\nC,school,AFG,\"36.72803, 68.86221\"\n");
+    let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert!(
+        said.contains("row 3") && said.contains("2 signed, 1 refused"),
+        "{said}"
+    );
+    assert_eq!(kept(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn a_party_that_nobody_admitted_is_refused_before_anything_is_signed() {
+    let world = World::new();
+    let (exit, said) = world
+        .run(&[HOSPITAL, &["--party", "north:exact"]].concat())
+        .await;
+    assert_ne!(exit, Exit::Ok, "{said}");
+    assert!(said.contains("north"), "{said}");
+    assert!(kept(&world).is_empty());
+}
+
+#[tokio::test]
+async fn lint_says_where_and_writes_a_copy_with_the_remark_beside_the_cell() {
+    let world = World::new();
+    let bytes = {
+        let mut book = rust_xlsxwriter::Workbook::new();
+        let page = book.add_worksheet();
+        for (row, cells) in (0..).zip([
+            ["name", "category", "country", "coordinates"],
+            ["Kunduz", "hospital", "AFG", "36.43491 68.514396"],
+        ]) {
+            for (column, cell) in (0..).zip(cells) {
+                page.write_string(row, column, cell).expect("written");
+            }
+        }
+        book.save_to_buffer().expect("saved")
+    };
+    let path = world.path().join("sites.xlsx");
+    std::fs::write(&path, bytes).expect("written");
+    let file = path.display().to_string();
+    let (exit, said) = world.run(&["lint", &file]).await;
+    assert_eq!(exit, Exit::Ok);
+    assert!(
+        said.contains("row 2, column D")
+            && said.contains("36.718")
+            && said.contains("Nothing was sent"),
+        "{said}"
+    );
+    assert!(world.path().join("sites.checked.xlsx").exists());
+    assert_eq!(
+        world.run(&["lint", &file, "--strict"]).await.0,
+        Exit::Refused
+    );
+}
