@@ -25,7 +25,7 @@ pub mod stream;
 pub mod submit;
 pub mod tabular;
 #[cfg(test)]
-pub mod testing;
+mod testing;
 pub mod words;
 
 // One file a subcommand.
