@@ -14,7 +14,7 @@ use super::profile::Profile;
 use super::received::{Readers, receive};
 use super::screen::parse_revision;
 use super::submit::submit;
-use super::words::ack_words;
+use super::words::{ack_words, add};
 use super::{Context, directory};
 use crate::domain::ack::{AckState, MAX_ITEMS};
 use crate::domain::ids::{ActorId, Revision};
@@ -38,6 +38,10 @@ not approval and confers no access; its absence takes no protection away.";
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one flag a state, of which clap lets exactly one pass"
+)]
 #[command(after_help = EXAMPLES, group = clap::ArgGroup::new("state").required(true))]
 pub struct Args {
     /// The notifications, HN-… or their ids
@@ -136,15 +140,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         let mut text = String::new();
         for (organisation, items, submitted) in &done {
             for item in items {
-                text += &format!(
+                add(&mut text, format_args!(
                     "{} revision {} of {organisation}: {}.\n",
                     item.nid.reference(),
                     item.rev,
                     ack_words(item.state)
-                );
+                ));
             }
             for remark in &submitted.remarks {
-                text += &format!("  {remark}\n");
+                add(&mut text, format_args!("  {remark}\n"));
             }
         }
         text + "The organisation and the coordinator are being told. This is not approval and confers no access.\n"

@@ -220,16 +220,15 @@ async fn renew(context: &Context) -> Result<Exit, CliError> {
         profile::write_json(&path, &renewal)?;
         renewal
     };
-    let certificate = match &renewal.certificate {
-        // The last run ended while it put the new files in place.
-        Some(certificate) => certificate.clone(),
-        None => {
-            let api = Api::of_profile(&profile)?;
-            let certificate = api.renew(&renewal.request).await?.certificate;
-            renewal.certificate = Some(certificate.clone());
-            profile::write_json(&path, &renewal)?;
-            certificate
-        }
+    // When there is one, the last run ended while it put the new files in place.
+    let certificate = if let Some(certificate) = &renewal.certificate {
+        certificate.clone()
+    } else {
+        let api = Api::of_profile(&profile)?;
+        let certificate = api.renew(&renewal.request).await?.certificate;
+        renewal.certificate = Some(certificate.clone());
+        profile::write_json(&path, &renewal)?;
+        certificate
     };
     let leaf = Certificate::from_pem(&certificate).map_err(|e| unusable(&e))?;
     for (name, secret) in [

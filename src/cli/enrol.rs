@@ -13,6 +13,7 @@ use super::exit::Exit;
 use super::passphrase::PassphraseArgs;
 use super::profile::{self, Profile, ProfileError, ProfileFile, ProfileLock, file};
 use super::root_file::{Root, device_fingerprint};
+use super::words::add;
 use super::{Context, connect};
 use crate::crypto::b64url;
 use crate::crypto::digest::Kid;
@@ -346,21 +347,21 @@ fn report(context: &Context, profile: &Profile, draft: &Draft, response: &EnrolR
             me.device, me.actor, me.name, me.role, me.ctx, me.mode
         );
         if new_root.exists() {
-            text += &format!(
+            add(&mut text, format_args!(
                 "\nYour root stands in {}. Move that file to a medium that is kept offline; it signs your next devices.\n",
                 new_root.display()
-            );
+            ));
         }
         if pending {
-            text += &format!(
+            add(&mut text, format_args!(
                 "\nIt may not speak yet. Read this fingerprint of the device to a colleague who holds the root:\n  {}\nThe colleague runs: herald devices sign {} --root FILE --fingerprint \"…\"\n",
                 device.fingerprint(),
                 me.device
-            );
+            ));
         } else if let Some(root) = root.filter(|_| me.own_root != Some(me.coordinator_root)) {
-            text += &format!(
+            add(&mut text, format_args!(
                 "\nRead this fingerprint of your root to the coordinator, on a number that you know:\n  {root}\nWhen the coordinator has compared it, you are admitted.\n"
-            );
+            ));
         } else if new_root.exists() {
             text += "\nYou are the coordinator: organisations and parties pin this root with their invites.\n";
         }

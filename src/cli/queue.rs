@@ -4,7 +4,7 @@
 use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use super::words::time_words;
+use super::words::{add, time_words};
 use crate::domain::actor::Role;
 use crate::wire::api::{NotificationStatus, Queue};
 
@@ -33,20 +33,23 @@ pub async fn run(_args: Args, context: &Context) -> Result<Exit, CliError> {
 fn text(queue: &Queue, coordinator: bool) -> String {
     let mut text = String::new();
     for waiting in &queue.admissions {
-        text += &format!(
-            "{} ({}), {}: not admitted yet. Ask for the fingerprint on a number that you know:\n  the server shows {}\n  herald admit {} --fingerprint \"as read to you\"\n",
-            waiting.actor,
-            waiting.name,
-            waiting.kind,
-            waiting.root.digest().fingerprint(),
-            waiting.actor
+        add(
+            &mut text,
+            format_args!(
+                "{} ({}), {}: not admitted yet. Ask for the fingerprint on a number that you know:\n  the server shows {}\n  herald admit {} --fingerprint \"as read to you\"\n",
+                waiting.actor,
+                waiting.name,
+                waiting.kind,
+                waiting.root.digest().fingerprint(),
+                waiting.actor
+            ),
         );
     }
     for notification in &queue.notifications {
         text += &line(notification);
     }
     if queue.more > 0 {
-        text += &format!("and {} more\n", queue.more);
+        add(&mut text, format_args!("and {} more\n", queue.more));
     }
     if text.is_empty() {
         text += "Nothing waits.\n";

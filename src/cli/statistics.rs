@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::words::add;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,8 +38,8 @@ pub async fn run(_args: Args, context: &Context) -> Result<Exit, CliError> {
 }
 
 fn table(text: &mut String, title: &str, counts: &BTreeMap<String, u64>) {
-    *text += &format!("{title}\n");
+    add(text, format_args!("{title}\n"));
     for (word, count) in counts {
-        *text += &format!("  {word:<16} {count:>8}\n");
+        add(text, format_args!("  {word:<16} {count:>8}\n"));
     }
 }

@@ -36,6 +36,12 @@ pub const fn ack_words(state: AckState) -> &'static str {
     }
 }
 
+/// Appends formatted text.
+pub fn add(text: &mut String, more: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    text.write_fmt(more).ok();
+}
+
 /// A tier in words.
 pub const fn tier_words(tier: Tier) -> &'static str {
     match tier {
