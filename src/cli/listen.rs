@@ -151,6 +151,8 @@ impl<'a> Listener<'a> {
     /// One connection, until it breaks. `Ok` when our own reader has gone.
     async fn listen(&mut self) -> Result<(), CliError> {
         let mut stream = Stream::open(&self.profile, self.inbox.cursor()).await?;
+        // The line may have broken after we kept it and before we could say so.
+        stream.acknowledge(self.inbox.cursor()).await?;
         loop {
             let patience = (!self.waiting.is_empty()).then_some(GATHER);
             match stream.next(patience).await {

@@ -137,6 +137,15 @@ impl Machine {
         }
     }
 
+    /// The device's cursor is stored at `kept`, which may lie before or behind the place where the stream begins: a device
+    /// that was cut off before it could acknowledge does so on its next connection.
+    #[must_use]
+    pub fn kept(mut self, kept: u64) -> Self {
+        self.acked = self.sent.min(kept);
+        self.stored = kept;
+        self
+    }
+
     /// Why it is closed, once a close was decided.
     pub fn closed(&self) -> Option<CloseReason> {
         self.closed

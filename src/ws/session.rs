@@ -95,16 +95,25 @@ where
         }))
 }
 
-/// Runs a socket whose device holds everything up to `after`, until it closes; says why it did.
+/// Where a stream begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// Only what comes after this place is sent.
+    pub after: u64,
+    /// The device's cursor.
+    pub kept: u64,
+}
+
+/// Runs a socket until it closes; says why it did.
 pub async fn run(
     mut socket: WebSocket,
     mut mailbox: impl Mailbox,
-    after: u64,
+    start: Start,
     limits: SocketLimits,
     tokens: SocketTokens,
 ) -> CloseReason {
     metrics::gauge!("herald_sockets").increment(1.0);
-    let mut machine = Machine::new(limits.clone(), after, Instant::now());
+    let mut machine = Machine::new(limits.clone(), start.after, Instant::now()).kept(start.kept);
     let mut inputs = vec![Input::Wake];
     let reason = loop {
         // The tokens also cut a delivery short: a revoked device must not draw out the end by taking it slowly.

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::frame::{Event, FRAME_MAX_BYTES, FetchReference, Payload, SocketLimits};
 use super::machine::MailboxFailure;
-use super::session::{self, Fetched, Mailbox, SocketTokens};
+use super::session::{self, Fetched, Mailbox, SocketTokens, Start};
 use crate::domain::ids::Seq;
 use crate::service::hub::{Hub, Listener};
 use crate::service::mailbox::{Delivered, MailboxError, Mailboxes, PageLimits, Reader};
@@ -95,8 +95,12 @@ impl Streams {
             listener,
         };
         let limits = self.limits.clone();
+        let start = Start {
+            after: after.0,
+            kept: cursor.0,
+        };
         session::upgrade(handshake, &self.sockets, move |socket| async move {
-            session::run(socket, mailbox, after.0, limits, tokens).await;
+            session::run(socket, mailbox, start, limits, tokens).await;
         })
     }
 }

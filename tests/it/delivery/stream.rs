@@ -271,8 +271,17 @@ async fn a_killed_connection_resumes_where_the_device_had_kept_and_loses_nothing
     events_to(&mut client, 6..=20).await;
     assert_eq!(next(&mut client).await, Said::Head(20));
     let mut client = served.connect(Some(18)).await;
+    ack(&mut client, 18).await;
     events_to(&mut client, 19..=20).await;
     assert_eq!(next(&mut client).await, Said::Head(20));
+    let stored = async {
+        while served.cursor().await < 18 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, stored)
+        .await
+        .expect("what was kept before the line broke is said on the next");
     served.notify(1).await;
     served.wake();
     assert_eq!(next(&mut client).await, Said::Event(21));

@@ -14,7 +14,7 @@ use herald::http::{Limits, QueryParams};
 use herald::wire::problem::ProblemKind;
 use herald::ws::frame::{CloseReason, Event, FRAME_MAX_BYTES, Payload, SUBPROTOCOL, SocketLimits};
 use herald::ws::machine::MailboxFailure;
-use herald::ws::session::{self, Fetched, Mailbox, SocketTokens};
+use herald::ws::session::{self, Fetched, Mailbox, SocketTokens, Start};
 use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
@@ -112,8 +112,12 @@ impl Stream {
         let handler =
             move |QueryParams(query): QueryParams<After>,
                   handshake: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| async move {
+                let start = Start {
+                    after: query.after,
+                    kept: query.after,
+                };
                 session::upgrade(handshake, &tracker, move |socket| async move {
-                    let reason = session::run(socket, mailbox, query.after, limits, ends).await;
+                    let reason = session::run(socket, mailbox, start, limits, ends).await;
                     tell.send(reason).expect("the test listens");
                 })
             };
