@@ -13,3 +13,4 @@ mod cluster;
 mod delivery;
 mod migrations;
 mod platform;
+mod server;

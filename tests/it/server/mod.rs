@@ -1,0 +1,8 @@
+//! A whole server as its users meet it: started as in production, over real TLS, with devices that enrolled through the
+//! API. [`World`] is the cast that every test here plays with.
+
+mod say;
+mod world;
+
+pub use say::{Notified, Site, ack_item};
+pub use world::{Answer, Member, Unit, World};

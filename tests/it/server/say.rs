@@ -1,0 +1,237 @@
+//! What the cast says: notifications and acknowledgements, good ones by default, each changed by a test where it wants
+//! to be refused.
+
+use herald::crypto::digest::Digest;
+use herald::crypto::seal_key::SealPublicKey;
+use herald::domain::ack::AckState;
+use herald::domain::ids::{ActorId, Nid, Revision};
+use herald::domain::notification::Tier;
+use herald::spatial::Position;
+use herald::spatial::cell::Cell;
+use herald::wire::build::{Built, Part, build};
+use herald::wire::claims::{
+    AckClaims, AckItem, Checked, Claims, MovementClaims, NotificationClaims, ScreenClaims,
+    ScreenResult,
+};
+use herald::wire::parts::{Audience, name};
+use serde_json::{Value, json};
+
+use super::world::{Member, Unit, World};
+
+/// A notification that was taken.
+#[derive(Debug, Clone)]
+pub struct Notified {
+    /// Its id.
+    pub nid: Nid,
+    /// Its latest revision.
+    pub rev: Revision,
+    /// The hash of that.
+    pub hash: Digest,
+    /// The exact bytes that were sent.
+    pub envelope: Vec<u8>,
+    /// The digests of its parts.
+    pub sds: Vec<Digest>,
+}
+
+/// A site or a movement to be notified.
+pub struct Site {
+    /// Its id.
+    pub nid: Nid,
+    /// Its revision.
+    pub rev: Revision,
+    /// The hash of the one before.
+    pub prev: Option<Digest>,
+    /// A movement instead.
+    pub moves: bool,
+    /// The part `place`; none when null.
+    pub place: Value,
+    /// Who is told, and how much.
+    pub audiences: Vec<Audience>,
+    /// Whom the part `contact` is sealed to; none when empty.
+    pub contact: Vec<SealPublicKey>,
+    /// How long ago it was signed, in seconds.
+    pub age_s: i64,
+}
+
+impl Site {
+    /// A hospital at a place, told to nobody yet.
+    pub fn at(lon: f64, lat: f64) -> Self {
+        Self {
+            nid: Nid::random(),
+            rev: Revision::FIRST,
+            prev: None,
+            moves: false,
+            place: json!({
+                "type": "Feature",
+                "geometry": {"type": "Point", "coordinates": [lon, lat]},
+                "properties": {"category": "hospital", "name": "A hospital", "relation": "run", "buffer_m": 500.0},
+            }),
+            audiences: Vec::new(),
+            contact: Vec::new(),
+            age_s: 0,
+        }
+    }
+
+    /// A convoy between two places, an hour apart.
+    pub fn convoy(from: [f64; 2], to: [f64; 2]) -> Self {
+        Self {
+            moves: true,
+            place: json!({
+                "type": "Feature",
+                "geometry": {"type": "LineString", "coordinates": [from, to]},
+                "properties": {
+                    "category": "other", "name": "A convoy", "relation": "run",
+                    "waypoints": [{"at": "2027-01-03T06:00:00Z"}, {"at": "2027-01-03T07:00:00Z", "slack_s": 600}],
+                },
+            }),
+            ..Self::at(from[0], from[1])
+        }
+    }
+
+    /// Told to a party, at a tier; cells of the point are made for the lower tiers.
+    #[must_use]
+    pub fn to(mut self, party: &Member, tier: Tier) -> Self {
+        let cells = match tier {
+            Tier::Exact | Tier::Withdrawn => Vec::new(),
+            Tier::OnCheck | Tier::Cell => self.cells(),
+        };
+        self.audiences.push(Audience {
+            party: party.id.clone(),
+            tier,
+            onward: false,
+            cells,
+        });
+        self
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let geometry: geojson::Geometry =
+            serde_json::from_value(self.place["geometry"].clone()).unwrap();
+        let footprint = herald::spatial::Footprint::from_geojson(&geometry).unwrap();
+        let buffer_m = self.place["properties"]["buffer_m"].as_f64().unwrap_or(0.0);
+        let cells = herald::spatial::cell::cells_covering(&footprint, buffer_m).unwrap();
+        cells.iter().map(Cell::text).collect()
+    }
+
+    /// With people to call, sealed to these.
+    #[must_use]
+    pub fn contact(mut self, readers: &[&Member]) -> Self {
+        self.contact = readers.iter().map(|m| m.reader().clone()).collect();
+        self
+    }
+
+    /// The next revision of one that was taken.
+    #[must_use]
+    pub fn after(mut self, former: &Notified) -> Self {
+        self.nid = former.nid;
+        self.rev = former.rev.next();
+        self.prev = Some(former.hash);
+        self
+    }
+
+    /// The parts, sealed as they must be.
+    pub fn parts(&self, world: &World) -> Vec<Part> {
+        let mut parts = Vec::new();
+        if !self.place.is_null() {
+            let place = Part::new(name::PLACE, &self.place).unwrap();
+            parts.push(place.sealed_to(&world.reader));
+        }
+        for audience in &self.audiences {
+            let part = Part::new(name::audience(&audience.party), audience).unwrap();
+            parts.push(part.sealed_to(&world.reader));
+        }
+        if !self.contact.is_empty() {
+            let people = json!({"people": [{"name": "Cal Lee", "phone": "+967 700 000 000"}]});
+            let part = Part::new(name::CONTACT, &people).unwrap();
+            parts.push(self.contact.iter().fold(part, Part::sealed_to));
+        }
+        parts
+    }
+
+    /// The claims, signed by a device.
+    pub fn claims(&self, world: &World, unit: &Unit) -> Claims {
+        let mut common = world.common(unit);
+        common.iat -= self.age_s;
+        if self.moves {
+            MovementClaims::new(common, self.nid, self.rev, self.prev, false).into()
+        } else {
+            NotificationClaims::new(common, self.nid, self.rev, self.prev, false).into()
+        }
+    }
+
+    /// The statement, made.
+    pub fn build(&self, world: &World, unit: &Unit) -> Built {
+        build(self.claims(world, unit), &self.parts(world), &unit.signing).unwrap()
+    }
+}
+
+impl World {
+    /// A device notifies; it must be taken.
+    pub async fn notify(&self, unit: &Unit, site: &Site) -> Notified {
+        let built = site.build(self, unit);
+        let envelope = built.envelope.encode();
+        let answer = self.submit(unit, envelope.clone()).await;
+        assert_eq!(answer.status.as_u16(), 201, "{answer:?}");
+        Notified {
+            nid: site.nid,
+            rev: site.rev,
+            hash: built.hash,
+            envelope,
+            sds: built.disclosures.iter().map(|d| d.digest()).collect(),
+        }
+    }
+
+    /// The coordinator says that it looked at a revision.
+    pub async fn screen(&self, what: &Notified) {
+        let by = self.coordinator.first();
+        let claims = ScreenClaims::new(
+            self.common(by),
+            what.nid,
+            what.rev,
+            what.hash,
+            ScreenResult::Screened,
+            vec![Checked::Form],
+        );
+        self.said(by, claims, &[]).await;
+    }
+
+    /// An acknowledgement, with its officer; `entered` says where each was entered, if it was.
+    pub fn acknowledgement(
+        &self,
+        unit: &Unit,
+        to: &ActorId,
+        items: Vec<AckItem>,
+        entered: &[(Nid, [f64; 2])],
+    ) -> (AckClaims, [Part; 1]) {
+        let details: Vec<Value> = entered
+            .iter()
+            .map(|(nid, position)| {
+                json!({"nid": nid, "entered": {"list": "NSL", "position": position}})
+            })
+            .collect();
+        let detail = json!({"officer": {"name": "Off Icer"}, "items": details});
+        let part = Part::new(name::DETAIL, &detail).unwrap();
+        (
+            AckClaims::new(self.common(unit), to.clone(), items),
+            [part.sealed_to(&self.reader)],
+        )
+    }
+}
+
+/// One item of an acknowledgement.
+pub fn ack_item(of: &Notified, state: AckState) -> AckItem {
+    AckItem {
+        nid: of.nid,
+        rev: of.rev,
+        of: of.hash,
+        opened: Vec::new(),
+        state,
+    }
+}
+
+/// The 10 km square that holds a place.
+pub fn cell(lon: f64, lat: f64) -> String {
+    Cell::containing(Position::new(lon, lat).unwrap())
+        .unwrap()
+        .text()
+}
