@@ -96,7 +96,7 @@ fn place(profile: &Profile, bytes: &[u8]) -> Option<Place> {
 }
 
 fn last_of(place: &Place) -> Option<Last> {
-    let [lon, lat] = super::draft::compose::first_position(&place.geometry)?;
+    let [lon, lat] = super::draft::site::first_position(&place.geometry)?;
     let position = Position::new(lon, lat).ok()?;
     let window = place
         .properties

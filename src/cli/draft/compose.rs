@@ -4,26 +4,22 @@
 use std::fmt;
 use std::sync::Arc;
 
-use geojson::{Geometry, GeometryValue};
 use time::OffsetDateTime;
 
 use super::finding::{Finding, Severity};
-use super::read::{Reader, lonlat};
+use super::read::Reader;
 use super::words::{self, Choice};
-use super::{Draft, movement};
+use super::{Draft, movement, people, site};
 use crate::cli::tabular::columns::Field;
 use crate::domain::category::Category;
-use crate::domain::notification::{Relation, Subject, Tier};
+use crate::domain::notification::{Relation, Subject};
 use crate::spatial::Position;
-use crate::spatial::cell::{cells_covering, cells_covering_track};
-use crate::spatial::parse::lint::{PlaceContext, WindowContext, lint_position, lint_window};
+use crate::spatial::parse::lint::{WindowContext, lint_window};
 use crate::spatial::parse::{
-    Country, TypedPosition, TypedTime, format, format_dtg, format_rfc3339, parse_position,
+    Country, TypedPosition, TypedTime, format, format_dtg, format_rfc3339,
 };
-use crate::wire::object::{Object, Shape};
-use crate::wire::parts::{
-    Audience, Contact, FeatureTag, Overnight, Person, Place, PlaceProperties, Vehicle, Window,
-};
+use crate::wire::object::Object;
+use crate::wire::parts::{Audience, Contact, FeatureTag, Place, PlaceProperties, Window};
 use crate::wire::policy::Policy;
 use crate::wire::problem::Problem;
 
@@ -168,14 +164,14 @@ fn try_compose(
                 &mut properties,
                 &mut shown,
             );
-            site(reader, settings, last, &mut properties, &mut shown)
+            site::site(reader, settings, last, &mut properties, &mut shown)
         }
         Subject::Movement => {
             movement::read(reader, settings, emergency, &mut properties, &mut shown)
         }
     };
-    let contact = contact(reader);
-    let choices = choices(reader, settings);
+    let contact = people::contact(reader);
+    let choices = people::choices(reader, settings);
     let place = Place {
         kind: FeatureTag::Feature,
         geometry: geometry?,
@@ -188,7 +184,7 @@ fn try_compose(
             return None;
         }
     };
-    let audience = audience(reader, &choices, &object)?;
+    let audience = people::audience(reader, &choices, &object)?;
     Some(Composed {
         subject,
         place,
@@ -348,256 +344,6 @@ pub(super) fn window_context(
         country: properties.country.as_deref().and_then(Country::from_code),
         last: last.and_then(|last| last.window),
     }
-}
-
-fn site(
-    reader: &mut Reader<'_>,
-    settings: &Settings,
-    last: Option<Last>,
-    properties: &mut PlaceProperties,
-    shown: &mut Vec<Shown>,
-) -> Option<Geometry> {
-    let needed_m = properties.category.profile().precision_m;
-    let declared = properties
-        .country
-        .as_deref()
-        .and_then(Country::from_code)
-        .or(settings.country);
-    let context = PlaceContext {
-        subject: "",
-        country: declared,
-        needed_m: Some(needed_m),
-        last: last.map(|last| last.position),
-    };
-    if let Some(geometry) = reader.draft.geometry.clone() {
-        let origin = reader.draft.cells.origin.clone();
-        // Numbers of GeoJSON are no typed text with marks to lose, but axes get swapped in them as well.
-        if let Some(typed) = first_position(&geometry)
-            .and_then(|[lon, lat]| parse_position(&format!("{lat}, {lon}")).ok())
-        {
-            let point = matches!(geometry.value, GeometryValue::Point { .. });
-            let context = PlaceContext {
-                needed_m: context.needed_m.filter(|_| point),
-                ..context
-            };
-            let asked = lint_position(&typed, &context);
-            reader.asked(asked, &origin);
-            shown.push(Shown::position(
-                if point { "place" } else { "first vertex" },
-                &typed,
-            ));
-        }
-        return Some(rounded(geometry));
-    }
-    let cells = &reader.draft.cells;
-    let (typed, origin) = reader.position(cells)?;
-    let asked = lint_position(&typed, &context);
-    reader.asked(asked, &origin);
-    shown.push(Shown::position("place", &typed));
-    properties.typed = Some(typed.as_typed.clone());
-    Some(Geometry::new_point(lonlat(typed.position)))
-}
-
-/// Longitude and latitude of a geometry's first vertex.
-pub fn first_position(geometry: &Geometry) -> Option<[f64; 2]> {
-    let position =
-        match &geometry.value {
-            GeometryValue::Point { coordinates } => Some(coordinates),
-            GeometryValue::MultiPoint { coordinates }
-            | GeometryValue::LineString { coordinates } => coordinates.first(),
-            GeometryValue::MultiLineString { coordinates }
-            | GeometryValue::Polygon { coordinates } => coordinates.first()?.first(),
-            GeometryValue::MultiPolygon { coordinates } => coordinates.first()?.first()?.first(),
-            GeometryValue::GeometryCollection { .. } => None,
-        };
-    match position?.as_slice() {
-        [lon, lat, ..] => Some([*lon, *lat]),
-        _ => None,
-    }
-}
-
-/// At most seven decimals, and no third dimension: a `place` carries longitude and latitude.
-fn rounded(geometry: Geometry) -> Geometry {
-    let position = |p: &geojson::Position| -> geojson::Position {
-        let numbers: Vec<f64> = p
-            .as_slice()
-            .iter()
-            .take(2)
-            .map(|degrees| (degrees * 1e7).round() / 1e7)
-            .collect();
-        geojson::Position::from(numbers)
-    };
-    let line = |l: &Vec<geojson::Position>| l.iter().map(position).collect::<Vec<_>>();
-    let value = match geometry.value {
-        GeometryValue::Point { coordinates } => GeometryValue::Point {
-            coordinates: position(&coordinates),
-        },
-        GeometryValue::MultiPoint { coordinates } => GeometryValue::MultiPoint {
-            coordinates: line(&coordinates),
-        },
-        GeometryValue::LineString { coordinates } => GeometryValue::LineString {
-            coordinates: line(&coordinates),
-        },
-        GeometryValue::MultiLineString { coordinates } => GeometryValue::MultiLineString {
-            coordinates: coordinates.iter().map(line).collect(),
-        },
-        GeometryValue::Polygon { coordinates } => GeometryValue::Polygon {
-            coordinates: coordinates.iter().map(line).collect(),
-        },
-        GeometryValue::MultiPolygon { coordinates } => {
-            let coordinates = coordinates
-                .iter()
-                .map(|polygon| polygon.iter().map(line).collect())
-                .collect();
-            GeometryValue::MultiPolygon { coordinates }
-        }
-        other @ GeometryValue::GeometryCollection { .. } => other,
-    };
-    Geometry::new(value)
-}
-
-fn contact(reader: &mut Reader<'_>) -> Option<Contact> {
-    let mut contact = Contact {
-        cargo: reader.text(Field::Cargo),
-        call_sign: reader.text(Field::CallSign),
-        ..Contact::default()
-    };
-    let (name, post, phone) = (
-        reader.text(Field::ContactName),
-        reader.text(Field::ContactPost),
-        reader.text(Field::ContactPhone),
-    );
-    if name.is_some() || phone.is_some() {
-        let name = name
-            .or_else(|| post.clone())
-            .unwrap_or_else(|| "duty officer".to_owned());
-        contact.people.push(Person { name, post, phone });
-    }
-    let plates = reader
-        .text(Field::Plates)
-        .map(|text| words::several(&text))
-        .unwrap_or_default();
-    let vehicles = reader
-        .text(Field::Vehicles)
-        .map(|text| words::several(&text))
-        .unwrap_or_default();
-    for index in 0..plates.len().max(vehicles.len()) {
-        let description = vehicles
-            .get(index)
-            .cloned()
-            .unwrap_or_else(|| "vehicle".to_owned());
-        contact.vehicles.push(Vehicle {
-            description,
-            plate: plates.get(index).cloned(),
-        });
-    }
-    if let Some(text) = reader.text(Field::People) {
-        contact.passengers = text.trim_end_matches(".0").parse().ok();
-        if contact.passengers.is_none() {
-            reader.refuse(
-                Field::People,
-                "not-a-number",
-                format!("\"{text}\" is no number of people; write digits only"),
-            );
-        }
-    }
-    let nights = reader
-        .text(Field::Overnight)
-        .map(|text| words::several(&text))
-        .unwrap_or_default();
-    contact.overnight = nights
-        .into_iter()
-        .map(|place| Overnight { place, night: None })
-        .collect();
-    (contact != Contact::default()).then_some(contact)
-}
-
-fn choices(reader: &mut Reader<'_>, settings: &Settings) -> Vec<Choice> {
-    let onward = reader.yes_no(Field::Onward);
-    let mut choices = match reader.text(Field::Parties) {
-        None => settings.audience.clone(),
-        Some(text) => {
-            let mut out = Vec::new();
-            for part in text
-                .split([';', ',', '\n'])
-                .map(str::trim)
-                .filter(|part| !part.is_empty())
-            {
-                match words::choice(part) {
-                    Ok(choice) => out.push(choice),
-                    Err(message) => reader.refuse(Field::Parties, "party", message),
-                }
-            }
-            out
-        }
-    };
-    if let Some(onward) = onward {
-        for choice in &mut choices {
-            choice.onward = onward;
-        }
-    }
-    for choice in &choices {
-        if choice.tier != Tier::Withdrawn && !settings.policy.tiers.contains(&choice.tier) {
-            reader.refuse(
-                Field::Parties,
-                "tier",
-                format!(
-                    "the context's policy does not offer the tier {}; see herald policy",
-                    choice.tier
-                ),
-            );
-        }
-    }
-    let mut parties: Vec<&str> = choices.iter().map(|choice| choice.party.as_str()).collect();
-    parties.sort_unstable();
-    if parties
-        .windows(2)
-        .any(|pair| matches!(pair, [a, b] if a == b))
-    {
-        reader.refuse(
-            Field::Parties,
-            "party-twice",
-            "a party is named twice; name it once, with one tier",
-        );
-    }
-    if choices.is_empty() {
-        reader.note(
-            Field::Parties,
-            "no-party",
-            "no party is chosen: only the coordinator receives this",
-        );
-    }
-    choices
-}
-
-fn audience(reader: &mut Reader<'_>, choices: &[Choice], object: &Object) -> Option<Vec<Audience>> {
-    let lower = |tier: Tier| matches!(tier, Tier::OnCheck | Tier::Cell);
-    let mut cells = Vec::new();
-    if choices.iter().any(|choice| lower(choice.tier)) {
-        let found = match &object.shape {
-            Shape::Site(footprint) => cells_covering(footprint, object.buffer_m),
-            Shape::Movement(track) => cells_covering_track(track, object.buffer_m),
-        };
-        match found {
-            Ok(found) => cells = found.iter().map(crate::spatial::cell::Cell::text).collect(),
-            Err(error) => {
-                reader.refuse(Field::Parties, "cells", error.to_string());
-                return None;
-            }
-        }
-        reader.note(Field::Parties, "cell", "a cell of 10 km is shown to parties below exact; in empty country a cell can still give a place away");
-    }
-    let part = |choice: &Choice| Audience {
-        party: choice.party.clone(),
-        tier: choice.tier,
-        onward: choice.onward,
-        cells: if lower(choice.tier) {
-            cells.clone()
-        } else {
-            Vec::new()
-        },
-    };
-    Some(choices.iter().map(part).collect())
 }
 
 /// What the geometry engine refuses, at the column that the pointer means.

@@ -4,8 +4,10 @@
 pub mod compose;
 pub mod finding;
 mod movement;
+mod people;
 mod read;
 pub mod sign;
+pub mod site;
 #[cfg(test)]
 mod tests;
 pub mod words;
