@@ -78,6 +78,7 @@ fn parse_country(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// [`CliError`].
+#[expect(clippy::unused_async, reason = "every subcommand is run alike")]
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let secret = args.passphrase.new_one()?;
     let new = NewDeployment {

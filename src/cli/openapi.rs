@@ -25,6 +25,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When the file differs or cannot be read.
+#[expect(clippy::unused_async, reason = "every subcommand is run alike")]
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let text = openapi_json();
     let Some(file) = args.check else {

@@ -56,11 +56,14 @@ pub fn router(state: AppState, with: Gate) -> Router {
     let text = render(&document);
     routes
         .with_state(state)
-        .route("/openapi.json", get(move || serve(text.clone())))
+        .route(
+            "/openapi.json",
+            get(move || std::future::ready(serve(text.clone()))),
+        )
         .route_layer(axum::middleware::from_fn_with_state(with, gate))
 }
 
-async fn serve(text: String) -> Response {
+fn serve(text: String) -> Response {
     let headers = [(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),

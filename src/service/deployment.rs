@@ -275,10 +275,10 @@ fn sign_keys(
         iat: now.unix_timestamp(),
         serial: 1,
         prev: None,
-        root: root.verifying_key().clone(),
+        root: *root.verifying_key(),
         devices: vec![DeviceKey {
             id: node.clone(),
-            jwk: signing.verifying_key().clone(),
+            jwk: *signing.verifying_key(),
             seal: hpke.public_key().clone(),
             role: Role::Node,
             nbf: (now - Duration::minutes(5)).unix_timestamp(),

@@ -61,23 +61,20 @@ pub async fn enrol(
         spki: certificate.spki_digest(),
         until: now + Duration::days(CERTIFICATE_DAYS),
     };
-    let receipt = match request.keys {
-        Some(keys) => {
-            let mut envelope = Envelope::bare(keys);
-            envelope.attachments = request
-                .seals
-                .iter()
-                .map(attachment)
-                .collect::<Result<_, _>>()?;
-            let taken = intake
-                .submit(envelope, Bearer::Enrolling(Box::new(facts.clone())))
-                .await?;
-            Some(taken.receipt)
-        }
-        None => {
-            enrol_pending(core, &facts).await?;
-            None
-        }
+    let receipt = if let Some(keys) = request.keys {
+        let mut envelope = Envelope::bare(keys);
+        envelope.attachments = request
+            .seals
+            .iter()
+            .map(attachment)
+            .collect::<Result<_, _>>()?;
+        let taken = intake
+            .submit(envelope, Bearer::Enrolling(Box::new(facts.clone())))
+            .await?;
+        Some(taken.receipt)
+    } else {
+        enrol_pending(core, &facts).await?;
+        None
     };
     let me = identity::by_certificate(core, &facts.spki)
         .await?

@@ -63,7 +63,7 @@ impl Object {
         )?;
         let window = properties.window.map_or(Ok(Window::ALWAYS), |w| {
             Window::new(w.from, w.until)
-                .map_err(|error| refused_window(&error, "/place/properties/window"))
+                .map_err(|error| refused_window(error, "/place/properties/window"))
         })?;
         let category = properties.category;
         let default = policy
@@ -328,7 +328,7 @@ fn refused_track(error: &TrackError, given: &[usize]) -> Problem {
     }
 }
 
-fn refused_window(error: &crate::spatial::WindowError, pointer: &str) -> Problem {
+fn refused_window(error: crate::spatial::WindowError, pointer: &str) -> Problem {
     Problem::new(ProblemKind::WindowInvalid)
         .detail(error.to_string())
         .pointer(pointer)
@@ -339,5 +339,5 @@ fn refused_window(error: &crate::spatial::WindowError, pointer: &str) -> Problem
 /// # Errors
 /// `window-invalid` when it ends before it starts.
 pub fn read_window(window: &super::parts::Window) -> Result<Window, Problem> {
-    Window::new(window.from, window.until).map_err(|error| refused_window(&error, "/area/window"))
+    Window::new(window.from, window.until).map_err(|error| refused_window(error, "/area/window"))
 }

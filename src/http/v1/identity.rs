@@ -26,6 +26,9 @@ pub fn router() -> OpenApiRouter<AppState> {
 }
 
 /// Enrols a device with an invite. The server takes keys from the request and writes the certificate itself.
+///
+/// # Errors
+/// A problem.
 #[utoipa::path(
     post, path = "/v1/enrol", tag = "identity", request_body = EnrolRequest, security(()),
     responses(
@@ -43,6 +46,9 @@ pub async fn enrol(
 }
 
 /// Renews the calling device's keys with a `renew` statement signed by the old key.
+///
+/// # Errors
+/// A problem.
 #[utoipa::path(
     post, path = "/v1/renew", tag = "identity", request_body = RenewRequest, security(("device" = [])),
     responses(
@@ -78,6 +84,9 @@ pub async fn me(State(state): State<AppState>, principal: Principal) -> Json<Me>
 }
 
 /// The devices of the caller's own actor.
+///
+/// # Errors
+/// A problem.
 #[utoipa::path(
     get, path = "/v1/devices", tag = "identity", security(("device" = [])),
     responses(
@@ -95,6 +104,9 @@ pub async fn devices(
 }
 
 /// Everybody's keys, in statements that can be held against pinned roots. Open to all.
+///
+/// # Errors
+/// A problem.
 #[utoipa::path(
     get, path = "/v1/keys", tag = "identity", security(()),
     responses(
@@ -107,6 +119,9 @@ pub async fn keys(State(state): State<AppState>) -> Result<Json<KeyDirectory>, P
 }
 
 /// The policy in force. Open to all.
+///
+/// # Errors
+/// A problem.
 #[utoipa::path(
     get, path = "/v1/policy", tag = "identity", security(()),
     responses(

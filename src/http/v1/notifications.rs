@@ -36,6 +36,9 @@ pub struct PageQuery {
 }
 
 /// The caller's notifications, oldest first: an organisation its own, a party what was notified to it, the coordinator all.
+///
+/// # Errors
+/// A problem.
 #[utoipa::path(
     get, path = "/v1/notifications", tag = "notifications", security(("device" = [])), params(PageQuery),
     responses(
@@ -60,6 +63,9 @@ pub async fn list(
 }
 
 /// Where one notification stands, by its id or its short reference.
+///
+/// # Errors
+/// A problem.
 #[utoipa::path(
     get, path = "/v1/notifications/{id}", tag = "notifications", security(("device" = [])),
     params(("id" = String, Path, description = "The notification's id, or its reference HN-XXXX-XXXX")),
@@ -79,6 +85,9 @@ pub async fn one(
 }
 
 /// What waits for the calling desk.
+///
+/// # Errors
+/// A problem.
 #[utoipa::path(
     get, path = "/v1/queue", tag = "notifications", security(("device" = [])),
     responses(
@@ -94,6 +103,9 @@ pub async fn queue(
 }
 
 /// Counts, for coordinators, auditors and operators. No place, no name, no notification.
+///
+/// # Errors
+/// A problem.
 #[utoipa::path(
     get, path = "/v1/statistics", tag = "notifications", security(("device" = [])),
     responses(

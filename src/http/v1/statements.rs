@@ -28,6 +28,9 @@ pub fn router() -> OpenApiRouter<AppState> {
 
 /// Submits one statement: an envelope with the signed statement and its seals. The same bytes again give the same
 /// receipt, whatever their age.
+///
+/// # Errors
+/// A problem.
 #[utoipa::path(
     post, path = "/v1/statements", tag = "statements", security(("device" = [])),
     request_body(content = Vec<u8>, content_type = "application/vnd.hn.envelope", description = "One envelope"),
@@ -55,6 +58,9 @@ pub async fn submit(
 }
 
 /// Submits up to 256 statements, each envelope behind its length. One that is refused does not hold back the others.
+///
+/// # Errors
+/// A problem.
 #[utoipa::path(
     post, path = "/v1/statements/bulk", tag = "statements", security(("device" = [])),
     request_body(content = Vec<u8>, content_type = "application/vnd.hn.envelopes", description = "Envelopes, each behind its length (u32, big-endian)"),

@@ -229,9 +229,9 @@ fn verifying_key(
 ) -> Result<VerifyingKey, Problem> {
     match (signer, claims) {
         (SignerKey::Device(device), _) => device_key(device),
-        (SignerKey::Root, Claims::Keys(keys)) => Ok(keys.root.clone()),
+        (SignerKey::Root, Claims::Keys(keys)) => Ok(keys.root),
         (SignerKey::Root, _) => Err(ProblemKind::NotAllowed.into()),
-        (SignerKey::Server, _) => Ok(core.deployment.signing.verifying_key().clone()),
+        (SignerKey::Server, _) => Ok(*core.deployment.signing.verifying_key()),
     }
 }
 
