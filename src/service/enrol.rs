@@ -184,7 +184,7 @@ fn issue(
         })
 }
 
-async fn database_time(conn: &mut sqlx::PgConnection) -> Result<OffsetDateTime, Problem> {
+async fn database_time(conn: &mut crate::store::Connection) -> Result<OffsetDateTime, Problem> {
     statements::now(conn)
         .await
         .map_err(|error: StoreError| store(&error))

@@ -144,7 +144,7 @@ async fn read_directory(core: &Core) -> Result<Vec<ActorKeys>, StoreError> {
 }
 
 async fn actor_keys(
-    conn: &mut sqlx::PgConnection,
+    conn: &mut crate::store::Connection,
     row: ActorRow,
     all_keys: &[(ActorId, String)],
     renewals: &[(ActorId, String)],

@@ -148,7 +148,7 @@ pub async fn statistics(core: &Core, principal: &Principal) -> Result<Statistics
 }
 
 async fn load(
-    conn: &mut sqlx::PgConnection,
+    conn: &mut crate::store::Connection,
     nids: &[Nid],
     principal: &Principal,
 ) -> Result<Vec<NotificationStatus>, StoreError> {

@@ -17,3 +17,6 @@ pub mod role;
 pub mod statements;
 pub mod status;
 pub mod tx;
+
+/// A connection to the database, inside a transaction or not: what the functions here take.
+pub use sqlx::PgConnection as Connection;

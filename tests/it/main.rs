@@ -11,6 +11,7 @@ mod support;
 
 mod cluster;
 mod delivery;
+mod layering;
 mod migrations;
 mod platform;
 mod server;

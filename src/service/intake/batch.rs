@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
@@ -39,7 +38,7 @@ pub(super) struct Batch<'a> {
     /// The server's own keys.
     pub core: &'a Core,
     /// The connection, inside the transaction.
-    pub conn: &'a mut PgConnection,
+    pub conn: &'a mut crate::store::Connection,
     /// The last position assigned.
     pub head: LogPosition,
     /// The database's time.

@@ -55,7 +55,7 @@ pub struct NewCertificate {
 /// Stores a device that enrols, as pending, and uses its invite up. Idempotent for the same device.
 pub(super) async fn enrol(
     core: &Core,
-    conn: &mut sqlx::PgConnection,
+    conn: &mut crate::store::Connection,
     facts: &EnrolFacts,
     at: OffsetDateTime,
 ) -> Result<(), Fault> {

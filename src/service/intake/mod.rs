@@ -218,7 +218,7 @@ impl IntakeWorker {
 /// Why it is refused.
 pub async fn enrol_pending(
     core: &Core,
-    conn: &mut sqlx::PgConnection,
+    conn: &mut crate::store::Connection,
     facts: &EnrolFacts,
     at: time::OffsetDateTime,
 ) -> Result<(), Problem> {
