@@ -9,6 +9,7 @@
 
 mod support;
 
+mod client;
 mod cluster;
 mod delivery;
 mod layering;

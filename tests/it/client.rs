@@ -1,0 +1,441 @@
+//! The command line against a real server over real TLS: enrolment in all its ways, what a lost answer costs, what a
+//! revoked device may do, and that listening resumes where it stopped.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use herald::app::Server;
+use herald::cli;
+use herald::cli::exit::Exit;
+use herald::cli::output::{Captured, Output};
+use herald::config::ServerConfig;
+use herald::domain::clock::Clock;
+use serde_json::Value;
+
+use crate::support::TestDb;
+
+/// No test waits longer for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A deployment, its server, and a directory of profiles.
+struct World {
+    dir: tempfile::TempDir,
+    db: TestDb,
+    server: Option<Server>,
+    address: SocketAddr,
+    passphrase: PathBuf,
+}
+
+/// What a command said.
+struct Said {
+    exit: Exit,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    /// The last line as JSON; the command must have succeeded.
+    fn json(&self) -> Value {
+        assert_eq!(self.exit, Exit::Ok, "{}\n{}", self.out, self.err);
+        serde_json::from_str(self.out.lines().last().unwrap()).unwrap()
+    }
+
+    /// All lines as JSON.
+    fn lines(&self) -> Vec<Value> {
+        assert_eq!(self.exit, Exit::Ok, "{}\n{}", self.out, self.err);
+        self.out
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+impl World {
+    /// A new deployment whose coordinator has enrolled in the profile `ocha`.
+    async fn new() -> Self {
+        herald::tls::install_provider();
+        let dir = tempfile::tempdir().unwrap();
+        let passphrase = dir.path().join("passphrase");
+        herald::crypto::secret_file::create(&passphrase, b"correct horse battery staple").unwrap();
+        let mut world = Self {
+            db: TestDb::new().await,
+            address: "127.0.0.1:0".parse().unwrap(),
+            server: None,
+            passphrase,
+            dir,
+        };
+        let deployment = world.path("deployment");
+        let words = world.passphrase.clone();
+        let said = world
+            .herald(
+                "nobody",
+                &[
+                    "init",
+                    "--dir",
+                    text(&deployment),
+                    "--context",
+                    "afg",
+                    "--mode",
+                    "exercise",
+                    "--name",
+                    "Drill",
+                    "--host",
+                    "127.0.0.1",
+                    "--coordinator",
+                    "ocha",
+                    "--person",
+                    "A. Coordinator",
+                    "--passphrase-file",
+                    text(&words),
+                ],
+            )
+            .await;
+        let invite = said.json()["invite"].as_str().unwrap().to_owned();
+        world.start().await;
+        world.enrol("ocha", &invite).await.json();
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Starts the server, on the port it had before.
+    async fn start(&mut self) {
+        let mut config = ServerConfig::new(self.path("deployment"));
+        config.database_url = Some(self.db.url().await);
+        config.listen = self.address;
+        config.ops = "127.0.0.1:0".parse().unwrap();
+        let server = Server::start(config).await.unwrap();
+        self.address = server.address;
+        self.server = Some(server);
+    }
+
+    async fn stop(&mut self) {
+        self.server.take().unwrap().stop().await;
+    }
+
+    async fn herald(&self, profile: &str, args: &[&str]) -> Said {
+        let (output, out, err) = Output::captured(true);
+        let exit = cli::run(self.line(profile, args), output, Clock::System).await;
+        Said {
+            exit,
+            out: out.text(),
+            err: err.text(),
+        }
+    }
+
+    fn line(&self, profile: &str, args: &[&str]) -> Vec<std::ffi::OsString> {
+        let profile = self.path(profile);
+        let head = ["herald", "--json", "--profile", text(&profile)];
+        head.iter().chain(args).map(Into::into).collect()
+    }
+
+    async fn enrol(&self, profile: &str, invite: &str) -> Said {
+        self.enrol_with(profile, invite, &[]).await
+    }
+
+    async fn enrol_with(&self, profile: &str, invite: &str, more: &[&str]) -> Said {
+        let server = format!("https://{}", self.address);
+        let mut args = vec![
+            "enrol",
+            "--server",
+            &server,
+            "--invite",
+            invite,
+            "--passphrase-file",
+            text(&self.passphrase),
+        ];
+        args.extend(more);
+        self.herald(profile, &args).await
+    }
+
+    async fn invite(&self, actor: &str, role: &str) -> String {
+        let args = [
+            "invite", actor, "--role", role, "--name", "A name", "--person", "A person",
+        ];
+        let said = self.herald("ocha", &args).await.json();
+        said["invite"].as_str().unwrap().to_owned()
+    }
+
+    /// Enrols the first device of an actor, in a profile of its name, and admits the actor.
+    async fn admitted(&self, actor: &str, role: &str) {
+        let enrolled = self
+            .enrol(actor, &self.invite(actor, role).await)
+            .await
+            .json();
+        assert_eq!(enrolled["state"], "active");
+        let fingerprint = enrolled["root_fingerprint"].as_str().unwrap();
+        let args = ["admit", actor, "--fingerprint", fingerprint];
+        assert_eq!(self.herald("ocha", &args).await.json()["state"], "admitted");
+    }
+
+    async fn notify(&self, name: &str) -> Said {
+        let args = [
+            "notify",
+            "--category",
+            "hospital",
+            "--name",
+            name,
+            "--at",
+            "42SVF8769463602",
+            "--buffer",
+            "500",
+            "--party",
+            "east:exact",
+        ];
+        self.herald("msf", &args).await
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Waits until `found` says so of what was printed.
+async fn until(out: &Captured, what: &str, found: impl Fn(&str) -> bool) {
+    let waiting = async {
+        while !found(&out.text()) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+        panic!("{what} did not come; printed so far:\n{}", out.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_enrol_wait_for_the_root_bring_it_along_renew_and_are_taken_back() {
+    let mut world = World::new().await;
+    world.admitted("msf", "organisation").await;
+
+    // A second device waits until a colleague has compared its fingerprint and signs with the root.
+    let invite = world.invite("msf", "organisation").await;
+    let second = world.enrol("msf-2", &invite).await.json();
+    assert_eq!(second["state"], "pending");
+    assert_eq!(
+        world.herald("msf-2", &["devices"]).await.json()["desk_key"],
+        false
+    );
+    let root = world.path("msf").join("root.sealed.json");
+    let (device, words) = (second["device"].as_str().unwrap(), world.passphrase.clone());
+    let sign = async |fingerprint: &str| {
+        let args = [
+            "devices",
+            "sign",
+            device,
+            "--root",
+            text(&root),
+            "--fingerprint",
+            fingerprint,
+            "--passphrase-file",
+            text(&words),
+        ];
+        world.herald("msf", &args).await
+    };
+    assert_eq!(sign(&"0".repeat(64)).await.exit, Exit::Refused);
+    sign(second["device_fingerprint"].as_str().unwrap())
+        .await
+        .json();
+    let devices = world.herald("msf-2", &["devices"]).await.json();
+    assert_eq!(
+        (&devices["desk_key"], &devices["me"]["device_state"]),
+        (&Value::Bool(true), &"active".into())
+    );
+
+    // A third brings the root along and may speak at once.
+    let invite = world.invite("msf", "organisation").await;
+    let third = world
+        .enrol_with("msf-3", &invite, &["--root", text(&root)])
+        .await
+        .json();
+    assert_eq!(third["state"], "active");
+    assert_eq!(
+        world.herald("msf-3", &["devices"]).await.json()["desk_key"],
+        true
+    );
+
+    // A used invite is of no use to anyone else, and a used profile is left alone.
+    assert_eq!(world.enrol("thief", &invite).await.exit, Exit::Refused);
+    assert_eq!(world.enrol("msf-3", &invite).await.exit, Exit::Failure);
+
+    // Renewed keys speak on, and what the coordinator signed with its old ones is still believed.
+    world.herald("msf-3", &["devices", "renew"]).await.json();
+    world.herald("ocha", &["devices", "renew"]).await.json();
+    world
+        .herald("msf-3", &["duty", "+93700111222"])
+        .await
+        .json();
+    world.herald("ocha", &["duty", "+93700111000"]).await.json();
+
+    // A device that is taken back is refused at its next request; the others are not.
+    world
+        .herald("msf", &["revoke", device, "--reason", "lost"])
+        .await
+        .json();
+    let refused = world.herald("msf-2", &["devices"]).await;
+    assert_ne!(refused.exit, Exit::Ok);
+    assert!(refused.err.contains("certificate"), "{}", refused.err);
+    world.herald("msf-3", &["devices"]).await.json();
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enrolment_whose_answer_was_lost_succeeds_when_it_is_repeated() {
+    let mut world = World::new().await;
+    let invite = world.invite("msf", "organisation").await;
+    // The server has enrolled the device, and the client cannot keep the answer.
+    let obstacle = world.path("msf").join("ca.pem");
+    std::fs::create_dir_all(&obstacle).unwrap();
+    assert_eq!(world.enrol("msf", &invite).await.exit, Exit::Failure);
+    assert!(!world.path("msf").join("profile.json").exists());
+    std::fs::remove_dir(&obstacle).unwrap();
+    let enrolled = world.enrol("msf", &invite).await.json();
+    assert_eq!(enrolled["state"], "active");
+    assert!(!world.path("msf").join("enrolling.json").exists());
+    world.herald("msf", &["duty", "+93700111222"]).await.json();
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admission_needs_the_fingerprint_that_the_person_read() {
+    let mut world = World::new().await;
+    let invite = world.invite("msf", "organisation").await;
+    world.enrol("msf", &invite).await.json();
+    let wrong = world
+        .herald("ocha", &["admit", "msf", "--fingerprint", &"0".repeat(64)])
+        .await;
+    assert_eq!(wrong.exit, Exit::Refused);
+    let queue = world.herald("ocha", &["queue"]).await.json();
+    assert_eq!(queue["admissions"][0]["actor"], "msf");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notification_reaches_the_party_is_acknowledged_and_the_organisation_sees_it() {
+    let mut world = World::new().await;
+    world.admitted("msf", "organisation").await;
+    world.admitted("east", "party-desk").await;
+    let notified = world.notify("Trauma Centre").await;
+    assert_eq!(
+        notified.exit,
+        Exit::Ok,
+        "{}\n{}",
+        notified.out,
+        notified.err
+    );
+
+    // The party: what came, where it is, and that it reached the desk, said by the device itself.
+    let received = world.herald("east", &["listen", "--once"]).await.lines();
+    let site = received.iter().find(|e| e["kind"] == "site").unwrap();
+    assert_eq!(
+        (
+            &site["believed"],
+            &site["parts"]["place"]["properties"]["name"]
+        ),
+        (&Value::Bool(true), &"Trauma Centre".into())
+    );
+    let reference = site["reference"].as_str().unwrap();
+    let args = [
+        "ack",
+        reference,
+        "--entered",
+        "--officer",
+        "Maj. Karim",
+        "--list",
+        "NSL North",
+        "--number",
+        "114",
+        "--at",
+        "42S VF 87694 63602",
+    ];
+    world.herald("east", &args).await.json();
+
+    // The coordinator looks at it.
+    world.herald("ocha", &["listen", "--once"]).await.lines();
+    world
+        .herald(
+            "ocha",
+            &["screen", reference, "--looked-at", "form,coordinates"],
+        )
+        .await
+        .json();
+
+    // The organisation: both words of the party, signed, and one page that says so.
+    let back = world.herald("msf", &["listen", "--once"]).await.lines();
+    let acks: Vec<_> = back.iter().filter(|e| e["kind"] == "ack").collect();
+    assert_eq!(acks.len(), 2, "{back:#?}");
+    assert!(acks.iter().all(|ack| ack["believed"] == true));
+    assert!(back.iter().any(|e| e["kind"] == "screen"));
+    let status = world.herald("msf", &["status", reference]).await.json();
+    let states: Vec<_> = status["parties"][0]["acknowledgements"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|ack| ack["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(states, ["reached_desk", "entered"]);
+    let page = world.path("page.html");
+    world
+        .herald("msf", &["status", reference, "--html", text(&page)])
+        .await;
+    assert!(
+        std::fs::read_to_string(page)
+            .unwrap()
+            .contains("not approval")
+    );
+
+    // Taken back: the party is told.
+    world
+        .herald("msf", &["withdraw", reference, "--reason", "moved"])
+        .await
+        .json();
+    let told = world.herald("east", &["listen", "--once"]).await.lines();
+    assert!(
+        told.iter()
+            .any(|e| e["kind"] == "withdraw" && e["believed"] == true)
+    );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listening_goes_on_where_it_stopped_when_the_server_comes_back() {
+    let mut world = World::new().await;
+    world.admitted("msf", "organisation").await;
+    world.admitted("east", "party-desk").await;
+    let (output, out, err) = Output::captured(true);
+    let line = world.line("east", &["listen"]);
+    let listening = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        // Ends with the test: what it prints is watched from outside.
+        let ended = async {
+            tokio::time::timeout(2 * PATIENCE, cli::run(line, output, Clock::System)).await
+        };
+        runtime.block_on(ended)
+    });
+    world.notify("First").await;
+    until(&out, "the first", |text| text.contains("First")).await;
+    world.stop().await;
+    let kept = world.notify("Second").await;
+    assert_eq!(kept.exit, Exit::Unreachable, "{}\n{}", kept.out, kept.err);
+    world.start().await;
+    world.herald("msf", &["send"]).await;
+    until(&out, "the second", |text| text.contains("Second")).await;
+    assert!(!listening.is_finished(), "{}", err.text());
+    // Whatever was repeated on the way, each event was kept and shown once, in order.
+    let seqs: Vec<u64> = out
+        .text()
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["seq"]
+                .as_u64()
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+    world.stop().await;
+}
