@@ -7,11 +7,14 @@
     reason = "a test says what went wrong by failing"
 )]
 
+mod rig;
 mod support;
 
 mod client;
 mod cluster;
 mod delivery;
+mod ending;
+mod kill;
 mod layering;
 mod migrations;
 mod platform;
