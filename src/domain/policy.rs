@@ -56,6 +56,8 @@ pub enum Access {
     Open,
     /// Any device whose certificate is known and not revoked, pending ones included.
     AnyDevice,
+    /// As `AnyDevice`, also with the certificate from before the last renewal, whose answer may have been lost.
+    Renewing,
     /// An active device in one of these roles.
     Roles(&'static [Role]),
 }
@@ -66,7 +68,7 @@ pub const OPERATIONS: &[(&str, &str, Access)] = &[
     ("GET", "/v1/keys", Access::Open),
     ("GET", "/v1/policy", Access::Open),
     ("GET", "/openapi.json", Access::Open),
-    ("POST", "/v1/renew", Access::AnyDevice),
+    ("POST", "/v1/renew", Access::Renewing),
     ("GET", "/v1/devices", Access::AnyDevice),
     ("GET", "/v1/me", Access::AnyDevice),
     ("POST", "/v1/statements", Access::AnyDevice),

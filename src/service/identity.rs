@@ -43,6 +43,7 @@ pub async fn by_certificate(core: &Core, spki: &Digest) -> Result<Option<Princip
         kid: row.kid,
         spki: row.spki,
         until: row.until.unix_timestamp(),
+        former: row.spki != *spki,
     }))
 }
 

@@ -33,6 +33,8 @@ pub struct Principal {
     pub spki: Digest,
     /// When its certificate ends, seconds since the Unix epoch.
     pub until: i64,
+    /// It shows the certificate from before its last renewal, of which it may not have had the answer.
+    pub former: bool,
 }
 
 impl Principal {
@@ -56,6 +58,8 @@ impl Principal {
     /// `not-allowed` when its role does not include it; `not-admitted` when its root has not named it yet.
     pub fn may_call(&self, access: Access) -> Result<(), Problem> {
         match access {
+            Access::Renewing => Ok(()),
+            _ if self.former => Err(ProblemKind::CertificateUnknown.into()),
             Access::Roles(roles) if !roles.contains(&self.role) => {
                 Err(ProblemKind::NotAllowed.into())
             }

@@ -66,14 +66,14 @@ fn row(row: &sqlx::postgres::PgRow) -> Result<DeviceRow, StoreError> {
     })
 }
 
-/// The device whose certificate has this public key.
+/// The device whose certificate has this public key, or had it before its last renewal.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn by_certificate(pool: &PgPool, spki: &Digest) -> Result<Option<DeviceRow>, StoreError> {
     let mut tx = tx::begin_for_certificate(pool, spki).await?;
     let found = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} WHERE d.spki = $1"
+        "SELECT {COLUMNS} WHERE $1 IN (d.spki, d.former_spki)"
     )))
     .bind(spki.as_bytes().as_slice())
     .fetch_optional(&mut *tx)
@@ -275,7 +275,7 @@ pub async fn renew(
     until: OffsetDateTime,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE hn.device SET kid = $4, signing_key = $5, seal_key = $6, spki = $7, until = $8
+        "UPDATE hn.device SET kid = $4, signing_key = $5, seal_key = $6, former_spki = nullif(spki, $7), spki = $7, until = $8
           WHERE ctx = $1 AND actor = $2 AND device = $3",
     )
     .bind(device.ctx.as_str())
@@ -313,7 +313,7 @@ pub async fn certificate_key_is_used(
     spki: &Digest,
 ) -> Result<bool, StoreError> {
     Ok(
-        sqlx::query_scalar("SELECT EXISTS (SELECT FROM hn.device WHERE spki = $1)")
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM hn.device WHERE $1 IN (spki, former_spki))")
             .bind(spki.as_bytes().as_slice())
             .fetch_one(conn)
             .await?,

@@ -85,6 +85,7 @@ fn principal(world: &World, desk: &Desk) -> Principal {
         kid: desk.signing.verifying_key().kid(),
         spki: Digest::of(desk.actor.as_str().as_bytes()),
         until: i64::MAX,
+        former: false,
     }
 }
 
