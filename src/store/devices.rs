@@ -96,6 +96,33 @@ pub async fn by_kid(conn: &mut PgConnection, kid: &Kid) -> Result<Option<DeviceR
     found.as_ref().map(row).transpose()
 }
 
+/// The device whose key this is or was, with that key: what was signed and stored under it is still known.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn by_any_kid(
+    conn: &mut PgConnection,
+    kid: &Kid,
+) -> Result<Option<DeviceRow>, StoreError> {
+    if let Some(device) = by_kid(conn, kid).await? {
+        return Ok(Some(device));
+    }
+    let found =
+        sqlx::query("SELECT ctx, actor, device, signing_key FROM hn.device_key WHERE kid = $1")
+            .bind(kid.as_bytes().as_slice())
+            .fetch_optional(&mut *conn)
+            .await?;
+    let Some(key) = found else { return Ok(None) };
+    let (ctx, actor) = (read::text(&key, "ctx")?, read::text(&key, "actor")?);
+    let device = get(conn, &ctx, &actor, &read::text(&key, "device")?).await?;
+    let signing_key = key.try_get("signing_key")?;
+    Ok(device.map(|device| DeviceRow {
+        kid: *kid,
+        signing_key,
+        ..device
+    }))
+}
+
 /// A device of an actor.
 ///
 /// # Errors

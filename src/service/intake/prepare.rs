@@ -146,12 +146,12 @@ async fn look_up(
         .acquire()
         .await
         .map_err(|e| store(&e.into()))?;
-    let device = devices::by_kid(&mut conn, &unverified.kid())
+    let device = devices::by_any_kid(&mut conn, &unverified.kid())
         .await
         .map_err(|e| store(&e))?;
     let device = device.ok_or_else(|| {
         Problem::new(ProblemKind::UnknownKey)
-            .detail("no device that counts now signs with the key that kid names")
+            .detail("no device signs or signed with the key that kid names")
     })?;
     Ok((unverified, SignerKey::Device(Box::new(device))))
 }

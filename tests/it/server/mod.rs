@@ -1,6 +1,7 @@
 //! A whole server as its users meet it: started as in production, over real TLS, with devices that enrolled through the
 //! API. [`World`] is the cast that every test here plays with.
 
+mod renewal;
 mod say;
 mod world;
 
