@@ -1,22 +1,218 @@
-//! The command `verify`.
+//! The command `verify`: holds files against the keys that this device pinned, or against a key directory and a root that
+//! somebody compared, without the server; and says in words what each file proves and what it does not. The server's word
+//! alone never makes a file hold.
 
+mod prove;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use self::prove::{Finding, Item};
+use super::Context;
+use super::directory;
 use super::error::CliError;
 use super::exit::Exit;
-use super::{Context, not_yet};
+use crate::crypto::digest::{Digest, Kid};
+use crate::domain::actor::ActorKind;
+use crate::wire::api::{KeyDirectory, Submitted};
+use crate::wire::claims::Claims;
+use crate::wire::envelope::{Envelope, Event, split};
+use crate::wire::read::read;
+use crate::wire::trust::{Pins, Trust};
 
 const EXAMPLES: &str = "\
 Examples:
-  herald verify";
+  herald verify answers/031430ZMAY26-x7Qk2m9a.answer.hn answers/031430ZMAY26-x7Qk2m9a.question.hn
+  herald verify ~/.config/herald/inbox/events
+  herald verify receipt.jws notification.hn --keys directory.json --root \"9f86 d081 884c 7d65 ...\"
+
+A file is an envelope, an event or a stream of either as this program keeps them, a statement alone, or the server's
+answer to a submission in JSON. Files given together are held against one another: a receipt against its statement, an
+answer against its question. The exit code is 0 when all of them hold, 1 otherwise.";
+
+/// The largest file, in bytes.
+const FILE_MOST: u64 = 256 << 20;
+/// Items in one file.
+const ITEMS_MOST: usize = 1_000_000;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {}
+pub struct Args {
+    /// Receipts, acknowledgements, answers, events or envelopes
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// A key directory (the answer of GET /v1/keys) instead of the profile's
+    #[arg(long, value_name = "DIRECTORY.json", requires = "root")]
+    keys: Option<PathBuf>,
+    /// The fingerprint of the deployment's root, as you compared it with people whom you trust
+    #[arg(long, value_name = "THUMBPRINT", requires = "keys", value_parser = super::parse_fingerprint)]
+    root: Option<Digest>,
+    /// The fingerprint of the coordinator's root; without it the coordinator's root is taken on the directory's word
+    #[arg(long, value_name = "THUMBPRINT", requires = "keys", value_parser = super::parse_fingerprint)]
+    coordinator: Option<Digest>,
+}
 
 /// Runs it.
 ///
 /// # Errors
-/// Until it is built: says so.
-pub async fn run(_args: Args, _context: &Context) -> Result<Exit, CliError> {
-    Err(not_yet())
+/// When there are no keys to hold the files against, or a file cannot be read.
+pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+    let (trust, remark) = trust(&args, context)?;
+    if let Some(remark) = remark {
+        context.out.note(remark);
+    }
+    let mut items: Vec<(PathBuf, Result<Item, String>)> = Vec::new();
+    for file in &args.files {
+        let read = items_of(&bytes(file)?);
+        items.extend(read.into_iter().map(|item| (file.clone(), item)));
+    }
+    let known: BTreeMap<Digest, Claims> = items
+        .iter()
+        .filter_map(|(_, item)| item.as_ref().ok())
+        .filter_map(Item::statement)
+        .filter_map(|text| {
+            let (unverified, claims) = read(text).ok()?;
+            Some((unverified.hash(), claims))
+        })
+        .collect();
+    let mut all = true;
+    for (file, item) in &items {
+        let finding = match item {
+            Ok(item) => prove::item(item, &trust, &known),
+            Err(why) => Finding::unreadable(why),
+        };
+        all &= finding.holds;
+        let value = json!({"file": file, "holds": finding.holds, "finding": &finding});
+        context.out.emit(&value, || finding.text(file));
+    }
+    Ok(if all { Exit::Ok } else { Exit::Failure })
+}
+
+/// The keys to hold against: of a directory under a given root, or the profile's own.
+fn trust(args: &Args, context: &Context) -> Result<(Trust, Option<String>), CliError> {
+    let (Some(path), Some(root)) = (&args.keys, args.root) else {
+        return Ok((directory::cached(&context.profile()?)?, None));
+    };
+    let refuse = |why: String| {
+        CliError::refused(
+            format!("{} is no key directory: {why}", path.display()),
+            "Give the answer of GET /v1/keys, as it came.",
+        )
+    };
+    let keys: KeyDirectory =
+        serde_json::from_slice(&bytes(path)?).map_err(|e| refuse(e.to_string()))?;
+    let (_, server) = read(&keys.server).map_err(|e| refuse(e.to_string()))?;
+    let common = server.common();
+    let on_its_word = keys
+        .actors
+        .iter()
+        .find(|actor| actor.kind == ActorKind::Coordinator)
+        .and_then(|actor| match read(&actor.keys) {
+            Ok((_, Claims::Keys(claims))) => Some(claims.root.kid()),
+            _ => None,
+        });
+    let remark = args.coordinator.is_none().then(|| {
+        "The coordinator's root is taken on the directory's word: give --coordinator to hold organisations and parties \
+         against a root that you compared."
+            .to_owned()
+    });
+    let coordinator_root = args
+        .coordinator
+        .map(Kid::from_digest)
+        .or(on_its_word)
+        .ok_or_else(|| refuse("it lists no coordinator".to_owned()))?;
+    let pins = Pins {
+        ctx: common.ctx,
+        mode: common.mode,
+        deployment_root: Kid::from_digest(root),
+        coordinator_root,
+        own: None,
+    };
+    Ok((Trust::establish(&keys, &pins)?, remark))
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
+    let fault = |why: String| {
+        CliError::refused(
+            format!("{} cannot be read: {why}", path.display()),
+            "Check the file's name.",
+        )
+    };
+    let length = std::fs::metadata(path)
+        .map_err(|e| fault(e.to_string()))?
+        .len();
+    if length > FILE_MOST {
+        return Err(fault(format!("it is longer than {FILE_MOST} bytes")));
+    }
+    std::fs::read(path).map_err(|e| fault(e.to_string()))
+}
+
+/// What a file holds. Anything that is none of the known forms is one unreadable item, never nothing.
+fn items_of(bytes: &[u8]) -> Vec<Result<Item, String>> {
+    if bytes.starts_with(b"HN1\0") {
+        return vec![envelope(bytes)];
+    }
+    if bytes.starts_with(b"{") {
+        let submitted: Result<Submitted, _> = serde_json::from_slice(bytes);
+        return vec![
+            submitted
+                .map(|s| Item::Statement(s.receipt))
+                .map_err(|error| {
+                    format!("it is JSON, but not the answer to a submission: {error}")
+                }),
+        ];
+    }
+    if bytes.starts_with(b"eyJ") {
+        let lines = std::str::from_utf8(bytes).unwrap_or_default().lines();
+        return lines
+            .filter(|line| !line.trim().is_empty())
+            .map(|line| Ok(Item::Statement(line.trim().to_owned())))
+            .collect();
+    }
+    if let Ok(event) = Event::decode(bytes) {
+        return vec![Ok(Item::Event(Box::new(event)))];
+    }
+    match split(bytes, ITEMS_MOST) {
+        Ok(items) if !items.is_empty() => items.into_iter().map(one).collect(),
+        Ok(_) => vec![Err("it is empty".to_owned())],
+        Err(error) => vec![Err(format!("it is no file of Herald: {error}"))],
+    }
+}
+
+fn one(bytes: &[u8]) -> Result<Item, String> {
+    if bytes.starts_with(b"HN1\0") {
+        return envelope(bytes);
+    }
+    Event::decode(bytes)
+        .map(|event| Item::Event(Box::new(event)))
+        .map_err(|error| error.to_string())
+}
+
+fn envelope(bytes: &[u8]) -> Result<Item, String> {
+    Envelope::decode_answer(bytes)
+        .map(Item::Envelope)
+        .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_nothing_of_ours_is_said_to_be_unreadable() {
+        for bytes in [
+            b"".as_slice(),
+            b"{\"a\":1}",
+            b"HN1\0xx",
+            b"\0\0\0\x05abc",
+            b"hello",
+        ] {
+            let items = items_of(bytes);
+            assert_eq!(items.len(), 1);
+            assert!(items[0].is_err());
+        }
+    }
 }
