@@ -7,9 +7,13 @@
     reason = "a test says what went wrong by failing"
 )]
 
+// The slow reference of `src/spatial/reference` is used here too, and names these.
+use herald::spatial;
+
 mod rig;
 mod support;
 
+mod check;
 mod client;
 mod cluster;
 mod delivery;

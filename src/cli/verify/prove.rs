@@ -79,7 +79,7 @@ impl Finding {
             ("Proves", &self.proves),
             ("Does not prove", &self.does_not),
         ];
-        for line in hash {
+        if let Some(line) = hash {
             text.push_str(&format!("  {line}\n"));
         }
         for (title, lines) in groups {

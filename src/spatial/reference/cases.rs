@@ -62,7 +62,7 @@ fn position(p: Xy) -> Position {
     Position::new(wrap(p[0]), p[1]).unwrap()
 }
 
-fn json(raw: &Raw) -> String {
+pub(super) fn json(raw: &Raw) -> String {
     let pair = |p: &Xy| format!("[{:?},{:?}]", wrap(p[0]), p[1]);
     let list = |points: &[Xy]| {
         format!(

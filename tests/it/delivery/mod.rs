@@ -3,4 +3,4 @@
 
 mod mailbox;
 mod stream;
-mod world;
+pub mod world;
