@@ -281,14 +281,14 @@ impl Planner {
         question: crate::crypto::digest::Digest,
     ) -> Result<(AnswerPart, Envelope), CliError> {
         let cached = directory::cached(&self.profile).ok();
-        let checked = match cached.map(|trust| trust.check(&envelope.statement)) {
-            Some(Ok(checked)) => checked,
-            // Keys may have changed since: look again before it is disbelieved.
-            Some(Err(_)) | None => {
+        let checked =
+            if let Some(Ok(checked)) = cached.map(|trust| trust.check(&envelope.statement)) {
+                checked
+            } else {
+                // Keys may have changed since: look again before it is disbelieved.
                 let trust: Trust = directory::trust(&self.profile, &self.api).await?;
                 trust.check(&envelope.statement)?
-            }
-        };
+            };
         let Claims::Answer(claims) = checked.claims else {
             return Err(TrustError::OtherKind {
                 expected: crate::domain::kind::Kind::Answer,

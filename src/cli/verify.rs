@@ -72,7 +72,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let known: BTreeMap<Digest, Claims> = items
         .iter()
         .filter_map(|(_, item)| item.as_ref().ok())
-        .filter_map(Item::statement)
+        .map(Item::statement)
         .filter_map(|text| {
             let (unverified, claims) = read(text).ok()?;
             Some((unverified.hash(), claims))

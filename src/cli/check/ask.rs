@@ -113,7 +113,7 @@ pub fn place(typed: &str, options: &Defaults) -> Result<Asked, String> {
         "a circle of {radius_m} m around {}",
         format::both(read.position)
     );
-    finish(area, words, Some(typed), remarks, options)
+    finish(area, &words, Some(typed), remarks, options)
 }
 
 /// A question from a GeoJSON file.
@@ -216,12 +216,12 @@ fn geometry(of: Geometry, source: &str, options: &Defaults) -> Result<Asked, Str
             ));
         }
     };
-    finish(area, words, None, Vec::new(), options)
+    finish(area, &words, None, Vec::new(), options)
 }
 
 fn finish(
     area: AskedArea,
-    place: String,
+    place: &str,
     typed: Option<&str>,
     remarks: Vec<String>,
     options: &Defaults,

@@ -28,12 +28,12 @@ pub(super) enum Item {
 
 impl Item {
     /// The statement in it.
-    pub fn statement(&self) -> Option<&str> {
-        Some(match self {
+    pub fn statement(&self) -> &str {
+        match self {
             Self::Statement(text) => text,
             Self::Envelope(envelope) => &envelope.statement,
             Self::Event(event) => &event.envelope.statement,
-        })
+        }
     }
 }
 
@@ -80,11 +80,11 @@ impl Finding {
             ("Does not prove", &self.does_not),
         ];
         if let Some(line) = hash {
-            text.push_str(&format!("  {line}\n"));
+            text.extend(["  ", &line, "\n"]);
         }
         for (title, lines) in groups {
             for line in lines {
-                text.push_str(&format!("  {title}: {line}\n"));
+                text.extend(["  ", title, ": ", line, "\n"]);
             }
         }
         text
@@ -93,7 +93,7 @@ impl Finding {
 
 /// Holds one item against the keys, and against the other statements that were given.
 pub(super) fn item(item: &Item, trust: &Trust, known: &BTreeMap<Digest, Claims>) -> Finding {
-    let text = item.statement().unwrap_or_default();
+    let text = item.statement();
     let checked = match trust.check(text) {
         Ok(checked) => checked,
         Err(error) => return disbelieved(text, &error),
@@ -258,7 +258,8 @@ fn answer(
         )),
         Some(_) => faults.push("the statement that it answers is no check".to_owned()),
         None => {
-            does_not.push("what was asked: the question was not given beside the answer".to_owned())
+            does_not
+                .push("what was asked: the question was not given beside the answer".to_owned());
         }
     }
     does_not.push(answer.absence);
