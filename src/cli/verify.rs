@@ -59,6 +59,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When there are no keys to hold the files against, or a file cannot be read.
+#[expect(clippy::unused_async, reason = "every subcommand is run alike")]
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let (trust, remark) = trust(&args, context)?;
     if let Some(remark) = remark {

@@ -131,6 +131,7 @@ pub fn judge(
 }
 
 /// How a candidate is met.
+#[derive(Clone, Copy)]
 struct Met {
     proximity: Proximity,
     overlap: Window,
