@@ -23,6 +23,9 @@ pub fn router() -> OpenApiRouter<AppState> {
 /// the clear (`answer.2`, `answer.3`… where one part does not hold all hits). The status is 200 for every verdict,
 /// `indeterminate` included. Question and answer are kept, sealed, before the answer leaves; the same bytes again give the
 /// same answer. Absence of a notification is not absence of civilians; whoever gets no answer treats that as a conflict.
+///
+/// # Errors
+/// A problem.
 #[utoipa::path(
     post, path = "/v1/checks", tag = "checks", security(("device" = [])),
     request_body(content = Vec<u8>, content_type = "application/vnd.hn.envelope", description = "One envelope: the `check` statement and the disclosure `area`"),

@@ -1,6 +1,5 @@
 //! Whether a question is taken: its form, its signature, whose it is, whether it is fresh, and what it asks.
 
-use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -11,13 +10,13 @@ use crate::domain::actor::{ActorState, DeviceState};
 use crate::domain::ids::{ActorId, ContextId, DeviceId};
 use crate::domain::kind::Kind;
 use crate::domain::policy::{self, Signer};
-use crate::service::core::{Core, store};
+use crate::service::core::Core;
 use crate::service::intake::{
     check_addressed, device_key, payload, read_claims, refused_member, refused_statement,
 };
 use crate::service::principal::Principal;
 use crate::store::checks::Asked;
-use crate::store::devices;
+use crate::store::devices::DeviceRow;
 use crate::wire::check::Question;
 use crate::wire::claims::{CheckClaims, Claims};
 use crate::wire::envelope::{Content, Envelope};
@@ -128,21 +127,25 @@ fn area(envelope: &Envelope, claims: &CheckClaims) -> Result<Disclosure, Problem
     Ok(disclosure)
 }
 
-/// Verifies the signature with the key of an active device of the asking party.
-pub(super) async fn signed_by(
-    conn: &mut PgConnection,
+impl Read {
+    /// The key that is said to have signed.
+    pub fn kid(&self) -> Kid {
+        self.unverified.kid()
+    }
+}
+
+/// Verifies the signature with the key of an active device of the asking party; `device` is the one that the key belongs
+/// to, as far as that party may see.
+pub(super) fn signed_by(
     read: Read,
+    device: Option<DeviceRow>,
     principal: &Principal,
 ) -> Result<Signed, Problem> {
-    let kid: Kid = read.unverified.kid();
     let unknown = || {
         Problem::new(ProblemKind::UnknownKey)
             .detail("no device of this party that counts now signs with the key that kid names")
     };
-    let device = devices::by_kid(conn, &kid)
-        .await
-        .map_err(|error| store(&error))?
-        .ok_or_else(unknown)?;
+    let device = device.ok_or_else(unknown)?;
     let claims = &read.claims;
     if device.actor != principal.actor || claims.iss.device.as_ref() != Some(&device.device) {
         return Err(unknown().pointer("/iss"));

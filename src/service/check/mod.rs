@@ -16,7 +16,7 @@ use super::records::Record;
 use crate::crypto::digest::Digest;
 use crate::store::checks::{self, Answered, CandidateRow, NewCheck};
 use crate::store::error::StoreError;
-use crate::store::{actors, tx};
+use crate::store::{actors, devices, tx};
 use crate::wire::check::{Findings, page_name};
 use crate::wire::envelope::{Attachment, Content, Envelope};
 use crate::wire::parts::name;
@@ -67,7 +67,10 @@ impl Checks {
         let mut tx = tx::begin(&self.core.pools.app, &principal.tenant())
             .await
             .map_err(|error| store(&error))?;
-        let signed = accept::signed_by(&mut tx, signed, principal).await?;
+        let device = devices::by_kid(&mut tx, &signed.kid())
+            .await
+            .map_err(|error| store(&error))?;
+        let signed = accept::signed_by(signed, device, principal)?;
         let moment = checks::moment(&mut tx, &principal.ctx, &principal.actor)
             .await
             .map_err(|error| store(&error))?;

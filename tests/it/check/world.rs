@@ -113,6 +113,7 @@ impl Asking {
             kid: desk.signing.verifying_key().kid(),
             spki: Digest::of(b"spki"),
             until: i64::MAX,
+            former: false,
         }
     }
 

@@ -1,0 +1,136 @@
+//! The commands `check` and `verify` against a real server over real TLS: exit codes, words, and what is kept.
+
+use serde_json::{Value, json};
+
+use crate::rig::Rig;
+
+const HOSPITAL: &str = "36.71803, 68.86221";
+
+async fn stage() -> Rig {
+    let rig = Rig::start("warn").await;
+    rig.enrol_coordinator().await;
+    rig.take_in("msf", "organisation", "Médecins Sans Frontières", "Nour")
+        .await;
+    rig.take_in("east", "party-desk", "Eastern Command", "Major Karim")
+        .await;
+    rig.take_in("west", "party-desk", "Western Command", "Major Idris")
+        .await;
+    let notify = [
+        "notify",
+        "--at",
+        HOSPITAL,
+        "--category",
+        "hospital",
+        "--name",
+        "Trauma centre",
+        "--party",
+        "east:exact",
+        "--buffer",
+        "500",
+    ];
+    rig.done("msf", &notify).await;
+    rig
+}
+
+fn verdict(value: &Value) -> &str {
+    value["verdict"].as_str().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planner_asks_and_anyone_can_hold_the_answer_against_the_root() {
+    let mut rig = stage().await;
+    let near = [
+        "check",
+        "42SVF8769463602",
+        "--radius",
+        "100",
+        "--from",
+        "2026-05-03T14:30:00Z",
+        "--for",
+        "30m",
+    ];
+    let hit = rig.herald("east", &near).await;
+    assert_eq!(
+        (hit.exit, verdict(hit.value())),
+        (10, "conflict"),
+        "{}",
+        hit.beside
+    );
+    let none = rig.herald("west", &near).await;
+    assert_eq!(
+        (none.exit, verdict(none.value())),
+        (0, "none_notified_to_you")
+    );
+    assert!(
+        none.value()["answer"]["absence"]
+            .as_str()
+            .unwrap()
+            .contains("not absence of civilians")
+    );
+
+    let kept = hit.text("kept").to_owned();
+    let question = kept.replace(".answer.hn", ".question.hn");
+    let held = rig.done("east", &["verify", &kept, &question]).await;
+    assert!(
+        held.lines.iter().all(|line| line["holds"] == true),
+        "{:?}",
+        held.lines
+    );
+    assert!(
+        held.lines[0]["finding"]["proves"]
+            .to_string()
+            .contains("given beside it")
+    );
+    let mut bytes = std::fs::read(&kept).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] = if bytes[last] == b'A' { b'B' } else { b'A' };
+    let altered = rig.dir().join("altered.hn");
+    std::fs::write(&altered, bytes).unwrap();
+    let altered = rig
+        .herald("east", &["verify", altered.to_str().unwrap()])
+        .await;
+    assert_eq!(
+        (altered.exit, &altered.value()["holds"]),
+        (1, &json!(false))
+    );
+
+    let questions = rig.dir().join("questions.ndjson");
+    let lines = [
+        r#"{"id": 1, "at": "42SVF8769463602", "radius": 100}"#,
+        r#"{"id": 2, "at": "36.9, 68.2", "radius": 100}"#,
+        r#"{"id": 3, "geometry": {"type": "LineString", "coordinates": [[68.8, 36.7], [68.9, 36.7]]}, "half_width": 2000}"#,
+        r#"{"id": 4, "at": "somewhere", "radius": 100}"#,
+    ];
+    std::fs::write(&questions, lines.join("\n")).unwrap();
+    let answers = rig
+        .herald("east", &["check", questions.to_str().unwrap()])
+        .await;
+    let verdicts: Vec<&str> = answers.lines.iter().map(verdict).collect();
+    assert_eq!(
+        verdicts,
+        [
+            "conflict",
+            "none_notified_to_you",
+            "conflict",
+            "indeterminate"
+        ]
+    );
+    assert_eq!(answers.exit, 12, "one of them was no question");
+
+    let refused = rig
+        .herald("east", &["check", "42SVF8769463602", "--radius", "-1"])
+        .await;
+    assert_ne!(refused.exit, 0);
+    rig.kill_server();
+    let silent = rig.herald("east", &near).await;
+    assert_eq!(
+        (silent.exit, verdict(silent.value())),
+        (12, "indeterminate")
+    );
+    assert!(
+        silent.value()["say"]
+            .as_str()
+            .unwrap()
+            .contains("TREAT AS CONFLICT")
+    );
+}
