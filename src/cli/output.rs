@@ -15,6 +15,7 @@ pub struct Output {
     json: bool,
     out: Arc<Mutex<Box<dyn Write + Send>>>,
     err: Arc<Mutex<Box<dyn Write + Send>>>,
+    documents: Option<Arc<Mutex<Box<dyn Write + Send>>>>,
     closed: Arc<AtomicBool>,
 }
 
@@ -64,8 +65,17 @@ impl Output {
             json,
             out: Arc::new(Mutex::new(Box::new(out))),
             err: Arc::new(Mutex::new(Box::new(err))),
+            documents: None,
             closed: Arc::new(AtomicBool::new(false)),
         }
+    }
+
+    /// The same writers, and beside them every result and error as one JSON document a line: for whoever shows a
+    /// command's words to a person and acts on what it found.
+    #[must_use]
+    pub fn with_documents(mut self, documents: impl Write + Send + 'static) -> Self {
+        self.documents = Some(Arc::new(Mutex::new(Box::new(documents))));
+        self
     }
 
     /// The same writers, in the other form.
@@ -87,10 +97,13 @@ impl Output {
 
     /// A result: text for people (a newline is added when it has none at its end), or the value as one line of JSON.
     pub fn emit(&self, value: &impl Serialize, text: impl FnOnce() -> String) {
+        // What is printed has a JSON form; where it had none, null says so to the program that reads.
+        let line = || serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
+        if let Some(documents) = &self.documents {
+            self.write(documents, &line());
+        }
         if self.json {
-            // What is printed has a JSON form; where it had none, null says so to the program that reads.
-            let line = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
-            self.write(&self.out, &line);
+            self.write(&self.out, &line());
         } else {
             self.write(&self.out, &text());
         }
@@ -123,6 +136,9 @@ impl Output {
             format!("herald: {}", error.text())
         };
         self.write(&self.err, &text);
+        if let Some(documents) = &self.documents {
+            self.write(documents, &error.json().to_string());
+        }
     }
 
     fn write(&self, to: &Mutex<Box<dyn Write + Send>>, text: &str) {
@@ -157,6 +173,23 @@ mod tests {
         output.line("only for people");
         output.note("beside");
         assert_eq!((out.text().as_str(), err.text().as_str()), ("7\n", ""));
+    }
+
+    #[test]
+    fn documents_stand_beside_the_text_and_say_the_same() {
+        let (output, out, _) = Output::captured(false);
+        let documents = Captured::default();
+        let output = output.with_documents(documents.clone());
+        output.emit(&7, || "seven".to_owned());
+        output.error(&CliError::Usage("which?".into()));
+        assert_eq!(out.text(), "seven\n");
+        let lines: Vec<serde_json::Value> = documents
+            .text()
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        assert_eq!(lines[0], 7);
+        assert_eq!(lines[1]["error"]["what"], "which?");
     }
 
     struct Gone;

@@ -1,6 +1,7 @@
 //! The command `template`: a form to fill in, with lists to choose from, a page of help, and one example row that is
 //! never notified.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -359,6 +360,14 @@ pub fn csv(subject: Subject) -> String {
 /// # Errors
 /// None in practice: everything written is our own.
 pub fn xlsx(subject: Subject) -> Result<Vec<u8>, XlsxError> {
+    filled_in(subject, &[])
+}
+
+/// The form as a spreadsheet, with rows already filled in below its example.
+///
+/// # Errors
+/// When a cell is longer than a spreadsheet takes, 32,767 characters.
+pub fn filled_in(subject: Subject, rows: &[BTreeMap<Field, String>]) -> Result<Vec<u8>, XlsxError> {
     let mut workbook = Workbook::new();
     let name = match subject {
         Subject::Site => "Sites",
@@ -367,6 +376,14 @@ pub fn xlsx(subject: Subject) -> Result<Vec<u8>, XlsxError> {
     let page = workbook.add_worksheet();
     page.set_name(name)?;
     fill(page, subject)?;
+    let text = Format::new().set_num_format("@");
+    for (row, cells) in (3..).zip(rows) {
+        for (column, (field, ..)) in (0..).zip(lines(subject)) {
+            if let Some(cell) = cells.get(field) {
+                page.write_string_with_format(row, column, cell, &text)?;
+            }
+        }
+    }
     let help = workbook.add_worksheet();
     help.set_name("Read me")?;
     explain(help, subject)?;
