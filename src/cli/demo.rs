@@ -81,7 +81,6 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         tell: Tell::to(context.out.clone()),
         server: Server::new(world.path().join("server"), world.path().join("server.log")),
         listeners: BTreeMap::new(),
-        book: BTreeMap::new(),
         clock: context.clock.clone(),
     };
     let told = tokio::select! {

@@ -27,7 +27,7 @@ pub async fn screening(stage: &mut Stage) -> Result<(), CliError> {
         .runs(COORDINATOR, &["listen", "--once"])
         .await
         .ends(Exit::Ok)?;
-    let kunduz = stage.noted("KUNDUZ-2015")?;
+    let kunduz = stage.noted("KUNDUZ-2015").await?;
     let ran = stage
         .types(
             COORDINATOR,
@@ -42,7 +42,7 @@ pub async fn screening(stage: &mut Stage) -> Result<(), CliError> {
         .ends(Exit::Ok)?;
     stage.tell.said(&ran.text);
     for own in SCREENED {
-        let reference = stage.noted(own)?.reference;
+        let reference = stage.noted(own).await?.reference;
         stage
             .runs(
                 COORDINATOR,
@@ -55,7 +55,7 @@ pub async fn screening(stage: &mut Stage) -> Result<(), CliError> {
         "{} more are screened. One goes back with a reason:",
         SCREENED.len()
     ));
-    let abs = stage.noted("ABS-2016")?;
+    let abs = stage.noted("ABS-2016").await?;
     let reason =
         "/properties/marking: say what is painted on the roof, and whether it shows at night";
     let ran = stage
@@ -136,9 +136,13 @@ async fn revise(stage: &mut Stage, reference: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Whether an event is a party's word in a state on a notification.
+/// Whether an event is the eastern party's word in a state on a notification.
 fn is_ack<'a>(nid: &'a str, state: &'a str) -> impl Fn(&Value) -> bool + 'a {
     move |event| {
+        let signer = event.get("iss").and_then(Value::as_str);
+        if !signer.is_some_and(|signer| signer.starts_with("east/")) {
+            return false;
+        }
         let items = event.pointer("/claims/items").and_then(Value::as_array);
         items.into_iter().flatten().any(|item| {
             item.get("nid").and_then(Value::as_str) == Some(nid)
@@ -155,7 +159,7 @@ pub async fn a_party_s_word(stage: &mut Stage) -> Result<(), CliError> {
          liaison device (a machine's word), received by a named officer, entered on its own list with the position as it \
          stands there. Each is signed. None is approval; silence is shown as silence.",
     );
-    let kunduz = stage.noted("KUNDUZ-2015")?;
+    let kunduz = stage.noted("KUNDUZ-2015").await?;
     let heard = stage
         .hears(
             MEDAID,
@@ -228,10 +232,10 @@ pub async fn a_party_s_word(stage: &mut Stage) -> Result<(), CliError> {
 
 async fn entered_elsewhere(stage: &mut Stage) -> Result<(), CliError> {
     stage.tell.says(
-        "The second is entered from a gazetteer: the point of the town, not of the warehouse. In 2016 a convoy was hit at \
-         a place that everybody knew by its town's name. The server compares and tells both.",
+        "The second is entered from a gazetteer, which has the point of the town: 1.6 km from the warehouse at which an aid \
+         convoy was hit in 2016. Herald compares what was entered with what was notified, and tells both.",
     );
-    let urum = stage.noted("URUM-2016")?;
+    let urum = stage.noted("URUM-2016").await?;
     let words = [
         "ack",
         &urum.reference,

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime, Time};
 
-use super::stage::{Noted, Stage, write};
+use super::stage::{Stage, write};
 use super::{EAST, FOODAID, MEDAID, WEST};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -85,11 +85,10 @@ pub async fn many_places(stage: &mut Stage) -> Result<(), CliError> {
             ));
         }
         stage.tell.says(&format!(
-            "{who} received {meant} places within moments, and nothing of the others."
+            "{who} received {meant} places while they were notified, and nothing of the others."
         ));
     }
-    stage.notes_own().await?;
-    let seen = stage.noted("M-02")?;
+    let seen = stage.noted("M-02").await?;
     stage.tell.says("The same notification at the two desks: the eastern one sees the place, the western one a cell and no name.");
     for who in [EAST, WEST] {
         let heard = stage
@@ -122,9 +121,10 @@ fn without_note(text: &str) -> String {
 pub async fn a_spreadsheet(stage: &mut Stage) -> Result<(), CliError> {
     stage.tell.chapter(4, "A spreadsheet with a mistake");
     stage.tell.says(
-        "Four places that were hit although somebody knew of them (examples/documented.csv has the public reports). A \
-         colleague fills in the form. In one row the signs of degrees, minutes and seconds are lost: a legal position, 44 \
-         km from the hospital. In 2015 such slips were found after the dead were counted; here before anything is sent.",
+        "Four places that were hit although somebody had been told of them (examples/documented.csv names the public \
+         reports). A colleague fills in the form. In one row the signs of degrees, minutes and seconds got lost: a legal \
+         position, in the right country, 44 km from the hospital. Herald asks before anything is sent; it never corrects \
+         in silence.",
     );
     let form = stage.path("documented.xlsx");
     let name = form.display().to_string();
@@ -236,7 +236,7 @@ pub async fn without_a_line(stage: &mut Stage) -> Result<(), CliError> {
         "The eastern desk had lost its line as well. It connected again by itself, and hears:",
     );
     stage.tell.said(&without_note(&heard.text));
-    stage.notes_own().await
+    Ok(())
 }
 
 /// When the convoy departs: three days from now, 06:00 UTC.
@@ -297,16 +297,8 @@ pub async fn a_convoy(stage: &mut Stage) -> Result<(), CliError> {
         )
         .await
         .ends(Exit::Ok)?;
-    let reference = ran.text_at("/signed/0/reference");
     let nid = ran.text_at("/signed/0/nid");
     stage.tell.said(&ran.text);
-    stage.book.insert(
-        "CONVOY-7".to_owned(),
-        Noted {
-            reference,
-            nid: nid.clone(),
-        },
-    );
     let heard = stage
         .hears(EAST, "the convoy", |event| {
             event.get("nid").and_then(Value::as_str) == Some(nid.as_str())

@@ -106,7 +106,7 @@ pub async fn a_server(stage: &mut Stage) -> Result<(), CliError> {
         stage.server.url(),
         took.as_secs_f64()
     ));
-    let enrolled = enrol(stage, COORDINATOR, &made.text_at("/invite"), false).await?;
+    let enrolled = enrol(stage, COORDINATOR, &made.text_at("/invite"), true).await?;
     stage
         .tell
         .said(&enrolled.lines_with(&["This device is", "You are the coordinator"]));
@@ -221,9 +221,7 @@ async fn invite_and_admit(stage: &mut Stage, guest: &Guest, shown: bool) -> Resu
             )
             .await
             .ends(Exit::Refused)?;
-        stage
-            .tell
-            .said(refused.beside().lines().next().unwrap_or_default());
+        stage.tell.said(refused.beside());
     }
     let words = ["admit", guest.actor, "--fingerprint", &fingerprint];
     let admitted = if shown {

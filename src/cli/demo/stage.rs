@@ -35,8 +35,6 @@ pub struct Stage {
     pub server: Server,
     /// Who listens, by desk.
     pub listeners: BTreeMap<&'static str, Listener>,
-    /// What was notified, by the organisation's own reference.
-    pub book: BTreeMap<String, Noted>,
     /// The machine's clock.
     pub clock: Clock,
 }
@@ -48,6 +46,17 @@ pub struct Noted {
     pub reference: String,
     /// Its id.
     pub nid: String,
+}
+
+impl Noted {
+    fn of(event: &Value, own: &str) -> Option<Self> {
+        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
+        (text("/parts/place/properties/reference") == Some(own)).then_some(())?;
+        Some(Self {
+            reference: text("/reference")?.to_owned(),
+            nid: text("/nid")?.to_owned(),
+        })
+    }
 }
 
 /// A command that ran.
@@ -216,42 +225,26 @@ impl Stage {
         ))
     }
 
-    /// Notes the references of what the organisations' own desks have heard of themselves.
-    ///
-    /// # Errors
-    /// When one has no line.
-    pub async fn notes_own(&mut self) -> Result<(), CliError> {
-        let mut noted = BTreeMap::new();
-        for listener in self.listeners.values() {
-            for event in lines_of(&listener.documents) {
-                let text = |pointer: &str| {
-                    event
-                        .pointer(pointer)
-                        .and_then(Value::as_str)
-                        .map(str::to_owned)
-                };
-                if let (Some(own), Some(reference), Some(nid)) = (
-                    text("/parts/place/properties/reference"),
-                    text("/reference"),
-                    text("/nid"),
-                ) {
-                    noted.insert(own, Noted { reference, nid });
-                }
-            }
-        }
-        self.book.extend(noted);
-        Ok(())
-    }
-
-    /// What was notified under the organisation's own reference.
+    /// What was notified under an organisation's own reference, as the organisation's own desk hears of it.
     ///
     /// # Errors
     /// When nothing was.
-    pub fn noted(&self, own: &str) -> Result<Noted, CliError> {
-        self.book
-            .get(own)
-            .cloned()
-            .ok_or_else(|| failed(format!("{own} was not notified"), "Report it."))
+    pub async fn noted(&self, own: &str) -> Result<Noted, CliError> {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            let heard = self
+                .listeners
+                .values()
+                .flat_map(|listener| lines_of(&listener.documents));
+            if let Some(noted) = heard.filter_map(|event| Noted::of(&event, own)).last() {
+                return Ok(noted);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Err(failed(
+            format!("nobody heard of {own}"),
+            "This is a defect of Herald: please report it.",
+        ))
     }
 
     /// Ends all listening.
