@@ -13,6 +13,7 @@ use herald::spatial;
 mod rig;
 mod support;
 
+mod at_rest;
 mod check;
 mod client;
 mod cluster;
@@ -22,4 +23,5 @@ mod kill;
 mod layering;
 mod migrations;
 mod platform;
+mod roles;
 mod server;
