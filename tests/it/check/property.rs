@@ -70,10 +70,10 @@ fn limit(truth_m: f64, offset_m: f64) -> Option<(f64, bool)> {
     }
     let limit_m = truth_m + offset_m;
     let blurred = offset_m.abs() <= resolution_m(truth_m);
-    (limit_m >= 0.0 && limit_m <= 100_000.0 && !blurred).then_some((limit_m, offset_m > 0.0))
+    ((0.0..=100_000.0).contains(&limit_m) && !blurred).then_some((limit_m, offset_m > 0.0))
 }
 
-fn asked(case: &ShapeCase, effect_radius_m: f64, window: Value) -> Value {
+fn asked(case: &ShapeCase, effect_radius_m: f64, window: &Value) -> Value {
     let text: Value = serde_json::from_str(&match &case.area {
         Raw::Point(_) | Raw::Line(_) | Raw::Polygons(_) => cases::json(&case.area),
     })
@@ -138,7 +138,7 @@ async fn shapes_wrong(cases: &[ShapeCase], factor: f64) -> Vec<String> {
                 built.push(asking.site(nid, &geometry, &json!({"buffer_m": buffer_m}), TO_EAST));
                 posed.push(Posed {
                     nid,
-                    area: asked(case, effect_m, json!({})),
+                    area: asked(case, effect_m, &json!({})),
                     hit,
                     what: format!("{truth_m} m away, asked with {limit_m} m: {case:?}"),
                 });
@@ -250,7 +250,7 @@ async fn every_verdict_on_movements_is_the_references() {
                 built.push(asking.movement(nid, &line, &properties, TO_EAST));
                 posed.push(Posed {
                     nid,
-                    area: asked(&case.shape, effect_m, window),
+                    area: asked(&case.shape, effect_m, &window),
                     hit,
                     what: format!("{truth_m:?} m away, asked with {limit_m} m: {case:?}"),
                 });
