@@ -64,7 +64,7 @@ pub(super) async fn enrol(
         .ok_or(ProblemKind::InviteUnknown)?;
     let kid = facts.jwk.kid();
     match invite.used_by {
-        Some(by) if by == kid => return Ok(()),
+        Some(by) if by == kid => return same_certificate_key(conn, facts).await,
         Some(_) => return Err(ProblemKind::InviteUsed.into()),
         None if invite.until < at => return Err(ProblemKind::InviteExpired.into()),
         None => {}
@@ -113,28 +113,23 @@ pub(super) async fn enrol(
     Ok(())
 }
 
-/// The same statement came again: a renewal's or enrolment's certificate is put in place again, should it have been lost.
+/// The same device enrols again after a lost answer, with the same keys. Another certificate key is somebody else's: the
+/// signing key is public, and whoever finds a used invite must not take the device's place.
+async fn same_certificate_key(
+    conn: &mut sqlx::PgConnection,
+    facts: &EnrolFacts,
+) -> Result<(), Fault> {
+    let device = devices::get(conn, &facts.ctx, &facts.actor, &facts.device).await?;
+    match device {
+        Some(device) if device.kid == facts.jwk.kid() && device.spki == facts.spki => Ok(()),
+        _ => Err(ProblemKind::InviteUsed.into()),
+    }
+}
+
+/// The same statement came again: an enrolment is the same device's, with the same certificate key.
 pub(super) async fn again(batch: &mut Batch<'_>, bearer: &Bearer) -> Result<(), Fault> {
     match bearer {
-        Bearer::Enrolling(facts) => {
-            let device = devices::get(batch.conn, &facts.ctx, &facts.actor, &facts.device).await?;
-            match device {
-                Some(device) if device.kid == facts.jwk.kid() => {
-                    devices::renew(
-                        batch.conn,
-                        &device,
-                        &device.kid,
-                        facts.jwk.as_bytes(),
-                        &facts.seal.to_bytes(),
-                        &facts.spki,
-                        facts.until,
-                    )
-                    .await?;
-                    Ok(())
-                }
-                _ => Err(ProblemKind::InviteUsed.into()),
-            }
-        }
+        Bearer::Enrolling(facts) => same_certificate_key(batch.conn, facts).await,
         Bearer::Device(_) | Bearer::Renewing(..) | Bearer::Server => Ok(()),
     }
 }

@@ -139,6 +139,7 @@ impl Intake {
                 let signer = signers.find(&self.core, &envelope, bearer).await;
                 group.push((envelope, signer));
             }
+            let size = group.len();
             let (core, with) = (self.core.clone(), bearer.clone());
             let prepared = tokio::task::spawn_blocking(move || {
                 let each = group.into_iter().map(|(envelope, signer)| {
@@ -147,7 +148,11 @@ impl Intake {
                 each.collect::<Vec<_>>()
             })
             .await
-            .unwrap_or_default();
+            // Each keeps its place: a result must never stand for another's statement.
+            .unwrap_or_else(|_| {
+                let failed = || Err(super::core::internal("a statement could not be prepared"));
+                std::iter::repeat_with(failed).take(size).collect()
+            });
             for one in prepared {
                 results.push(one.and_then(|prepared| self.enqueue(prepared, bearer.clone())));
             }

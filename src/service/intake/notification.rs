@@ -175,11 +175,12 @@ fn follows(
             _ => Err(ProblemKind::UnknownNotification.into()),
         };
     };
+    follows_current(prepared, claims.nid, claims.rev, claims.prev, current)?;
     if claims.subject != current.subject {
         return Err(Problem::new(ProblemKind::StateForbids)
             .detail("a site stays a site, and a movement a movement"));
     }
-    follows_current(prepared, claims.nid, claims.rev, claims.prev, current)
+    Ok(())
 }
 
 fn follows_current(

@@ -1,6 +1,9 @@
 //! A whole server as its users meet it: started as in production, over real TLS, with devices that enrolled through the
 //! API. [`World`] is the cast that every test here plays with.
 
+mod intake;
+mod kinds;
+mod operations;
 mod renewal;
 mod say;
 mod world;

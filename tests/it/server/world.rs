@@ -9,7 +9,7 @@ use herald::config::ServerConfig;
 use herald::crypto::digest::Digest;
 use herald::crypto::keys::{SigningKey, VerifyingKey};
 use herald::crypto::seal_key::{SealKey, SealPublicKey};
-use herald::crypto::x509::{Authority, Certificate, TlsKey};
+use herald::crypto::x509::{Authority, Certificate, DeviceSubject, TlsKey, Validity};
 use herald::crypto::{b64url, random};
 use herald::domain::actor::{ActorKind, ActorState, Mode, Role};
 use herald::domain::clock::Clock;
@@ -498,6 +498,18 @@ impl World {
     pub fn authority(&self) -> Authority {
         let read = |file| std::fs::read_to_string(self.config.dir.join(file)).unwrap();
         Authority::from_pem(&read("keys/ca.pem"), &read("keys/ca.key")).unwrap()
+    }
+
+    /// A certificate for a device, without an enrolment.
+    pub fn issue(&self, fresh: &Fresh) -> Certificate {
+        let subject = DeviceSubject {
+            device: fresh.id.as_str(),
+            organisation: "msf",
+        };
+        let validity = Validity::days(now() - time::Duration::minutes(5), 30).unwrap();
+        self.authority()
+            .issue_device(&fresh.tls.make_csr().unwrap(), &subject, validity)
+            .unwrap()
     }
 
     /// Ends the server in order.

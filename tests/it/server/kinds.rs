@@ -1,0 +1,458 @@
+//! Every kind of statement, signed by everyone, on their own objects, on others', and addressed to another context, mode
+//! or deployment: who may say what is exactly what stands below.
+
+use std::collections::BTreeSet;
+
+use herald::crypto::digest::Digest;
+use herald::crypto::keys::SigningKey;
+use herald::domain::ack::AckState;
+use herald::domain::actor::{ActorKind, Mode, Role};
+use herald::domain::ids::{ActorId, DeviceId, Issuer, LogPosition, Nid, Revision};
+use herald::domain::kind::Kind;
+use herald::domain::notification::{Outcome, Tier};
+use herald::wire::build::{Part, build};
+use herald::wire::claims::{
+    AckClaims, Admission, AdmitClaims, AnswerClaims, CheckClaims, Checked, Claims, CloseClaims,
+    Common, CosignClaims, DutyClaims, InviteClaims, KeysClaims, NoticeClaims, NoticeCode,
+    PolicyClaims, ReceiptClaims, RenewClaims, RevocationReason, RevokeClaims, ScreenClaims,
+    ScreenResult, WithdrawClaims,
+};
+use herald::wire::parts::{InvitedPerson, name};
+use herald::wire::policy::Policy;
+use herald::wire::problem::ProblemKind as P;
+use serde_json::json;
+
+use super::world::{Fresh, World};
+use super::{Notified, Site, Unit, ack_item};
+
+/// Who signs, in the order of the columns below.
+const COLUMNS: [&str; 11] = [
+    "coordinator",
+    "organisation",
+    "desk",
+    "planner",
+    "auditor",
+    "operator",
+    "root",
+    "not admitted",
+    "suspended",
+    "pending",
+    "revoked",
+];
+
+/// Kind by kind, what becomes of a statement of each signer on its own object, and on another's.
+/// `+` taken; `a` not-allowed; `n` not-admitted; `k` unknown-key; `s` statement-kind; `c` certificate-key-mismatch;
+/// `u` unknown-notification; `i` unknown-item; `.` such an object cannot be named.
+#[rustfmt::skip]
+const TABLE: &[(Kind, &str, &str)] = &[
+    // kind             co or de pl au op root na su pe re   the same, on another's object
+    (Kind::Keys,       "k  k  k  k  k  k  +    k  k  k  k", "k  c  c  c  c  c  c    c  c  c  k"),
+    (Kind::Renew,      "s  s  s  s  s  s  k    s  s  k  k", "k  k  k  k  k  k  k    k  k  k  k"),
+    (Kind::Policy,     "+  a  a  a  a  a  k    a  a  a  a", "k  k  k  k  k  k  k    k  k  k  k"),
+    (Kind::Admit,      "+  a  a  a  a  a  k    a  a  a  a", "k  k  k  k  k  k  k    k  k  k  k"),
+    (Kind::Invite,     "+  a  a  a  a  a  k    a  a  a  a", "k  k  k  k  k  k  k    k  k  k  k"),
+    (Kind::Revoke,     "+  +  +  a  a  a  k    +  +  k  k", "+  a  a  a  a  a  k    a  a  k  k"),
+    (Kind::Duty,       "+  +  +  a  a  a  k    +  +  k  k", "k  k  k  k  k  k  k    k  k  k  k"),
+    (Kind::Site,       "a  +  a  a  a  a  k    n  n  k  k", "a  u  a  a  a  a  k    n  n  k  k"),
+    (Kind::Movement,   "a  +  a  a  a  a  k    n  n  k  k", "a  u  a  a  a  a  k    n  n  k  k"),
+    (Kind::Withdraw,   "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
+    (Kind::Close,      "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
+    (Kind::Screen,     "+  a  a  a  a  a  k    a  a  a  a", ".  a  a  a  a  a  k    a  a  a  a"),
+    (Kind::Cosign,     "a  +  a  a  a  a  k    n  n  k  k", "a  u  a  a  a  a  k    n  n  k  k"),
+    (Kind::Ack,        "a  a  +  a  a  a  k    a  a  a  a", "a  a  i  a  a  a  k    a  a  a  a"),
+    (Kind::Check,      "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
+    (Kind::Receipt,    "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
+    (Kind::Answer,     "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
+    (Kind::Notice,     "a  a  a  a  a  a  k    a  a  a  a", "k  k  k  k  k  k  k    k  k  k  k"),
+];
+
+fn outcome(letter: &str) -> Option<P> {
+    match letter {
+        "+" => None,
+        "a" => Some(P::NotAllowed),
+        "n" => Some(P::NotAdmitted),
+        "k" => Some(P::UnknownKey),
+        "s" => Some(P::StatementKind),
+        "c" => Some(P::CertificateKeyMismatch),
+        "u" => Some(P::UnknownNotification),
+        "i" => Some(P::UnknownItem),
+        other => panic!("{other} is no outcome"),
+    }
+}
+
+/// One who signs: with which key, as whom, brought by which device.
+struct Signer<'a> {
+    key: &'a SigningKey,
+    iss: Issuer,
+    /// Whose certificate is shown. A revoked device's statements are brought by the coordinator.
+    bearer: &'a Unit,
+    unit: &'a Unit,
+}
+
+fn signers(world: &World) -> Vec<Signer<'_>> {
+    let unit = |unit: &'static str| match unit {
+        "coordinator" => world.coordinator.first(),
+        "organisation" | "root" => world.msf.first(),
+        "desk" => world.east.first(),
+        "planner" => &world.east.devices[1],
+        "auditor" => world.auditor.first(),
+        "operator" => world.operator.first(),
+        "not admitted" => world.stranger.first(),
+        "suspended" => world.suspended.first(),
+        "pending" => &world.pending,
+        "revoked" => &world.revoked,
+        other => panic!("{other} is nobody"),
+    };
+    let signer = |column: &&'static str| {
+        let unit = unit(column);
+        Signer {
+            key: match *column {
+                "root" => &world.msf.root,
+                _ => &unit.signing,
+            },
+            iss: match *column {
+                "root" => Issuer::root(unit.actor.clone()),
+                _ => unit.issuer(),
+            },
+            bearer: match *column {
+                "revoked" => world.coordinator.first(),
+                _ => unit,
+            },
+            unit,
+        }
+    };
+    COLUMNS.iter().map(signer).collect()
+}
+
+/// Notifications to speak of: one of `msf` and one of the suspended organisation, told to `east`; one of `relief`, told
+/// to `west`.
+struct Objects {
+    own: Notified,
+    suspended: Notified,
+    other: Notified,
+}
+
+impl Objects {
+    async fn fresh(world: &World) -> Self {
+        let told = |party| Site::at(44.2, 15.4).to(party, Tier::Exact);
+        world.admit(&world.suspended, Admission::Admitted).await;
+        let suspended = world
+            .notify(world.suspended.first(), &told(&world.east))
+            .await;
+        world.admit(&world.suspended, Admission::Suspended).await;
+        Self {
+            own: world.notify(world.msf.first(), &told(&world.east)).await,
+            suspended,
+            other: world.notify(world.relief.first(), &told(&world.west)).await,
+        }
+    }
+}
+
+/// Whose object a statement is about.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Whose {
+    Own,
+    Others,
+}
+
+/// A statement of a kind as `signer` would make it. Where a kind has no object but its signer, "another's" means to sign
+/// in another's name.
+async fn make(
+    world: &World,
+    kind: Kind,
+    signer: &Signer<'_>,
+    whose: Whose,
+    objects: &Objects,
+    readdress: impl Fn(&mut Common),
+) -> Vec<u8> {
+    let others = whose == Whose::Others;
+    let mut common = world.common_of(signer.iss.clone());
+    readdress(&mut common);
+    let about_itself = matches!(
+        kind,
+        Kind::Keys
+            | Kind::Renew
+            | Kind::Policy
+            | Kind::Admit
+            | Kind::Invite
+            | Kind::Duty
+            | Kind::Notice
+    );
+    if others && about_itself {
+        common.iss = match kind {
+            Kind::Keys => Issuer::root(world.relief.id.clone()),
+            _ => world.relief.first().issuer(),
+        };
+    }
+    let object = match whose {
+        Whose::Others => &objects.other,
+        Whose::Own if signer.unit.actor == world.suspended.id => &objects.suspended,
+        Whose::Own => &objects.own,
+    };
+    let (claims, parts) = claims(world, kind, signer, common, object, others).await;
+    let built = build(claims, &parts, signer.key).unwrap();
+    built.envelope.encode()
+}
+
+#[allow(
+    clippy::too_many_lines,
+    reason = "one arm a kind, and each is a line or two"
+)]
+async fn claims(
+    world: &World,
+    kind: Kind,
+    signer: &Signer<'_>,
+    common: Common,
+    object: &Notified,
+    others: bool,
+) -> (Claims, Vec<Part>) {
+    let of = Digest::of(b"something");
+    let own = &signer.unit.actor;
+    let fresh = Fresh::new();
+    let exp = common.iat + 86_400;
+    let next = |object: &Notified| (object.nid, object.rev.next(), object.hash);
+    let claims: Claims = match kind {
+        Kind::Keys => {
+            let msf = &world.msf;
+            let devices = msf.devices.iter().map(Unit::key).collect();
+            let root = *signer.key.verifying_key();
+            let desk = msf.reader().clone();
+            let mut claims = KeysClaims::new(common, msf.serial + 1, msf.keys, root, devices, desk);
+            // A device that signs as a root: the issuer has the form, the key is not the root's.
+            claims.iss.device = None;
+            claims.into()
+        }
+        Kind::Renew => {
+            let (jwk, seal) = (
+                *fresh.signing.verifying_key(),
+                fresh.seal.public_key().clone(),
+            );
+            RenewClaims::new(common, jwk, seal, exp).into()
+        }
+        Kind::Policy => {
+            let version = policy_version(world).await + 1;
+            PolicyClaims::new(common, version, two_signatures()).into()
+        }
+        Kind::Admit => {
+            let root = world.relief.root.verifying_key().kid();
+            let (relief, kind) = (world.relief.id.clone(), ActorKind::Organisation);
+            AdmitClaims::new(
+                common,
+                relief,
+                kind,
+                "Relief".to_owned(),
+                root,
+                Admission::Admitted,
+            )
+            .into()
+        }
+        Kind::Invite => {
+            let code = Digest::of(fresh.id.as_str().as_bytes());
+            let person = InvitedPerson {
+                name: "Per Son".to_owned(),
+            };
+            let part = Part::new(name::PERSON, &person).unwrap();
+            let actor: ActorId = "newcomer".parse().unwrap();
+            let (kind, role) = (ActorKind::Organisation, Role::Organisation);
+            let claims = InviteClaims::new(common, code, actor, kind, "New".to_owned(), role, exp);
+            return (claims.into(), vec![part.sealed_to(&world.reader)]);
+        }
+        Kind::Revoke => {
+            // A device that waits for its root, so that nothing else changes when it is taken back.
+            let of = if others { &world.relief.id } else { own };
+            let device = if others && *own != world.coordinator.id {
+                world.relief.first().id.clone()
+            } else {
+                spare_device(world, of).await
+            };
+            RevokeClaims::new(common, of.clone(), device, RevocationReason::Left).into()
+        }
+        Kind::Duty => DutyClaims::new(common, "+967 1 234 567".to_owned(), Vec::new()).into(),
+        Kind::Site | Kind::Movement => {
+            let mut site = match kind {
+                Kind::Movement => Site::convoy([44.2, 15.4], [44.3, 15.5]),
+                _ => Site::at(44.2, 15.4),
+            };
+            if others {
+                site = site.after(object);
+            }
+            let site = site.to(&world.east, Tier::Exact);
+            let parts = site.parts(world);
+            let mut made = site.claims(world, signer.unit);
+            readdress_claims(&mut made, &common);
+            return (made, parts);
+        }
+        Kind::Withdraw => {
+            let (nid, rev, prev) = next(object);
+            WithdrawClaims::new(common, nid, rev, prev).into()
+        }
+        Kind::Close => {
+            let (nid, rev, prev) = next(object);
+            CloseClaims::new(common, nid, rev, prev, Outcome::Completed).into()
+        }
+        Kind::Screen => {
+            let Notified { nid, rev, hash, .. } = object;
+            let checked = vec![Checked::Form];
+            ScreenClaims::new(common, *nid, *rev, *hash, ScreenResult::Screened, checked).into()
+        }
+        Kind::Cosign => {
+            // Ada notified it; her colleague Bo signs, or whoever else tries.
+            let Notified { nid, rev, hash, .. } = object;
+            CosignClaims::new(common, *nid, *rev, *hash).into()
+        }
+        Kind::Ack => {
+            let to = if others {
+                &world.relief.id
+            } else {
+                &world.msf.id
+            };
+            let item = ack_item(object, AckState::Received);
+            let detail = json!({"officer": {"name": "Off Icer"}});
+            let part = Part::new(name::DETAIL, &detail).unwrap();
+            let claims = AckClaims::new(common, to.clone(), vec![item]);
+            return (claims.into(), vec![part.sealed_to(&world.reader)]);
+        }
+        Kind::Check => CheckClaims::new(common).into(),
+        Kind::Receipt => {
+            let at = "2026-11-01T00:00:00Z".to_owned();
+            ReceiptClaims::new(common, of, LogPosition(1), at).into()
+        }
+        Kind::Answer => AnswerClaims::new(common, of).into(),
+        Kind::Notice => {
+            let code = NoticeCode::EnteredElsewhere;
+            NoticeClaims::new(common, of, Nid::random(), Revision::FIRST, code).into()
+        }
+    };
+    (claims, Vec::new())
+}
+
+/// Sites are made by the cast's own helper, which addresses them rightly; the walk's address goes over it.
+fn readdress_claims(claims: &mut Claims, to: &Common) {
+    match claims {
+        Claims::Site(c) => {
+            (c.iss, c.aud, c.ctx, c.mode) =
+                (to.iss.clone(), to.aud.clone(), to.ctx.clone(), to.mode);
+        }
+        Claims::Movement(c) => {
+            (c.iss, c.aud, c.ctx, c.mode) =
+                (to.iss.clone(), to.aud.clone(), to.ctx.clone(), to.mode);
+        }
+        _ => panic!("only these are made by the cast"),
+    }
+}
+
+/// The version of the policy in force.
+async fn policy_version(world: &World) -> u32 {
+    let answer = world
+        .call(&world.nobody, reqwest::Method::GET, "/v1/policy", None)
+        .await;
+    let current: herald::wire::api::CurrentPolicy = answer.json();
+    let Some(statement) = current.statement else {
+        return 0;
+    };
+    match herald::wire::read::read(&statement).unwrap().1 {
+        Claims::Policy(claims) => claims.version,
+        other => panic!("a policy, not {}", other.kind()),
+    }
+}
+
+/// A device of an actor that waits for its root.
+async fn spare_device(world: &World, of: &ActorId) -> DeviceId {
+    let (kind, role) = match of.as_str() {
+        "ocha" => (ActorKind::Coordinator, Role::Coordinator),
+        "east" => (ActorKind::Party, Role::PartyPlanner),
+        "auditor" => (ActorKind::Auditor, Role::Auditor),
+        "operator" => (ActorKind::Operator, Role::Operator),
+        _ => (ActorKind::Organisation, Role::Organisation),
+    };
+    let code = world.invite(of.as_str(), kind, role, "Spa Re").await;
+    world.enrol_pending(&code).await.id
+}
+
+fn two_signatures() -> Policy {
+    Policy {
+        second_signature: true,
+        ..Policy::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_is_taken_from_exactly_those_who_may_say_it() {
+    let mut world = World::start().await;
+    let by = world.coordinator.first();
+    let claims = PolicyClaims::new(world.common(by), 1, two_signatures());
+    world.said(by, claims, &[]).await;
+    let tabled: BTreeSet<Kind> = TABLE.iter().map(|(kind, _, _)| *kind).collect();
+    assert_eq!(
+        tabled,
+        Kind::ALL.iter().copied().collect(),
+        "each kind stands in the table"
+    );
+
+    let mut objects = Objects::fresh(&world).await;
+    for (kind, own, others) in TABLE {
+        for (whose, row) in [(Whose::Own, own), (Whose::Others, others)] {
+            let letters: Vec<&str> = row.split_whitespace().collect();
+            assert_eq!(letters.len(), COLUMNS.len(), "{kind}");
+            for (index, (column, letter)) in COLUMNS.iter().zip(letters).enumerate() {
+                if letter == "." {
+                    continue;
+                }
+                let wanted = outcome(letter);
+                let mut signer = signers(&world).swap_remove(index);
+                if *kind == Kind::Cosign && *column == "organisation" {
+                    signer.unit = &world.msf.devices[1];
+                    signer.key = &signer.unit.signing;
+                    signer.iss = signer.unit.issuer();
+                }
+                let envelope = make(&world, *kind, &signer, whose, &objects, |_| ()).await;
+                let answer = world.submit(signer.bearer, envelope).await;
+                assert_eq!(
+                    answer.refused(),
+                    wanted,
+                    "{kind} of {column}, {whose:?}: {answer:?}"
+                );
+                let spent = matches!(kind, Kind::Withdraw | Kind::Close | Kind::Cosign);
+                if spent && wanted.is_none() {
+                    objects = Objects::fresh(&world).await;
+                }
+                if *kind == Kind::Keys && wanted.is_none() {
+                    let taken: herald::wire::api::Submitted = answer.json();
+                    world.msf.serial += 1;
+                    world.msf.keys = Some(taken.hash);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_is_addressed_elsewhere_is_taken_from_anyone() {
+    let world = World::start().await;
+    let objects = Objects::fresh(&world).await;
+    for kind in Kind::ALL {
+        for (column, signer) in COLUMNS.iter().zip(signers(&world)) {
+            let elsewhere: [(P, fn(&mut Common)); 3] = [
+                (P::WrongContext, |c| c.ctx = "sdn".parse().unwrap()),
+                (P::WrongMode, |c| c.mode = Mode::Live),
+                (P::WrongDeployment, |c| c.aud = format!("{}x", c.aud)),
+            ];
+            for (wanted, readdress) in elsewhere {
+                let envelope = make(&world, *kind, &signer, Whose::Own, &objects, readdress).await;
+                let answer = world.submit(signer.bearer, envelope).await;
+                // A root signs nothing but keys, and the server alone what it alone signs, whatever the address.
+                let wanted = match (*kind, *column) {
+                    (Kind::Keys, _) => wanted,
+                    (_, "root") => P::UnknownKey,
+                    (Kind::Check | Kind::Receipt | Kind::Answer, _) => P::StatementKind,
+                    _ => wanted,
+                };
+                assert_eq!(
+                    answer.refused(),
+                    Some(wanted),
+                    "{kind} of {column}: {answer:?}"
+                );
+            }
+        }
+    }
+}
