@@ -1,6 +1,7 @@
 //! Where notifications stand, what waits, and counts. Places are in the signed parts, never here.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -13,7 +14,7 @@ use crate::http::state::AppState;
 use crate::service::principal::Principal;
 use crate::service::status;
 use crate::wire::api::{NotificationPage, NotificationStatus, Queue, Statistics};
-use crate::wire::problem::{Problem, ProblemBody};
+use crate::wire::problem::{Problem, ProblemBody, ProblemKind};
 
 /// The operations of this file.
 pub fn router() -> OpenApiRouter<AppState> {
@@ -77,8 +78,11 @@ pub async fn list(
 pub async fn one(
     State(state): State<AppState>,
     principal: Principal,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<NotificationStatus>, Problem> {
+    let Ok(Path(id)) = path else {
+        return Err(ProblemKind::UnknownNotification.into());
+    };
     status::one(&state.core, &principal, &id.parse()?)
         .await
         .map(Json)

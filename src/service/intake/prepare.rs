@@ -296,12 +296,14 @@ fn check_authority(kind: Kind, signer: &SignerKey) -> Result<(), Problem> {
     )))
 }
 
-/// Certificate and key belong to the same actor, except that a coordinator may bring what others signed.
+/// Certificate and key belong to the same actor, except that a coordinator may bring what others signed. A renewal is
+/// brought by the device itself: its new certificate goes to whoever brings it.
 fn check_bearer(common: &Common, bearer: &Bearer) -> Result<(), Problem> {
     let fits = match bearer {
-        Bearer::Device(principal) | Bearer::Renewing(principal, _) => {
+        Bearer::Device(principal) => {
             principal.actor == common.iss.actor || principal.role == Role::Coordinator
         }
+        Bearer::Renewing(principal, _) => principal.issuer() == common.iss,
         Bearer::Enrolling(facts) => facts.actor == common.iss.actor,
         Bearer::Server => true,
     };

@@ -1,9 +1,13 @@
 //! A whole server as its users meet it: started as in production, over real TLS, with devices that enrolled through the
 //! API. [`World`] is the cast that every test here plays with.
 
+mod acks;
+mod bytes;
+mod identity;
 mod intake;
 mod kinds;
 mod operations;
+mod problems;
 mod renewal;
 mod say;
 mod world;

@@ -178,7 +178,7 @@ pub struct World {
     pub revoked: Unit,
     /// A device of `msf` that its root has not named.
     pub pending: Unit,
-    dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
 }
 
 pub fn now() -> OffsetDateTime {
@@ -251,7 +251,7 @@ impl Fresh {
         let http = client(ca, Some((&certificate, &self.tls)));
         Unit {
             actor: answer.me.actor.clone(),
-            id: self.id,
+            id: answer.me.device.clone(),
             role: answer.me.role,
             signing: self.signing,
             seal: self.seal,
@@ -365,7 +365,7 @@ impl World {
             db,
             ca,
             code,
-            dir,
+            _dir: dir,
         })
     }
 
@@ -477,11 +477,6 @@ impl World {
             "paused" => &mut self.suspended,
             other => panic!("nobody is called {other}"),
         }
-    }
-
-    /// Where the world's files are.
-    pub fn dir(&self) -> &std::path::Path {
-        self.dir.path()
     }
 
     /// The server's signing key.
