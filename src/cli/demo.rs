@@ -84,15 +84,22 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         clock: context.clock.clone(),
     };
     let told = tokio::select! {
-        told = story(&mut stage, data.as_deref()) => told,
-        _ = tokio::signal::ctrl_c() => Err(CliError::failed("interrupted", "Run it again to see the rest.")),
+        told = story(&mut stage, data.as_deref()) => Some(told),
+        _ = tokio::signal::ctrl_c() => None,
     };
     stage.all_hang_up();
+    let Some(told) = told else {
+        stage.server.stop().await?;
+        context
+            .out
+            .note("Interrupted: the server is stopped, and what it made is removed.");
+        return Ok(Exit::Failure);
+    };
     match told {
         Ok(()) if args.keep => {
             let dir = world.keep();
-            stage.server.leave_running();
             proof::how_to_go_on(&stage, &dir);
+            stage.server.leave_running();
             Ok(Exit::Ok)
         }
         Ok(()) => {

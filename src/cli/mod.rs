@@ -305,11 +305,6 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError>
     }
 }
 
-/// What a command says whose part has not been merged yet.
-fn not_yet() -> CliError {
-    CliError::failed("this build has no such command", "Use a later build.")
-}
-
 /// A fingerprint as a person types or pastes it: hexadecimal in any grouping, or base64url.
 ///
 /// # Errors

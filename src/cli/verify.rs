@@ -7,6 +7,7 @@ mod prove;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde_json::json;
 
 use self::prove::{Finding, Item};
@@ -26,6 +27,7 @@ const EXAMPLES: &str = "\
 Examples:
   herald verify answers/031430ZMAY26-x7Qk2m9a.answer.hn answers/031430ZMAY26-x7Qk2m9a.question.hn
   herald verify ~/.config/herald/inbox/events
+  herald verify ~/.config/herald/outbox/sent/*      what was sent, beside its receipts
   herald verify receipt.jws notification.hn --keys directory.json --root \"9f86 d081 884c 7d65 ...\"
 
 A file is an envelope, an event or a stream of either as this program keeps them, a statement alone, or the server's
@@ -157,14 +159,7 @@ fn items_of(bytes: &[u8]) -> Vec<Result<Item, String>> {
         return vec![envelope(bytes)];
     }
     if bytes.starts_with(b"{") {
-        let submitted: Result<Submitted, _> = serde_json::from_slice(bytes);
-        return vec![
-            submitted
-                .map(|s| Item::Statement(s.receipt))
-                .map_err(|error| {
-                    format!("it is JSON, but not the answer to a submission: {error}")
-                }),
-        ];
+        return vec![receipt(bytes)];
     }
     if bytes.starts_with(b"eyJ") {
         let lines = std::str::from_utf8(bytes).unwrap_or_default().lines();
@@ -181,6 +176,23 @@ fn items_of(bytes: &[u8]) -> Vec<Result<Item, String>> {
         Ok(_) => vec![Err("it is empty".to_owned())],
         Err(error) => vec![Err(format!("it is no file of Herald: {error}"))],
     }
+}
+
+/// The receipt in the server's answer to a submission: as it came, or beside what was sent, as the outbox keeps it.
+fn receipt(bytes: &[u8]) -> Result<Item, String> {
+    #[derive(Deserialize)]
+    struct Kept {
+        submitted: Submitted,
+    }
+    let answer: Result<Submitted, _> = serde_json::from_slice(bytes);
+    answer
+        .or_else(|error| match serde_json::from_slice::<Kept>(bytes) {
+            Ok(kept) => Ok(kept.submitted),
+            Err(_) => Err(format!(
+                "it is JSON, but not the answer to a submission: {error}"
+            )),
+        })
+        .map(|submitted| Item::Statement(submitted.receipt))
 }
 
 fn one(bytes: &[u8]) -> Result<Item, String> {

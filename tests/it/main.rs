@@ -18,6 +18,7 @@ mod check;
 mod client;
 mod cluster;
 mod delivery;
+mod demo;
 mod ending;
 mod kill;
 mod layering;

@@ -147,9 +147,7 @@ async fn the_road(stage: &Stage) -> Result<(), CliError> {
         )
         .await
         .ends(Exit::Ok)?;
-    stage
-        .tell
-        .said(&ran.text.lines().nth(1).unwrap_or_default().to_owned());
+    stage.tell.said(ran.text.lines().nth(1).unwrap_or_default());
     ran.finds("the convoy was considered and has passed", |ran| {
         let considered = ran
             .at("/answer/considered")

@@ -155,7 +155,7 @@ fn is_ack<'a>(nid: &'a str, state: &'a str) -> impl Fn(&Value) -> bool + 'a {
 pub async fn a_party_s_word(stage: &mut Stage) -> Result<(), CliError> {
     stage.tell.chapter(8, "The party's word, live");
     stage.tell.says(
-        "A list that the crew does not have protects nobody. So the party says step by step how far it got: reached its \
+        "A list that the crew does not have helps nobody. So the party says step by step how far it got: reached its \
          liaison device (a machine's word), received by a named officer, entered on its own list with the position as it \
          stands there. Each is signed. None is approval; silence is shown as silence.",
     );

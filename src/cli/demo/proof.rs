@@ -250,6 +250,10 @@ pub async fn the_end(stage: &Stage, took: Duration) -> Result<(), CliError> {
         number("/statements/screen"), number("/statements/ack"), number("/checks_30d"), number("/head"), took.as_secs_f64(),
     ));
     stage.tell.says(
+        "Receipts and what was signed stand in each desk's outbox, what came in its inbox, answers in answers/; the \
+         server's log names no place and nobody. `make demo KEEP=1` leaves all of it, and the server running.",
+    );
+    stage.tell.says(
         "A notification is word, not a request for permission. An acknowledgement is not approval and confers no access. \
          That nothing was notified does not say that nobody is there.",
     );

@@ -16,7 +16,7 @@ use crate::cli::error::CliError;
 use crate::cli::profile::io_error;
 
 /// How long a start may take; a first one makes the database.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long an orderly end may take.
 const END: Duration = Duration::from_secs(30);
 /// Settings of whoever runs the demo that must not reach its server.
@@ -101,11 +101,13 @@ impl Server {
         let mut child = command
             .spawn()
             .map_err(|e| self.failed(&format!("it cannot be started: {e}")))?;
-        let said = match child.stdout.take() {
+        let said = child.stdout.take();
+        // Kept before anything is waited for: whoever interrupts the wait must find it.
+        self.child = Some(child);
+        let said = match said {
             Some(said) => timeout(START, BufReader::new(said).lines().next_line()).await,
             None => Ok(Ok(None)),
         };
-        self.child = Some(child);
         match said {
             Ok(Ok(Some(line))) if line.contains("listening") => Ok(started.elapsed()),
             Ok(_) => Err(self.failed("it ended instead of listening")),

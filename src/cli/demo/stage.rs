@@ -236,7 +236,7 @@ impl Stage {
                 .listeners
                 .values()
                 .flat_map(|listener| lines_of(&listener.documents));
-            if let Some(noted) = heard.filter_map(|event| Noted::of(&event, own)).last() {
+            if let Some(noted) = heard.filter_map(|event| Noted::of(&event, own)).next_back() {
                 return Ok(noted);
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -423,7 +423,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
 /// A short time in words.
 pub fn moment(took: Duration) -> String {
     match took.as_millis() {
-        0..1_000 => format!("{} ms", took.as_millis().max(1)),
+        0..10 => "less than 10 ms".to_owned(),
+        10..1_000 => format!("{} ms", took.as_millis()),
         1_000..120_000 => format!("{:.1} s", took.as_secs_f64()),
         _ => format!("{:.1} min", took.as_secs_f64() / 60.0),
     }

@@ -68,8 +68,8 @@ impl Tell {
 
     /// What a command said.
     pub fn said(&self, text: &str) {
-        let mut shown = 0;
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        for (shown, line) in lines.enumerate() {
             if shown == LINES {
                 let more = text.lines().count().saturating_sub(shown);
                 self.out.line(format!("{SAID}… {more} more lines"));
@@ -83,7 +83,6 @@ impl Tell {
                 let hang = if index == 0 { "" } else { "  " };
                 self.out.line(format!("{SAID}{indent}{hang}{piece}"));
             }
-            shown += 1;
         }
     }
 
