@@ -20,6 +20,7 @@ mod cluster;
 mod delivery;
 mod demo;
 mod ending;
+mod full_disk;
 mod kill;
 mod layering;
 mod migrations;

@@ -228,6 +228,12 @@ impl Rig {
         (self.ended(), asked.elapsed())
     }
 
+    /// Whether the server has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        let running = self.running.as_mut().unwrap();
+        running.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits until the server has ended.
     pub fn ended(&mut self) -> ExitStatus {
         let mut running = self.running.take().unwrap();
