@@ -460,7 +460,7 @@ pub struct AnswerPart {
     pub hits_total: u32,
     /// The objects hit, nearest first.
     pub hits: Vec<Hit>,
-    /// Every revision that was considered near the area.
+    /// Every revision near the area that the party sees exactly, and every other one that is hit.
     pub considered: Vec<Considered>,
     /// On how many parts the answer stands: `answer`, then `answer.2`, `answer.3`… ([`AnswerPage`]).
     #[serde(default = "one", skip_serializing_if = "is_one")]

@@ -1,6 +1,8 @@
 //! A notification's parts, read and judged: the geometry is acceptable, cells contain what they stand for, and what the
 //! database's index may see of it is made here.
 
+use time::{Duration, Time, UtcOffset};
+
 use super::open::OpenedParts;
 use crate::domain::ids::{ActorId, Nid};
 use crate::domain::notification::{Subject, Tier};
@@ -61,17 +63,20 @@ pub(super) fn read(claims: &Claims, opened: &OpenedParts) -> Result<PlaceFacts, 
     })
 }
 
-/// Whole days for movements, and no end: one that is past its window counts as overdue until it is said to have arrived.
+/// Whole days, so that neither a dump nor a party that probes windows learns an hour. A movement has no end: one that is
+/// past its window counts as overdue until it is said to have arrived.
 fn stored_validity(subject: Subject, validity: Window) -> Window {
-    match subject {
-        Subject::Site => validity,
-        Subject::Movement => {
-            let from = validity
-                .from()
-                .map(|at| at.replace_time(time::Time::MIDNIGHT));
-            Window::new(from, None).unwrap_or(Window::ALWAYS)
-        }
-    }
+    let from = validity
+        .from()
+        .map(|at| at.to_offset(UtcOffset::UTC).replace_time(Time::MIDNIGHT));
+    let until = match subject {
+        Subject::Movement => None,
+        Subject::Site => validity.until().map(|at| {
+            let day = at.to_offset(UtcOffset::UTC).replace_time(Time::MIDNIGHT);
+            day.checked_add(Duration::days(1)).unwrap_or(at)
+        }),
+    };
+    Window::new(from, until).unwrap_or(Window::ALWAYS)
 }
 
 fn audiences(opened: &OpenedParts) -> Result<Vec<Audience>, Problem> {

@@ -8,7 +8,7 @@ use super::candidate::{Candidate, Exact, Notified, Seen};
 use super::question::{Question, greatest_buffer_m};
 use crate::domain::check::{ABSENCE_SENTENCE, Flag, HitRelation, Verdict};
 use crate::domain::ids::Seq;
-use crate::domain::notification::{ScreeningState, SecondSignature};
+use crate::domain::notification::{ScreeningState, SecondSignature, Tier};
 use crate::spatial::cell::Cell;
 use crate::spatial::track::Track;
 use crate::spatial::{Footprint, Presence, Proximity, Relation, Window, proximity};
@@ -24,7 +24,7 @@ pub struct Findings {
     pub doubts: Vec<ProblemKind>,
     /// The objects hit, nearest first; all of them.
     pub hits: Vec<Hit>,
-    /// Every revision that was considered.
+    /// Every revision that was considered and that the party sees exactly, and every one that is hit.
     pub considered: Vec<Considered>,
 }
 
@@ -103,7 +103,7 @@ pub fn judge(
             seen,
             contact,
         } = candidate;
-        let (nid, rev) = (notified.nid, notified.rev);
+        let (nid, rev, tier) = (notified.nid, notified.rev, notified.tier);
         let hit = match seen {
             Seen::Exact(exact) => exact_hit(question, notified, *exact, contact, now),
             Seen::Cells(cells) => cell_hit(question, notified, &cells, cell_limit_m),
@@ -114,11 +114,14 @@ pub fn judge(
                 None
             }
         };
-        findings.considered.push(Considered {
-            nid,
-            rev,
-            hit: hit.is_some(),
-        });
+        // What the index finds near tells more than cells do: at the lower tiers only a hit is named.
+        if hit.is_some() || tier == Tier::Exact {
+            findings.considered.push(Considered {
+                nid,
+                rev,
+                hit: hit.is_some(),
+            });
+        }
         findings.hits.extend(hit);
     }
     findings.hits.sort_by(|a, b| {
