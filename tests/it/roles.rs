@@ -456,7 +456,7 @@ fn no_sql_is_made_from_what_somebody_sent() {
         };
         let file = path.file_name().unwrap().to_str().unwrap().to_owned();
         for (number, after) in text.split("AssertSqlSafe(").skip(1).enumerate() {
-            let sql = after.split_once(")").map_or(after, |(sql, _)| sql);
+            let sql = after.split_once(')').map_or(after, |(sql, _)| sql);
             let mut holes = sql
                 .split('{')
                 .skip(1)

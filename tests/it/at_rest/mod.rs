@@ -30,8 +30,10 @@ const WAL_PAGE: usize = 8_192;
 const WAL_LONG_HEADER: usize = 40;
 const WAL_SHORT_HEADER: usize = 24;
 
+type Encode = fn(&[u8]) -> String;
+
 /// How text hides in text.
-const ENCODINGS: [(&str, fn(&[u8]) -> String); 4] = [
+const ENCODINGS: [(&str, Encode); 4] = [
     ("base64url", |bytes| BASE64URL_NOPAD.encode(bytes)),
     ("base64", |bytes| BASE64.encode(bytes)),
     ("hex", |bytes| HEXLOWER.encode(bytes)),
@@ -284,6 +286,9 @@ fn wal(rig: &Rig) -> Vec<u8> {
     hay
 }
 
+/// Whose, its statement's hash, the area and the answer.
+type KeptCheck = (String, Vec<u8>, Vec<u8>, Vec<u8>);
+
 /// What the server holds sealed, opened with its keyring: here all of it must be, or the search looks for the wrong words.
 async fn opened(rig: &Rig, admin: &mut PgConnection) -> Vec<u8> {
     let keyring = Keyring::open(&rig.deployment().join("keyring")).unwrap();
@@ -301,7 +306,7 @@ async fn opened(rig: &Rig, admin: &mut PgConnection) -> Vec<u8> {
         hay.extend_from_slice(&keyring.open_record(&at.at(), &content).unwrap());
         hay.push(b'\n');
     }
-    let checks: Vec<(String, Vec<u8>, Vec<u8>, Vec<u8>)> =
+    let checks: Vec<KeptCheck> =
         sqlx::query_as("SELECT actor, hash, area, content FROM hn.check_log")
             .fetch_all(admin)
             .await

@@ -124,7 +124,7 @@ impl Rig {
             )
             .await;
         assert_eq!(made.exit, 0, "{}", made.beside);
-        rig.coordinator_invite = made.text("invite").to_owned();
+        made.text("invite").clone_into(&mut rig.coordinator_invite);
         rig.serve();
         rig
     }
