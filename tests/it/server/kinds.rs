@@ -148,6 +148,9 @@ impl Objects {
     }
 }
 
+/// Changes to whom a statement is addressed.
+type Readdress = fn(&mut Common);
+
 /// Whose object a statement is about.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Whose {
@@ -432,7 +435,7 @@ async fn nothing_that_is_addressed_elsewhere_is_taken_from_anyone() {
     let objects = Objects::fresh(&world).await;
     for kind in Kind::ALL {
         for (column, signer) in COLUMNS.iter().zip(signers(&world)) {
-            let elsewhere: [(P, fn(&mut Common)); 3] = [
+            let elsewhere: [(P, Readdress); 3] = [
                 (P::WrongContext, |c| c.ctx = "sdn".parse().unwrap()),
                 (P::WrongMode, |c| c.mode = Mode::Live),
                 (P::WrongDeployment, |c| c.aud = format!("{}x", c.aud)),

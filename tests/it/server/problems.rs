@@ -236,7 +236,7 @@ async fn statements(walk: &mut Walk) {
     let stranger = build(claims, &[], &SigningKey::generate()).unwrap();
     walk.envelope_refused(P::UnknownKey, &stranger.envelope)
         .await;
-    let claims = walk.duty(|c| c.aud = "herald:x".to_owned());
+    let claims = walk.duty(|c| c.aud.push('x'));
     walk.said_refused(P::WrongDeployment, claims).await;
     let claims = walk.duty(|c| c.ctx = "sdn".parse().unwrap());
     walk.said_refused(P::WrongContext, claims).await;
@@ -266,7 +266,7 @@ fn changed(walk: &Walk, change: impl FnOnce(&mut Built)) -> Envelope {
 
 async fn parts(walk: &mut Walk) {
     let envelope = changed(walk, |b| {
-        b.envelope.attachments.retain(|a| a.part != "place")
+        b.envelope.attachments.retain(|a| a.part != "place");
     });
     walk.envelope_refused(P::MissingPart, &envelope).await;
     let envelope = changed(walk, |b| {

@@ -2,6 +2,7 @@
 //! to be refused.
 
 use herald::crypto::digest::Digest;
+use herald::crypto::disclosure::Disclosure;
 use herald::crypto::seal_key::SealPublicKey;
 use herald::domain::ack::AckState;
 use herald::domain::ids::{ActorId, Nid, Revision};
@@ -177,7 +178,7 @@ impl World {
             rev: site.rev,
             hash: built.hash,
             envelope,
-            sds: built.disclosures.iter().map(|d| d.digest()).collect(),
+            sds: built.disclosures.iter().map(Disclosure::digest).collect(),
         }
     }
 

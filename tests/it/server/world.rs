@@ -106,6 +106,9 @@ impl Member {
     }
 }
 
+/// Roles and names of an actor's people, a device each.
+type People = &'static [(Role, &'static str)];
+
 /// What the server answered.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -320,15 +323,6 @@ impl World {
         let ca = std::fs::read_to_string(config.dir.join("keys/ca.pem")).unwrap();
         let ca = Certificate::from_pem(&ca).unwrap();
         let deployment = &server.core.deployment;
-        let empty = |id: &str, kind| Member {
-            id: id.parse().unwrap(),
-            kind,
-            root: SigningKey::generate(),
-            desk: SealKey::generate(),
-            serial: 0,
-            keys: None,
-            devices: Vec::new(),
-        };
         let spare = || {
             let fresh = Fresh::new();
             Unit {
@@ -349,15 +343,15 @@ impl World {
             mode: deployment.mode,
             reader: deployment.hpke.public_key().clone(),
             nobody: client(&ca, None),
-            coordinator: empty("ocha", ActorKind::Coordinator),
-            msf: empty("msf", ActorKind::Organisation),
-            relief: empty("relief", ActorKind::Organisation),
-            east: empty("east", ActorKind::Party),
-            west: empty("west", ActorKind::Party),
-            auditor: empty("auditor", ActorKind::Auditor),
-            operator: empty("operator", ActorKind::Operator),
-            stranger: empty("stranger", ActorKind::Organisation),
-            suspended: empty("paused", ActorKind::Organisation),
+            coordinator: Self::blank("ocha", ActorKind::Coordinator),
+            msf: Self::blank("msf", ActorKind::Organisation),
+            relief: Self::blank("relief", ActorKind::Organisation),
+            east: Self::blank("east", ActorKind::Party),
+            west: Self::blank("west", ActorKind::Party),
+            auditor: Self::blank("auditor", ActorKind::Auditor),
+            operator: Self::blank("operator", ActorKind::Operator),
+            stranger: Self::blank("stranger", ActorKind::Organisation),
+            suspended: Self::blank("paused", ActorKind::Organisation),
             revoked: spare(),
             pending: spare(),
             server: Some(server),
@@ -371,10 +365,10 @@ impl World {
 
     async fn enrol_everybody(&mut self) {
         let code = self.code.clone();
-        let mut coordinator = self.take_blank("ocha", ActorKind::Coordinator);
+        let mut coordinator = Self::blank("ocha", ActorKind::Coordinator);
         Box::pin(self.enrol_with(&mut coordinator, &code, Role::Coordinator)).await;
         self.coordinator = coordinator;
-        let people: [(&str, ActorKind, &[(Role, &str)]); 8] = [
+        let people: [(&str, ActorKind, People); 8] = [
             (
                 "msf",
                 ActorKind::Organisation,
@@ -427,7 +421,7 @@ impl World {
             ),
         ];
         for (id, kind, devices) in people {
-            let mut member = self.take_blank(id, kind);
+            let mut member = Self::blank(id, kind);
             for (role, person) in devices {
                 let code = self.invite(id, kind, *role, person).await;
                 Box::pin(self.enrol_with(&mut member, &code, *role)).await;
@@ -442,7 +436,7 @@ impl World {
         }
         let msf = || ("msf", ActorKind::Organisation, Role::Organisation);
         let code = self.invite(msf().0, msf().1, msf().2, "Lost Device").await;
-        let blank = self.take_blank("msf", msf().1);
+        let blank = Self::blank("msf", msf().1);
         let mut member = std::mem::replace(&mut self.msf, blank);
         Box::pin(self.enrol_with(&mut member, &code, msf().2)).await;
         self.revoked = member.devices.pop().unwrap();
@@ -453,7 +447,7 @@ impl World {
         self.pending = self.enrol_pending(&code).await;
     }
 
-    fn take_blank(&self, id: &str, kind: ActorKind) -> Member {
+    fn blank(id: &str, kind: ActorKind) -> Member {
         Member {
             id: id.parse().unwrap(),
             kind,
