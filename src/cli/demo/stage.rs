@@ -127,7 +127,7 @@ impl Stage {
     }
 
     /// A word as a person would type it: files by their names, an invite code cut short.
-    fn as_typed(&self, word: &str) -> String {
+    pub fn as_typed(&self, word: &str) -> String {
         if word.starts_with("HN1.") {
             return "HN1.…".to_owned();
         }

@@ -170,7 +170,9 @@ pub async fn a_large_file(stage: &mut Stage, data: &Path) -> Result<(), CliError
         "--results",
         &results,
     ];
-    stage.tell.command(FOODAID, &words.map(super::tell::quoted));
+    stage
+        .tell
+        .command(FOODAID, &words.map(|word| stage.as_typed(word)));
     let live = Output::to(false, std::io::sink(), std::io::stderr());
     let (exit, documents) = stage.runs_live(FOODAID, &words, live).await;
     let Some(done) = documents.last() else {
