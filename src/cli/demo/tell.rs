@@ -2,6 +2,7 @@
 //! hundred columns, bold only on a terminal.
 
 use std::io::IsTerminal as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cli::output::Output;
 
@@ -15,10 +16,11 @@ const SAID: &str = "    | ";
 const LINES: usize = 40;
 
 /// The teller.
-#[derive(Clone)]
 pub struct Tell {
     out: Output,
     bold: bool,
+    /// Whether the last thing was a command's output: prose then begins after an empty line.
+    after_output: AtomicBool,
 }
 
 impl Tell {
@@ -27,11 +29,13 @@ impl Tell {
         Self {
             out,
             bold: std::io::stdout().is_terminal(),
+            after_output: AtomicBool::new(false),
         }
     }
 
     /// A chapter begins.
     pub fn chapter(&self, number: usize, title: &str) {
+        self.after_output.store(false, Ordering::Relaxed);
         self.out.line(String::new());
         self.out.line(self.bold(&format!("{number}. {title}")));
     }
@@ -43,6 +47,9 @@ impl Tell {
 
     /// What happens and why it matters.
     pub fn says(&self, text: &str) {
+        if self.after_output.swap(false, Ordering::Relaxed) {
+            self.out.line(String::new());
+        }
         for line in wrap(text, WIDTH) {
             self.out.line(line);
         }
@@ -56,8 +63,8 @@ impl Tell {
     /// A command, and who types it.
     pub fn command(&self, who: &str, words: &[String]) {
         let mut line = format!("{COMMAND}{who}$ herald");
-        for word in words {
-            if columns(&line) + 1 + columns(word) + 2 > WIDTH {
+        for word in options_with_their_values(words) {
+            if columns(&line) + 1 + columns(&word) + 2 > WIDTH {
                 self.out.line(self.bold(&format!("{line} \\")));
                 line = format!("{COMMAND}   ");
             }
@@ -68,6 +75,7 @@ impl Tell {
 
     /// What a command said.
     pub fn said(&self, text: &str) {
+        self.after_output.store(true, Ordering::Relaxed);
         let lines = text.lines().filter(|line| !line.trim().is_empty());
         for (shown, line) in lines.enumerate() {
             if shown == LINES {
@@ -93,6 +101,26 @@ impl Tell {
             text.to_owned()
         }
     }
+}
+
+/// An option and its value stay on one line.
+fn options_with_their_values(words: &[String]) -> Vec<String> {
+    let mut chunks: Vec<String> = Vec::new();
+    let mut takes_value = false;
+    for word in words {
+        match chunks.last_mut() {
+            Some(option) if takes_value && !word.starts_with("--") => {
+                option.push(' ');
+                option.push_str(word);
+                takes_value = false;
+            }
+            _ => {
+                takes_value = word.starts_with("--");
+                chunks.push(word.clone());
+            }
+        }
+    }
+    chunks
 }
 
 fn columns(text: &str) -> usize {
@@ -144,6 +172,18 @@ mod tests {
             assert!(columns(&line) <= 30, "{line}");
         }
         assert_eq!(wrap(&"x".repeat(50), 30), ["x".repeat(50)]);
+    }
+
+    #[test]
+    fn an_option_keeps_its_value() {
+        let words = [
+            "init", "--dir", "server", "--strict", "--at", "1, 2", "more",
+        ];
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        assert_eq!(
+            options_with_their_values(&words),
+            ["init", "--dir server", "--strict", "--at 1, 2", "more"]
+        );
     }
 
     #[test]
