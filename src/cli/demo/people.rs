@@ -85,6 +85,8 @@ pub async fn a_server(stage: &mut Stage) -> Result<(), CliError> {
                 "localhost",
                 "--host",
                 "127.0.0.1",
+                "--coordinator-name",
+                "Coordination office (exercise)",
                 "--person",
                 "Ines Alvarez",
                 "--passphrase-file",
