@@ -76,9 +76,11 @@ impl Drop for SmallDisk {
             .arg(&self.0)
             .status()
             .ok();
-        // The rig went first, and could not remove what was mounted.
-        for dir in self.0.ancestors().take(2) {
-            fs::remove_dir(dir).ok();
+        // The rig went first, and could not remove what was mounted in its directory.
+        if fs::remove_dir(&self.0).is_ok()
+            && let Some(dir) = self.0.parent()
+        {
+            fs::remove_dir_all(dir).ok();
         }
     }
 }
