@@ -64,6 +64,8 @@ pub struct Args {
 struct Answered {
     batch: Batch,
     outcome: Result<Vec<BulkItem>, ApiError>,
+    /// How long each of its requests took that was answered.
+    took: Vec<Duration>,
 }
 
 /// Runs it.
@@ -93,6 +95,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         results,
         stop: Arc::new(AtomicBool::new(false)),
         trouble: None,
+        took: Vec::new(),
     };
     let started = Instant::now();
     import.resume().await?;
@@ -119,6 +122,7 @@ struct Import {
     results: Results,
     stop: Arc<AtomicBool>,
     trouble: Option<ApiError>,
+    took: Vec<Duration>,
 }
 
 impl Import {
@@ -188,7 +192,12 @@ impl Import {
 
     /// Files the answers to a batch: journal first, then the results, then the batch is forgotten.
     fn file(&mut self, answered: Answered) -> Result<(), CliError> {
-        let Answered { batch, outcome } = answered;
+        let Answered {
+            batch,
+            outcome,
+            took,
+        } = answered;
+        self.took.extend(took);
         let answers = match outcome {
             Ok(answers) => answers,
             Err(error) => {
@@ -234,36 +243,52 @@ impl Import {
 
 /// Sends a batch; what the server was too busy for is sent again, the same bytes, a few times.
 async fn send(api: Arc<Api>, batch: Batch) -> Answered {
+    let mut took = Vec::new();
+    let outcome = answers(&api, &batch, &mut took).await;
+    Answered {
+        batch,
+        outcome,
+        took,
+    }
+}
+
+async fn answers(
+    api: &Api,
+    batch: &Batch,
+    took: &mut Vec<Duration>,
+) -> Result<Vec<BulkItem>, ApiError> {
+    let envelopes: Vec<&[u8]> = batch.envelopes.iter().map(Vec::as_slice).collect();
     let mut pause = PAUSE;
     for attempt in 1..=TRIES {
-        let envelopes: Vec<&[u8]> = batch.envelopes.iter().map(Vec::as_slice).collect();
+        let asked = Instant::now();
         match api.submit_bulk(&envelopes).await {
             Ok(response) => {
+                took.push(asked.elapsed());
                 let busy = response.items.iter().any(|item| matches!(item, BulkItem::Refused { problem, .. } if is_temporary(problem)));
                 if !busy || attempt == TRIES {
-                    return Answered {
-                        batch,
-                        outcome: Ok(response.items),
-                    };
+                    return Ok(response.items);
                 }
             }
             Err(error) if error.is_temporary() && attempt < TRIES => {}
-            Err(error) => {
-                return Answered {
-                    batch,
-                    outcome: Err(error),
-                };
-            }
+            Err(error) => return Err(error),
         }
         tokio::time::sleep(pause).await;
         pause *= 2;
     }
-    let why = "the server stayed busy".to_owned();
-    let server = api.server().to_owned();
-    Answered {
-        batch,
-        outcome: Err(ApiError::Unreachable { server, why }),
-    }
+    Err(ApiError::Unreachable {
+        server: api.server().to_owned(),
+        why: "the server stayed busy".to_owned(),
+    })
+}
+
+/// How long the requests took as this side saw it, for programs: a request is a batch of up to 256 statements.
+fn requests(took: &mut [Duration]) -> serde_json::Value {
+    took.sort_unstable();
+    let at_ms = |percent: usize| {
+        let rank = (took.len() * percent).div_ceil(100).saturating_sub(1);
+        took.get(rank).map(|took| took.as_secs_f64() * 1_000.0)
+    };
+    json!({"answered": took.len(), "p50_ms": at_ms(50), "p99_ms": at_ms(99)})
 }
 
 fn finish(import: &mut Import, took: Duration, context: &Context) -> Result<Exit, CliError> {
@@ -276,7 +301,7 @@ fn finish(import: &mut Import, took: Duration, context: &Context) -> Result<Exit
         "accepted": counts.accepted, "unchanged": counts.unchanged, "refused": counts.refused, "waiting": counts.waiting,
         "warnings": counts.warnings, "seconds": took.as_secs_f64(), "per_second": rate, "interrupted": interrupted,
         "stopped": import.trouble.as_ref().map(ToString::to_string), "results": import.results.path(),
-        "categories": import.results.categories(),
+        "categories": import.results.categories(), "requests": requests(&mut import.took),
     });
     context.out.emit(&value, || {
         let mut lines = import.results.category_lines();
