@@ -100,12 +100,12 @@ fn import(
     let said = world.import(&file, &format!("east:{tier}"))?;
     let took_s = began.elapsed().as_secs_f64();
     let cost = world.usage()?.since(&before);
-    let accepted = said["accepted"].as_u64().unwrap_or_default();
-    let rate = said["accepted"].as_f64().unwrap_or_default() / took_s;
+    let accepted = said["accepted"].as_f64().unwrap_or_default();
+    let rate = accepted / took_s;
     report.figures(
         "import",
         json!({
-            "sites": accepted, "seconds": took_s, "per_second": rate, "requests": said["requests"],
+            "sites": said["accepted"], "seconds": took_s, "per_second": rate, "requests": said["requests"],
             "cpu_s": cpu(&cost), "load_average_before": load,
             "refused": said["refused"], "unchanged": said["unchanged"], "warnings": said["warnings"],
         }),
@@ -117,7 +117,7 @@ fn import(
         cost.client.0,
         cost.server.0,
         cost.database.0,
-        cost.total_s() * 1_000.0 / accepted.max(1) as f64,
+        cost.total_s() * 1_000.0 / accepted.max(1.0),
         cost.total_s() / 2.0,
         said["requests"],
     ));

@@ -1,6 +1,7 @@
 //! The only user of sqlx: one file a table group, the private PostgreSQL, and the pools by role.
 
 pub mod actors;
+pub mod arrivals;
 pub mod checks;
 pub mod cluster;
 pub mod devices;

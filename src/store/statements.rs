@@ -93,7 +93,7 @@ pub async fn known(
     .transpose()
 }
 
-fn device_column(issuer: &Issuer) -> &str {
+pub(super) fn device_column(issuer: &Issuer) -> &str {
     issuer.device.as_ref().map_or(
         crate::domain::ids::DeviceId::ROOT,
         crate::domain::ids::DeviceId::as_str,

@@ -1,17 +1,19 @@
 //! The steps that need the state: known bytes, reused ids, freshness, where signer and bearer stand now, and then what
 //! the kind itself asks. Everything is decided before anything is written, so that a refused statement leaves no trace.
 
+use std::sync::Arc;
+
 use time::format_description::well_known::Rfc3339;
 
 use super::batch::{Batch, Fault};
 use super::prepare::{Prepared, SignerKey};
-use super::{Bearer, Job, Taken, ack, desk, identity, notification};
+use super::{Bearer, Job, Taken, ack, arrivals, desk, identity, notification};
 use crate::crypto::digest::Digest;
 use crate::domain::actor::{ActorState, DeviceState};
 use crate::domain::ids::{ActorId, LogPosition};
 use crate::domain::kind::Kind;
 use crate::domain::policy::{self, Signer};
-use crate::store::{actors, devices, statements};
+use crate::store::statements;
 use crate::wire::claims::{Claims, ReceiptClaims};
 use crate::wire::policy::Policy;
 use crate::wire::problem::{Problem, ProblemKind};
@@ -23,11 +25,43 @@ pub(super) struct Incoming<'a> {
     /// Who brings it.
     pub bearer: &'a Bearer,
     /// The policy in force.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
+    /// It begins a notification that nothing stored has to do with.
+    pub fresh: bool,
 }
 
-/// Takes one statement into the transaction.
-pub(super) async fn one(batch: &mut Batch<'_>, job: &Job) -> Result<Taken, Fault> {
+impl<'a> Incoming<'a> {
+    /// The actor whose device brings it.
+    pub fn submitted_by(&self) -> &'a ActorId {
+        match self.bearer {
+            Bearer::Device(principal) | Bearer::Renewing(principal, _) => &principal.actor,
+            Bearer::Enrolling(facts) => &facts.actor,
+            Bearer::Server => self.prepared.actor(),
+        }
+    }
+}
+
+/// Takes one statement into the transaction. `fresh` says that it begins a notification that nothing stored, and nothing
+/// else in the group, has to do with.
+pub(super) async fn one<'a>(
+    batch: &mut Batch<'a>,
+    job: &'a Job,
+    fresh: bool,
+) -> Result<Taken, Fault> {
+    if !fresh {
+        arrivals::flush(batch).await?;
+        if let Some(taken) = taken_before(batch, job).await? {
+            batch.standing.after(job.prepared.claims.kind());
+            return Ok(taken);
+        }
+    }
+    let taken = new(batch, job, fresh).await;
+    batch.standing.after(job.prepared.claims.kind());
+    taken
+}
+
+/// What came of the same bytes before.
+async fn taken_before(batch: &mut Batch<'_>, job: &Job) -> Result<Option<Taken>, Fault> {
     let prepared = &job.prepared;
     let common = &prepared.common;
     let known = statements::known(
@@ -38,26 +72,35 @@ pub(super) async fn one(batch: &mut Batch<'_>, job: &Job) -> Result<Taken, Fault
         common.jti,
     )
     .await?;
-    if let Some(known) = known {
-        if known.hash != prepared.hash {
-            return Err(ProblemKind::ReusedJti.into());
-        }
-        identity::again(batch, &job.bearer).await?;
-        return Ok(Taken {
-            known: true,
-            hash: known.hash,
-            pos: known.pos,
-            receipt: known.receipt,
-            remarks: Vec::new(),
-        });
+    let Some(known) = known else {
+        return Ok(None);
+    };
+    if known.hash != prepared.hash {
+        return Err(ProblemKind::ReusedJti.into());
     }
-    let (policy, _) = actors::policy(batch.conn, &common.ctx).await?;
+    identity::again(batch, &job.bearer).await?;
+    Ok(Some(Taken {
+        known: true,
+        hash: known.hash,
+        pos: known.pos,
+        receipt: known.receipt,
+        remarks: Vec::new(),
+    }))
+}
+
+async fn new<'a>(batch: &mut Batch<'a>, job: &'a Job, fresh: bool) -> Result<Taken, Fault> {
+    let prepared = &job.prepared;
+    let policy = batch
+        .standing
+        .policy(batch.conn, &prepared.common.ctx)
+        .await?;
     check_fresh(batch, prepared, &policy)?;
     check_standing(batch, prepared).await?;
     let incoming = Incoming {
         prepared,
         bearer: &job.bearer,
         policy,
+        fresh,
     };
     let remarks = match &prepared.claims {
         Claims::Keys(claims) => identity::keys(batch, &incoming, claims).await?,
@@ -111,11 +154,6 @@ pub(super) async fn store(
     desks: &[ActorId],
 ) -> Result<Stored, Fault> {
     let prepared = incoming.prepared;
-    let submitted_by = match incoming.bearer {
-        Bearer::Device(principal) | Bearer::Renewing(principal, _) => &principal.actor,
-        Bearer::Enrolling(facts) => &facts.actor,
-        Bearer::Server => prepared.actor(),
-    };
     let (pos, receipt) = next(batch, prepared.hash)?;
     let new = statements::NewStatement {
         pos,
@@ -127,7 +165,7 @@ pub(super) async fn store(
         kind: prepared.claims.kind(),
         jws: &prepared.jws,
         receipt: &receipt,
-        submitted_by,
+        submitted_by: incoming.submitted_by(),
         at: batch.at,
     };
     statements::insert(batch.conn, &new).await?;
@@ -198,7 +236,9 @@ async fn check_standing(batch: &mut Batch<'_>, prepared: &Prepared) -> Result<()
     let SignerKey::Device(_) = &prepared.signer else {
         return Ok(());
     };
-    let device = devices::by_kid(batch.conn, &prepared.kid)
+    let device = batch
+        .standing
+        .device(batch.conn, &prepared.kid)
         .await?
         .ok_or(ProblemKind::UnknownKey)?;
     if device.state != DeviceState::Active {

@@ -8,6 +8,8 @@ use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
+use super::arrivals::{self, Waiting};
+use super::standing::Standing;
 use super::{Committed, Job, Taken, Wake, apply};
 use crate::domain::ids::{ActorId, DeviceId, LogPosition};
 use crate::service::core::{Core, store};
@@ -43,6 +45,10 @@ pub(super) struct Batch<'a> {
     pub head: LogPosition,
     /// The database's time.
     pub at: OffsetDateTime,
+    /// What its statements are judged by.
+    pub standing: Standing,
+    /// New notifications that are judged and not yet written.
+    pub waiting: Vec<Waiting<'a>>,
     /// Desks that have new mail.
     pub woken: BTreeSet<ActorId>,
     /// Devices that were taken back.
@@ -110,17 +116,21 @@ async fn commit(
         conn: &mut tx,
         head,
         at,
+        standing: Standing::default(),
+        waiting: Vec::new(),
         woken: BTreeSet::new(),
         revoked: Vec::new(),
     };
     let mut results = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        match Box::pin(apply::one(&mut batch, job)).await {
+    let fresh = arrivals::fresh(&mut batch, jobs).await?;
+    for (job, fresh) in jobs.iter().zip(fresh) {
+        match Box::pin(apply::one(&mut batch, job, fresh)).await {
             Ok(taken) => results.push(Ok(taken)),
             Err(Fault::Refused(problem)) => results.push(Err(problem)),
             Err(Fault::Store(error)) => return Err(error),
         }
     }
+    arrivals::flush(&mut batch).await?;
     let Batch {
         head: last,
         woken,

@@ -5,6 +5,7 @@
 
 mod ack;
 mod apply;
+mod arrivals;
 mod batch;
 mod desk;
 mod identity;
@@ -12,6 +13,7 @@ mod notification;
 mod open;
 mod place;
 mod prepare;
+mod standing;
 
 use std::sync::Arc;
 

@@ -4,6 +4,7 @@
 use time::Duration;
 
 use super::apply::{self, Incoming, Stored};
+use super::arrivals::Waiting;
 use super::batch::{Batch, Fault};
 use super::place::{self, PlaceFacts};
 use super::prepare::{Facts, Prepared};
@@ -64,26 +65,36 @@ impl Revised {
 }
 
 /// Takes a site or a movement, new or revised.
-pub(super) async fn revise(
-    batch: &mut Batch<'_>,
-    incoming: &Incoming<'_>,
+pub(super) async fn revise<'a>(
+    batch: &mut Batch<'a>,
+    incoming: &Incoming<'a>,
     claims: &Revised,
 ) -> Result<Stored, Fault> {
     let Facts::Place(facts) = &incoming.prepared.facts else {
         return Err(internal("a notification without its place").into());
     };
-    let current = notifications::current(batch.conn, claims.nid).await?;
+    let current = if incoming.fresh {
+        None
+    } else {
+        notifications::current(batch.conn, claims.nid).await?
+    };
     follows(incoming.prepared, claims, current.as_ref())?;
     let former = match &current {
         Some(_) => notifications::parties(batch.conn, claims.nid).await?,
         None => Vec::new(),
     };
-    let actors = actors::all(batch.conn, &incoming.prepared.common.ctx).await?;
+    let actors = batch
+        .standing
+        .actors(batch.conn, &incoming.prepared.common.ctx)
+        .await?;
     check_audiences(claims, facts, &former, &actors, &incoming.policy)?;
     check_readers(incoming.prepared, facts, &actors)?;
 
     let mut desks = vec![incoming.prepared.actor().clone()];
     desks.extend(coordinators(&actors));
+    if incoming.fresh {
+        return wait(batch, incoming, claims, facts, desks);
+    }
     let before_parties = desks.len();
     desks.extend(facts.audiences.iter().map(|a| a.party.clone()));
     let mut stored = apply::store(batch, incoming, &desks).await?;
@@ -108,6 +119,43 @@ pub(super) async fn revise(
     }
     stored.remarks = remarks(batch, claims, facts, &incoming.policy);
     Ok(stored)
+}
+
+/// Gives a new notification its position and receipt, and lets it wait for the others of its group.
+fn wait<'a>(
+    batch: &mut Batch<'a>,
+    incoming: &Incoming<'a>,
+    claims: &Revised,
+    facts: &'a PlaceFacts,
+    mut desks: Vec<ActorId>,
+) -> Result<Stored, Fault> {
+    let prepared = incoming.prepared;
+    prepared.device_id()?;
+    let (pos, receipt) = apply::next(batch, prepared.hash)?;
+    let revision = new_revision(batch, incoming, claims, pos)?;
+    // A coordinator that notifies for itself is its own reader, once.
+    desks.sort_unstable();
+    desks.dedup();
+    batch.woken.extend(desks.iter().cloned());
+    let parties = facts.audiences.iter().map(|a| a.party.clone());
+    batch.woken.extend(parties);
+    batch.waiting.push(Waiting {
+        prepared,
+        submitted_by: incoming.submitted_by(),
+        pos,
+        receipt: receipt.clone(),
+        revision,
+        subject: claims.subject,
+        facts,
+        desks,
+        chosen: choose(&facts.audiences, &vec![0; facts.audiences.len()]),
+    });
+    Ok(Stored {
+        pos,
+        receipt,
+        remarks: remarks(batch, claims, facts, &incoming.policy),
+        seqs: Vec::new(),
+    })
 }
 
 fn coordinators(actors: &[ActorRow]) -> impl Iterator<Item = ActorId> {
