@@ -3,6 +3,7 @@
 
 mod acks;
 mod bytes;
+mod groups;
 mod identity;
 mod intake;
 mod kinds;
