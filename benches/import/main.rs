@@ -7,6 +7,7 @@
 //! | `HERALD_BENCH_SITES` | current notifications at the end | 20000 |
 //! | `HERALD_BENCH_DATA` | CSV (also .gz) with `name,category,country,lon,lat`; places are made up where it ends | made up |
 //! | `HERALD_BENCH_TIER` | what the party sees: `exact`, `on_check` or `cell` | `exact` |
+//! | `HERALD_BENCH_PROGRAM` | another `herald` to measure | the one built with this |
 //! | `HERALD_BENCH_DIR` | where the deployment is made, on a disk that counts | `target/tmp`, else `/tmp` |
 
 mod delivery;

@@ -14,8 +14,10 @@ use serde_json::Value;
 use super::Outcome;
 use super::process::{self, Usage};
 
-/// The program, built as this is.
-const HERALD: &str = env!("CARGO_BIN_EXE_herald");
+/// The program: another that the environment names, or the one that was built as this is.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("HERALD_BENCH_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_herald").into())
+}
 /// Nothing here ends later.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -51,7 +53,7 @@ impl World {
 
     /// Runs a command to its end; its last line as JSON.
     pub fn herald(&self, profile: &str, args: &[&str]) -> Outcome<Value> {
-        let output = Command::new(HERALD)
+        let output = Command::new(program())
             .args(["--json", "--profile"])
             .arg(self.path(profile))
             .args(args)
@@ -78,7 +80,7 @@ impl World {
     pub fn start(&mut self) -> Outcome<f64> {
         let dir = self.path("deployment");
         let began = Instant::now();
-        let mut child = Command::new(HERALD)
+        let mut child = Command::new(program())
             .args([
                 "--json",
                 "serve",
