@@ -200,9 +200,8 @@ async fn until(out: &Captured, what: &str, found: impl Fn(&str) -> bool) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-        panic!("{what} did not come; printed so far:\n{}", out.text());
-    }
+    let came = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+    assert!(came, "{what} did not come; printed so far:\n{}", out.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]

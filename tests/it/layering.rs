@@ -49,7 +49,7 @@ fn named(line: &str) -> BTreeSet<String> {
     let code = line.split("//").next().unwrap_or_default();
     code.match_indices("crate::")
         .filter_map(|(at, word)| {
-            let rest = &code[at + word.len()..];
+            let rest = code.get(at + word.len()..).unwrap_or_default();
             let name: String = rest
                 .chars()
                 .take_while(|c| c.is_alphanumeric() || *c == '_')

@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::large_futures,
     clippy::print_stderr,
     reason = "a test says what went wrong by failing"
 )]
