@@ -226,7 +226,13 @@ impl NoAnswer {
     fn of(error: &CliError) -> Self {
         Self {
             why: error.to_string(),
-            action: error.action().map(str::to_owned),
+            action: match error {
+                // A question is not kept to be sent later: its answer would be about another moment.
+                CliError::Api(ApiError::Unreachable { .. }) => {
+                    Some("Check the line and the address, then ask again.".to_owned())
+                }
+                _ => error.action().map(str::to_owned),
+            },
             refused: matches!(error, CliError::Api(ApiError::Problem(problem))
                 if problem.status < 500 && !is_ours_to_mend(&problem.type_uri)),
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::stage::{Stage, moment};
+use super::stage::{Noted, Stage, moment};
 use super::{COORDINATOR, EAST, MEDAID};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -196,6 +196,24 @@ pub async fn a_party_s_word(stage: &mut Stage) -> Result<(), CliError> {
         .tell
         .says(&format!("At Medical Aid, {} later:", moment(heard.after)));
     stage.tell.said(&heard.text);
+    entered(stage, &kunduz).await?;
+    entered_elsewhere(stage).await?;
+    stage
+        .tell
+        .says("One page says who has it and who is silent:");
+    let ran = stage
+        .types(MEDAID, &["status", &kunduz.reference])
+        .await
+        .ends(Exit::Ok)?;
+    let ran = ran.finds("the eastern party entered it", |ran| {
+        ran.text.contains("entered on the party's own list")
+    })?;
+    stage.tell.said(&without_note(&ran.text));
+    Ok(())
+}
+
+/// Entered where it was notified.
+async fn entered(stage: &Stage, kunduz: &Noted) -> Result<(), CliError> {
     let words = [
         "ack",
         &kunduz.reference,
@@ -218,15 +236,6 @@ pub async fn a_party_s_word(stage: &mut Stage) -> Result<(), CliError> {
             is_ack(&kunduz.nid, "entered"),
         )
         .await?;
-    entered_elsewhere(stage).await?;
-    let ran = stage
-        .types(MEDAID, &["status", &kunduz.reference])
-        .await
-        .ends(Exit::Ok)?;
-    let ran = ran.finds("the eastern party entered it", |ran| {
-        ran.text.contains("entered on the party's own list")
-    })?;
-    stage.tell.said(&without_note(&ran.text));
     Ok(())
 }
 

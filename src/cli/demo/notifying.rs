@@ -48,22 +48,7 @@ pub async fn many_places(stage: &mut Stage) -> Result<(), CliError> {
         }
         stage.listens(who);
     }
-    for (who, name, text) in [
-        (MEDAID, "sites-medical.csv", MEDICAL),
-        (FOODAID, "sites-food.csv", FOOD),
-    ] {
-        let file = stage.path(name);
-        write(&file, text.as_bytes())?;
-        let rows = text.lines().count() - 1;
-        let ran = stage
-            .types(who, &["import", &file.display().to_string()])
-            .await
-            .ends(Exit::Ok)?;
-        let ran = ran.finds("every row was accepted", |ran| {
-            ran.at("/accepted").as_u64() == u64::try_from(rows).ok()
-        })?;
-        stage.tell.said(&ran.lines_with(&["accepted"]));
-    }
+    imports(stage).await?;
     let is_site = |event: &Value| event.get("kind").and_then(Value::as_str) == Some("site");
     for (who, party) in [(EAST, "east:"), (WEST, "west:")] {
         let meant = [MEDICAL, FOOD]
@@ -88,6 +73,32 @@ pub async fn many_places(stage: &mut Stage) -> Result<(), CliError> {
             "{who} received {meant} places while they were notified, and nothing of the others."
         ));
     }
+    at_two_desks(stage).await
+}
+
+/// Both files, each by its organisation.
+async fn imports(stage: &Stage) -> Result<(), CliError> {
+    for (who, name, text) in [
+        (MEDAID, "sites-medical.csv", MEDICAL),
+        (FOODAID, "sites-food.csv", FOOD),
+    ] {
+        let file = stage.path(name);
+        write(&file, text.as_bytes())?;
+        let rows = text.lines().count() - 1;
+        let ran = stage
+            .types(who, &["import", &file.display().to_string()])
+            .await
+            .ends(Exit::Ok)?;
+        let ran = ran.finds("every row was accepted", |ran| {
+            ran.at("/accepted").as_u64() == u64::try_from(rows).ok()
+        })?;
+        stage.tell.said(&ran.lines_with(&["accepted"]));
+    }
+    Ok(())
+}
+
+/// The same notification at two tiers.
+async fn at_two_desks(stage: &Stage) -> Result<(), CliError> {
     let seen = stage.noted("M-02").await?;
     stage.tell.says("The same notification at the two desks: the eastern one sees the place, the western one a cell and no name.");
     for who in [EAST, WEST] {

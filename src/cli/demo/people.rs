@@ -132,6 +132,24 @@ pub async fn who_takes_part(stage: &mut Stage) -> Result<(), CliError> {
         "The other organisation and both parties enrol in the same way. Each party also enrols a planner, who may ask \
          about areas and sees nothing else.",
     );
+    planners(stage).await?;
+    for guest in &GUESTS {
+        if let Some(duty) = guest.duty {
+            stage
+                .runs(guest.desk, &["duty", duty, "--language", "en"])
+                .await
+                .ends(Exit::Ok)?;
+        }
+    }
+    let queue = stage.runs(COORDINATOR, &["queue"]).await.ends(Exit::Ok)?;
+    queue.finds("nobody waits to be admitted", |ran| {
+        ran.at("/admissions").as_array().is_some_and(Vec::is_empty)
+    })?;
+    policy(stage).await
+}
+
+/// A planner of each party: a further device, which the party's root signs at once.
+async fn planners(stage: &Stage) -> Result<(), CliError> {
     for (party, planner, desk, person) in [
         ("east", EAST_PLANNER, EAST, "Cpt. Said"),
         ("west", WEST_PLANNER, WEST, "Cpt. Laurent"),
@@ -174,19 +192,7 @@ pub async fn who_takes_part(stage: &mut Stage) -> Result<(), CliError> {
                 ran.at("/state") == "active"
             })?;
     }
-    for guest in &GUESTS {
-        if let Some(duty) = guest.duty {
-            stage
-                .runs(guest.desk, &["duty", duty, "--language", "en"])
-                .await
-                .ends(Exit::Ok)?;
-        }
-    }
-    let queue = stage.runs(COORDINATOR, &["queue"]).await.ends(Exit::Ok)?;
-    queue.finds("nobody waits to be admitted", |ran| {
-        ran.at("/admissions").as_array().is_some_and(Vec::is_empty)
-    })?;
-    policy(stage).await
+    Ok(())
 }
 
 async fn invite_and_admit(stage: &mut Stage, guest: &Guest, shown: bool) -> Result<(), CliError> {

@@ -6,11 +6,16 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::stage::{Ran, Stage, moment};
-use super::{COORDINATOR, EAST, EAST_PLANNER, FOODAID};
+use super::{COORDINATOR, EAST_PLANNER, FOODAID};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::profile::io_error;
+
+/// Nothing new for so long, and the desks have said what they had to say.
+const QUIET: Duration = Duration::from_millis(700);
+/// How often that is looked for.
+const LOOKS: usize = 20;
 
 /// Kills server and database at once, in the middle of the work.
 pub async fn the_power_goes(stage: &mut Stage) -> Result<(), CliError> {
@@ -51,13 +56,15 @@ pub async fn the_power_goes(stage: &mut Stage) -> Result<(), CliError> {
     stage.tell.said(&sent.text);
     let nid = sent.text_at("/sent/0/statement/nid");
     stage
-        .hears(EAST, "the airport", |event| {
-            event.get("nid").and_then(Value::as_str) == Some(nid.as_str())
-        })
+        .hears(
+            FOODAID,
+            "that the airport reached the eastern desk",
+            |event| {
+                event.pointer("/claims/items/0/nid").and_then(Value::as_str) == Some(nid.as_str())
+            },
+        )
         .await?;
-    // What the listening desks still say by themselves belongs to what must survive.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let before = counts(stage).await?;
+    let before = counts_at_rest(stage).await?;
     stage.tell.plain("  operator$ kill -9 SERVER DATABASE");
     stage.server.cut_power().await?;
     put_back(kept)?;
@@ -69,8 +76,13 @@ pub async fn the_power_goes(stage: &mut Stage) -> Result<(), CliError> {
         ran.at("/sent/0/result") == "known" && ran.at("/sent/0/pos") == sent.at("/sent/0/pos")
     })?;
     stage.tell.said(&again.text);
+    compare(stage, &before).await
+}
+
+/// What is stored after the kill is what was stored before it.
+async fn compare(stage: &Stage, before: &Value) -> Result<(), CliError> {
     let after = counts(stage).await?;
-    if before != after {
+    if *before != after {
         return Err(CliError::failed(
             format!("the kill changed what is stored: {before} became {after}"),
             "Report it.",
@@ -107,6 +119,20 @@ async fn no_answer(stage: &Stage) -> Result<(), CliError> {
     })?;
     stage.tell.said(&ran.text);
     Ok(())
+}
+
+/// The counts, once the listening desks have said what they say by themselves: that too must survive.
+async fn counts_at_rest(stage: &Stage) -> Result<Value, CliError> {
+    let mut before = counts(stage).await?;
+    for _ in 0..LOOKS {
+        tokio::time::sleep(QUIET).await;
+        let now = counts(stage).await?;
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    Ok(before)
 }
 
 async fn counts(stage: &Stage) -> Result<Value, CliError> {
