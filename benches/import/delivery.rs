@@ -9,7 +9,7 @@ use herald::domain::ids::Seq;
 use serde_json::json;
 
 use super::Outcome;
-use super::report::Report;
+use super::report::{self, Report};
 use super::world::World;
 
 /// Events asked for at a time; a page ends at about 1 MiB before that.
@@ -36,7 +36,7 @@ pub fn measure(world: &World, report: &mut Report) -> Outcome<()> {
             "cpu_s": {"server": cost.server.0, "database": cost.database.0},
         }),
     );
-    report.say(&format!(
+    report::say(&format!(
         "delivery by polling: {events} events, {:.1} MiB, in {took_s:.1} s, {rate:.0} a second; CPU: server {:.1} s, database {:.1} s",
         u32::try_from(bytes >> 10).map_or(f64::INFINITY, f64::from) / 1_024.0,
         cost.server.0,

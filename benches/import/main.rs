@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     match run(&mut report) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report.say(&format!("The measurement failed: {error}"));
+            report::say(&format!("The measurement failed: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -101,17 +101,20 @@ fn import(
     let said = world.import(&file, &format!("east:{tier}"))?;
     let took_s = began.elapsed().as_secs_f64();
     let cost = world.usage()?.since(&before);
-    let accepted = said["accepted"].as_f64().unwrap_or_default();
+    let accepted = said
+        .get("accepted")
+        .and_then(Value::as_f64)
+        .unwrap_or_default();
     let rate = accepted / took_s;
     report.figures(
         "import",
         json!({
-            "sites": said["accepted"], "seconds": took_s, "per_second": rate, "requests": said["requests"],
+            "sites": said.get("accepted"), "seconds": took_s, "per_second": rate, "requests": said.get("requests"),
             "cpu_s": cpu(&cost), "load_average_before": load,
-            "refused": said["refused"], "unchanged": said["unchanged"], "warnings": said["warnings"],
+            "refused": said.get("refused"), "unchanged": said.get("unchanged"), "warnings": said.get("warnings"),
         }),
     );
-    report.say(&format!(
+    report::say(&format!(
         "import: {accepted} sites in {took_s:.1} s, {rate:.0} a second (load before {load})\n  \
          CPU: client {:.1} s, server {:.1} s, database {:.1} s; {:.2} ms a site together, so {:.0} s on two free cores at least\n  \
          requests: {}",
@@ -120,7 +123,7 @@ fn import(
         cost.database.0,
         cost.total_s() * 1_000.0 / accepted.max(1.0),
         cost.total_s() / 2.0,
-        said["requests"],
+        said.get("requests").unwrap_or(&Value::Null),
     ));
     Ok(())
 }
@@ -142,7 +145,7 @@ fn memory(world: &World, report: &mut Report, notifications: usize) -> Outcome<(
         "memory",
         json!({"notifications": notifications, "server_mib": server, "server_peak_mib": peak, "database_mib": database}),
     );
-    report.say(&format!(
+    report::say(&format!(
         "memory with {notifications} current notifications: server {server:.0} MiB (peak {peak:.0}), database {database:.0} MiB"
     ));
     Ok(())

@@ -28,7 +28,7 @@ impl Report {
             .trim_start_matches([' ', '\t', ':'])
             .to_owned();
         let load = process::load_average()?;
-        self.say(&format!("{cores} cores, {model}; load average {load}"));
+        say(&format!("{cores} cores, {model}; load average {load}"));
         self.0.insert(
             "machine".to_owned(),
             json!({"cores": cores, "model": model, "load_average": load}),
@@ -36,15 +36,9 @@ impl Report {
         Ok(())
     }
 
-    /// Prints a line.
-    pub fn say(&self, text: &str) {
-        // Whoever closed the output does not want it.
-        writeln!(std::io::stdout(), "{text}").ok();
-    }
-
     /// One figure.
     pub fn figure(&mut self, name: &str, value: f64, words: &str) {
-        self.say(&format!("{words}: {value:.2}"));
+        say(&format!("{words}: {value:.2}"));
         self.0.insert(name.to_owned(), json!(value));
     }
 
@@ -62,9 +56,15 @@ impl Report {
             "load_average_after".to_owned(),
             json!(process::load_average()?),
         );
-        self.say(&serde_json::to_string(&self.0)?);
+        say(&serde_json::to_string(&self.0)?);
         Ok(())
     }
+}
+
+/// Prints a line.
+pub fn say(text: &str) {
+    // Whoever closed the output does not want it.
+    writeln!(std::io::stdout(), "{text}").ok();
 }
 
 /// The middle one.

@@ -19,7 +19,7 @@ fn program() -> std::ffi::OsString {
     std::env::var_os("HERALD_BENCH_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_herald").into())
 }
 /// Nothing here ends later.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The deployment.
 pub struct World {
@@ -102,9 +102,7 @@ impl World {
         BufReader::new(stdout).read_line(&mut line)?;
         let took = began.elapsed().as_secs_f64();
         let said: Value = serde_json::from_str(&line)?;
-        let address = said["listening"]
-            .as_str()
-            .ok_or("the server does not say where it listens")?;
+        let address = said_text(&said, "listening")?;
         address.clone_into(&mut self.address);
         Ok(took)
     }
@@ -152,7 +150,7 @@ impl World {
                 text(&words)?,
             ],
         )?;
-        Ok(said["invite"].as_str().ok_or("no invite")?.to_owned())
+        Ok(said_text(&said, "invite")?.to_owned())
     }
 
     /// Enrols the coordinator, an organisation and a party, and admits them.
@@ -165,10 +163,8 @@ impl World {
                     "invite", actor, "--role", role, "--name", actor, "--person", "A person",
                 ],
             )?;
-            let enrolled = self.enrol(actor, invited["invite"].as_str().ok_or("no invite")?)?;
-            let fingerprint = enrolled["root_fingerprint"]
-                .as_str()
-                .ok_or("no fingerprint")?;
+            let enrolled = self.enrol(actor, said_text(&invited, "invite")?)?;
+            let fingerprint = said_text(&enrolled, "root_fingerprint")?;
             self.herald("ocha", &["admit", actor, "--fingerprint", fingerprint])?;
         }
         Ok(())
@@ -222,6 +218,11 @@ impl Drop for World {
         // On the way out of an error: the error is what is said.
         self.stop().ok();
     }
+}
+
+fn said_text<'a>(said: &'a Value, name: &str) -> Outcome<&'a str> {
+    let text = said.get(name).and_then(Value::as_str);
+    text.ok_or_else(|| format!("the command's answer has no {name}").into())
 }
 
 fn text(path: &Path) -> Outcome<&str> {
