@@ -51,7 +51,7 @@ pub struct Report {
     pub odd: u64,
     /// How many rows or movements are refused.
     pub refused: u64,
-    /// What was found, at most [`SHOWN`] and every refusal's first remark.
+    /// What was found, at most `SHOWN` and every refusal's first remark.
     pub findings: Vec<Finding>,
     /// How many findings more there are.
     pub more: u64,
