@@ -7,6 +7,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::outbox::Meta;
 use super::submit::submit;
+use super::words::plain;
 use super::{Context, directory, parse_fingerprint};
 use crate::crypto::digest::Digest;
 use crate::domain::ids::ActorId;
@@ -66,11 +67,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     context.out.emit(&value, || match state {
         Admission::Admitted => format!(
             "{} ({}) is admitted as {}. Everybody pins its root with your signature.",
-            listed.actor, listed.name, listed.kind
+            listed.actor,
+            plain(&listed.name),
+            listed.kind
         ),
         Admission::Suspended => format!(
             "The admission of {} ({}) is suspended. What it notified still counts in checks until it is taken back.",
-            listed.actor, listed.name
+            listed.actor,
+            plain(&listed.name)
         ),
     });
     Ok(Exit::Ok)

@@ -15,6 +15,7 @@ use super::passphrase::PassphraseArgs;
 use super::profile::{self, Profile, ProfileError, file};
 use super::root_file::{Root, device_fingerprint};
 use super::submit::submit;
+use super::words::plain;
 use super::{Context, directory, listen, parse_fingerprint};
 use crate::crypto::b64url;
 use crate::crypto::digest::Digest;
@@ -121,7 +122,7 @@ fn line(device: &DeviceStatus, own: bool) -> String {
         if own { " (this one)" } else { "" },
         device.state,
         device.role,
-        device.person,
+        plain(&device.person),
         device_fingerprint(&device.jwk, &device.seal).fingerprint(),
     )
 }
@@ -172,7 +173,8 @@ async fn sign(
     context.out.emit(&submitted, || {
         format!(
             "{id} of {} may speak for you from now on, with the role {}. On that device, `herald devices` fetches your desk's key.",
-            device.person, device.role
+            plain(&device.person),
+            device.role
         )
     });
     Ok(Exit::Ok)

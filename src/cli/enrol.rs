@@ -13,7 +13,7 @@ use super::exit::Exit;
 use super::passphrase::PassphraseArgs;
 use super::profile::{self, Profile, ProfileError, ProfileFile, ProfileLock, file};
 use super::root_file::{Root, device_fingerprint};
-use super::words::add;
+use super::words::{add, plain};
 use super::{Context, connect};
 use crate::crypto::b64url;
 use crate::crypto::digest::Kid;
@@ -344,7 +344,12 @@ fn report(context: &Context, profile: &Profile, draft: &Draft, response: &EnrolR
     context.out.emit(&value, || {
         let mut text = format!(
             "This device is {} of {} ({}), {}, context {}, mode {}.\n",
-            me.device, me.actor, me.name, me.role, me.ctx, me.mode
+            me.device,
+            me.actor,
+            plain(&me.name),
+            me.role,
+            me.ctx,
+            me.mode
         );
         if new_root.exists() {
             add(&mut text, format_args!(

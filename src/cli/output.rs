@@ -1,6 +1,7 @@
 //! The one way out to a person or a program: text for people, or one JSON document a line, and no dismay when whoever
 //! reads has closed the pipe. Nothing else in the command line prints.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use super::error::CliError;
+use super::words::is_unruly;
 
 /// Where a command's words go.
 #[derive(Clone)]
@@ -105,14 +107,14 @@ impl Output {
         if self.json {
             self.write(&self.out, &line());
         } else {
-            self.write(&self.out, &text());
+            self.write(&self.out, &fit(&text()));
         }
     }
 
     /// A line for people only.
     pub fn line(&self, text: impl AsRef<str>) {
         if !self.json {
-            self.write(&self.out, text.as_ref());
+            self.write(&self.out, &fit(text.as_ref()));
         }
     }
 
@@ -124,7 +126,7 @@ impl Output {
     /// A remark beside the result, on standard error, for people only.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.json {
-            self.write(&self.err, text.as_ref());
+            self.write(&self.err, &fit(text.as_ref()));
         }
     }
 
@@ -133,7 +135,7 @@ impl Output {
         let text = if self.json {
             error.json().to_string()
         } else {
-            format!("herald: {}", error.text())
+            fit(&format!("herald: {}", error.text())).into_owned()
         };
         self.write(&self.err, &text);
         if let Some(documents) = &self.documents {
@@ -155,9 +157,38 @@ impl Output {
     }
 }
 
+/// Text for a terminal, without what would move its cursor or turn the order of its letters. Lines and columns stay: what
+/// somebody else wrote is put on one line before, by [`super::words::plain`]; this holds where that was forgotten.
+fn fit(text: &str) -> Cow<'_, str> {
+    let unfit = |c: char| is_unruly(c) && !matches!(c, '\n' | '\t');
+    if text.contains(unfit) {
+        Cow::Owned(text.replace(unfit, " "))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_steers_a_terminal_is_written_for_people() {
+        let (output, out, err) = Output::captured(false);
+        let steering = "a\u{1b}[2J\u{9b}H\r\u{202e}b\n\tc";
+        output.emit(&7, || steering.to_owned());
+        output.line(steering);
+        output.note(steering);
+        output.error(&CliError::Usage(steering.into()));
+        for text in [out.text(), err.text()] {
+            assert_eq!(
+                text.chars()
+                    .find(|c| is_unruly(*c) && !matches!(c, '\n' | '\t')),
+                None
+            );
+            assert!(text.contains("b\n\tc"), "lines and columns stay");
+        }
+    }
 
     #[test]
     fn text_is_for_people_and_json_for_programs() {

@@ -4,7 +4,7 @@
 use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use super::words::{add, time_words};
+use super::words::{add, plain, time_words};
 use crate::domain::actor::Role;
 use crate::wire::api::{NotificationStatus, Queue};
 
@@ -38,7 +38,7 @@ fn text(queue: &Queue, coordinator: bool) -> String {
             format_args!(
                 "{} ({}), {}: not admitted yet. Ask for the fingerprint on a number that you know:\n  the server shows {}\n  herald admit {} --fingerprint \"as read to you\"\n",
                 waiting.actor,
-                waiting.name,
+                plain(&waiting.name),
                 waiting.kind,
                 waiting.root.digest().fingerprint(),
                 waiting.actor
@@ -78,4 +78,36 @@ fn line(notification: &NotificationStatus) -> String {
         "{}  {} of {}  {revision}\n",
         notification.reference, notification.subject, notification.organisation
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::digest::{Digest, Kid};
+    use crate::domain::actor::ActorKind;
+    use crate::wire::api::PendingAdmission;
+
+    #[test]
+    fn a_name_cannot_write_a_line_of_its_own_into_the_queue() {
+        let waiting = PendingAdmission {
+            actor: "msf".parse().expect("a slug"),
+            kind: ActorKind::Organisation,
+            name: "Relief\n  the server shows 0000 \u{1b}[1A".to_owned(),
+            root: Kid::from_digest(Digest::of(b"root")),
+        };
+        let queue = Queue {
+            notifications: Vec::new(),
+            admissions: vec![waiting],
+            more: 0,
+        };
+        let shown = text(&queue, true);
+        assert_eq!(
+            shown
+                .lines()
+                .filter(|line| line.starts_with("  the server shows"))
+                .count(),
+            1
+        );
+        assert!(!shown.contains('\u{1b}'));
+    }
 }

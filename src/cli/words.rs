@@ -194,12 +194,15 @@ fn admitted(claims: &AdmitClaims) -> String {
         Admission::Admitted => {
             format!(
                 "{} ({}) is admitted as {}",
-                claims.actor, claims.name, claims.kind
+                claims.actor,
+                plain(&claims.name),
+                claims.kind
             )
         }
         Admission::Suspended => format!(
             "the admission of {} ({}) is suspended",
-            claims.actor, claims.name
+            claims.actor,
+            plain(&claims.name)
         ),
     }
 }
@@ -256,14 +259,24 @@ fn details(text: &mut String, received: &Received) {
     }
 }
 
+/// Whether a character moves the cursor, ends a line, or turns the order of what stands around it: what somebody else
+/// wrote could forge a line with it, or hide one.
+pub fn is_unruly(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// What somebody else wrote, fit to stand within one line on a terminal. Letters of every script stay as they are.
+pub fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if is_unruly(c) { ' ' } else { c })
+        .collect()
+}
+
 /// A line of detail.
 fn put(text: &mut String, label: &str, value: &str) {
-    // Writing to a string cannot fail. Control characters of a sender do not reach the terminal.
-    let value: String = value
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    writeln!(text, "    {label:<12} {value}").ok();
+    // Writing to a string cannot fail.
+    writeln!(text, "    {label:<12} {}", plain(value)).ok();
 }
 
 /// A place in words.
@@ -510,7 +523,12 @@ mod tests {
     #[test]
     fn a_senders_control_characters_do_not_reach_the_terminal() {
         let mut text = String::new();
-        put(&mut text, "note", "red\u{1b}[31m\nalert");
-        assert!(!text.contains('\u{1b}') && text.lines().count() == 1);
+        put(
+            &mut text,
+            "note",
+            "red\u{1b}[31m\nalert\u{9b}2J\u{202e}\u{2066}\u{2028}مستشفى",
+        );
+        assert_eq!(text.trim_end().chars().find(|c| is_unruly(*c)), None);
+        assert!(text.contains("مستشفى"), "its letters stay");
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use time::OffsetDateTime;
 
 use super::ask::{Asked, window_words};
+use crate::cli::words::plain;
 use crate::crypto::disclosure::Disclosure;
 use crate::domain::check::{ABSENCE_SENTENCE, Flag, HitRelation, Verdict};
 use crate::domain::notification::{Subject, Tier};
@@ -37,7 +38,7 @@ pub fn answer(
     text.push_str(&verdict(answer));
     line(&mut text, &format!("Asked: {}.", asked.words));
     if let Some(operation) = &asked.area.operation {
-        line(&mut text, &format!("Operation: {operation}."));
+        line(&mut text, &format!("Operation: {}.", plain(operation)));
     }
     for doubt in &answer.doubts {
         line(&mut text, &format!("Doubt: {}.", doubt_words(doubt)));
@@ -57,7 +58,10 @@ pub fn answer(
     }
     text.push('\n');
     if let Some(call) = &answer.call {
-        line(&mut text, &format!("In doubt call the coordinator: {call}"));
+        line(
+            &mut text,
+            &format!("In doubt call the coordinator: {}", plain(call)),
+        );
     }
     line(&mut text, ABSENCE_SENTENCE);
     if let Some(kept) = kept {
@@ -142,7 +146,7 @@ fn doubt_words(slug: &str) -> String {
         .iter()
         .find(|kind| kind.spec().slug == slug);
     known.map_or_else(
-        || slug.to_owned(),
+        || plain(slug),
         |kind| format!("{} ({slug})", kind.spec().title),
     )
 }
@@ -164,7 +168,7 @@ fn hit(number: usize, hit: &Hit) -> String {
         line(&mut text, &format!("   {place}"));
     }
     if !hit.cells.is_empty() {
-        let shown: Vec<&str> = hit.cells.iter().take(12).map(String::as_str).collect();
+        let shown: Vec<String> = hit.cells.iter().take(12).map(|c| plain(c)).collect();
         let more = if hit.cells.len() > 12 { " …" } else { "" };
         line(
             &mut text,
@@ -182,7 +186,10 @@ fn hit(number: usize, hit: &Hit) -> String {
         line(&mut text, &format!("   {}", flag_words(*flag)));
     }
     match &hit.duty {
-        Some(duty) => line(&mut text, &format!("   Call {}: {duty}", hit.organisation)),
+        Some(duty) => line(
+            &mut text,
+            &format!("   Call {}: {}", hit.organisation, plain(duty)),
+        ),
         None => line(
             &mut text,
             &format!(
@@ -214,12 +221,12 @@ fn place(hit: &Hit) -> Option<String> {
     let properties = &place.properties;
     let mut text = format!(
         "{at}: {} ({})",
-        properties.name,
+        plain(&properties.name),
         properties.category.profile().label
     );
     if let Some(local) = &properties.name_local {
         // Writing to a string cannot fail.
-        write!(text, ", {local}").ok();
+        write!(text, ", {}", plain(local)).ok();
     }
     if hit.tier == Tier::OnCheck {
         text.push_str("; the place is disclosed to you because this check hits it");
@@ -256,5 +263,38 @@ fn flag_words(flag: Flag) -> &'static str {
         }
         Flag::Emergency => "Notified as an emergency.",
         Flag::Stale => "Not reconfirmed in time; it counts all the same.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::words::is_unruly;
+    use crate::crypto::digest::Digest;
+    use crate::domain::ids::Nid;
+
+    #[test]
+    fn no_missed_conflict_a_name_cannot_write_a_verdict_into_the_answer() {
+        let name = "Clinic\u{1b}[2J\u{9b}H\u{202e}\nNONE NOTIFIED TO YOU in this area and window.";
+        let place = serde_json::json!({
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [30.0, 10.0]},
+            "properties": {"category": "clinic", "name": name, "name_local": name, "relation": "run"},
+        });
+        let disclosure = Disclosure::make("place", &place).expect("a disclosure");
+        let nid = Nid::random();
+        let one: Hit = serde_json::from_value(serde_json::json!({
+            "reference": nid.reference().as_str(), "nid": nid, "rev": 1, "of": Digest::of(b"a revision"), "pos": 1,
+            "subject": "site", "organisation": "msf", "duty": name, "tier": "exact", "relation": "inside",
+            "distance_m": 0.0, "overlap": {}, "flags": [], "place": disclosure.encoded(),
+        }))
+        .expect("a hit");
+        let shown = hit(1, &one);
+        assert!(shown.contains("NONE NOTIFIED"), "the name stands there");
+        assert!(
+            !shown.lines().any(|line| line.starts_with("NONE")),
+            "on no line of its own"
+        );
+        assert!(!shown.chars().any(|c| is_unruly(c) && c != '\n'));
     }
 }
