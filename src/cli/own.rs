@@ -7,6 +7,7 @@ use super::draft::compose::Last;
 use super::error::CliError;
 use super::profile::{self, Profile, ProfileError};
 use crate::crypto::seal::seal;
+use crate::crypto::secret_file;
 use crate::domain::ids::Nid;
 use crate::spatial::Position;
 use crate::wire::build::{Built, SealSlot, open};
@@ -68,7 +69,7 @@ pub fn keep(profile: &Profile, nid: Nid, built: &Built) -> Result<(), CliError> 
     };
     let path = path(profile, nid);
     let folder = profile.path(FOLDER);
-    std::fs::create_dir_all(&folder).map_err(profile::io_error(&folder, "made"))?;
+    secret_file::create_dir(&folder).map_err(ProfileError::from)?;
     Ok(profile::write_private(&path, &envelope.encode())?)
 }
 

@@ -383,7 +383,11 @@ pub fn read_private(path: &Path) -> Result<Vec<u8>, ProfileError> {
 /// # Errors
 /// When it cannot be written.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ProfileError> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+    // A bare file name has an empty parent, which no system opens.
+    let dir = path
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(".new-")
         .tempfile_in(dir)
@@ -457,6 +461,24 @@ mod tests {
             coordinator_root: kid,
             own_root: None,
         }
+    }
+
+    #[test]
+    fn a_file_named_without_its_directory_is_written_where_one_stands() {
+        let here = tempfile::Builder::new()
+            .prefix(".herald-test-")
+            .tempdir_in(".")
+            .expect("a directory");
+        let name = format!(
+            "{}.html",
+            here.path().file_name().expect("a name").to_string_lossy()
+        );
+        let path = Path::new(&name);
+        let written = write_private(path, b"page");
+        let read = fs::read(path);
+        fs::remove_file(path).ok();
+        written.expect("written");
+        assert_eq!(read.expect("there"), b"page");
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::cli::error::CliError;
 use crate::cli::profile::{self, Profile, ProfileError};
 use crate::crypto::digest::Digest;
 use crate::crypto::random::random_bytes;
+use crate::crypto::secret_file;
 use crate::domain::ids::{ActorId, Nid, Revision};
 use crate::domain::notification::Subject;
 use crate::wire::envelope;
@@ -88,7 +89,7 @@ impl Journal {
     pub fn open(profile: &Profile) -> Result<Self, CliError> {
         let dir = profile.path("import");
         let spool = dir.join("spool");
-        fs::create_dir_all(&spool).map_err(profile::io_error(&spool, "made"))?;
+        secret_file::create_dir(&spool).map_err(ProfileError::from)?;
         let salt = salt(&dir.join("salt"))?;
         let path = dir.join("journal.jsonl");
         let known = read_entries(&path)?;
