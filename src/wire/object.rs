@@ -2,7 +2,7 @@
 //! composing client, the intake, the check and the list share, so that none of them can read it differently.
 
 use geojson::GeometryValue;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 
 use super::parts::{AskedArea, Place, Waypoint};
 use super::policy::Policy;
@@ -62,8 +62,7 @@ impl Object {
             "/place/properties/accuracy_m",
         )?;
         let window = properties.window.map_or(Ok(Window::ALWAYS), |w| {
-            Window::new(w.from, w.until)
-                .map_err(|error| refused_window(error, "/place/properties/window"))
+            bounded_window(&w, "/place/properties/window")
         })?;
         let category = properties.category;
         let default = policy
@@ -180,6 +179,13 @@ fn timings(waypoint: Option<&Waypoint>, index: usize) -> Result<Vec<Option<Timin
             slack_s: waypoint.slack_s,
         })
     };
+    for (at, member) in [(waypoint.at, "at"), (waypoint.depart, "depart")] {
+        if !at.is_none_or(is_near) {
+            return Err(too_far(&format!(
+                "/place/properties/waypoints/{index}/{member}"
+            )));
+        }
+    }
     match (waypoint.at, waypoint.depart) {
         (Some(at), Some(depart)) if depart < at => Err(Problem::new(ProblemKind::MovementInvalid)
             .detail("it departs before it arrives")
@@ -334,10 +340,83 @@ fn refused_window(error: crate::spatial::WindowError, pointer: &str) -> Problem 
         .pointer(pointer)
 }
 
+/// Whether a time lies in the years 1 to 9998 in UTC: RFC 3339 writes four digits for a year, and an offset or a slack may
+/// lead out of them.
+fn is_near(at: OffsetDateTime) -> bool {
+    at.checked_to_offset(UtcOffset::UTC)
+        .is_some_and(|utc| (1..=9998).contains(&utc.year()))
+}
+
+fn too_far(pointer: &str) -> Problem {
+    Problem::new(ProblemKind::WindowInvalid)
+        .detail("a time lies in the years 1 to 9998; leave a bound out to keep it open")
+        .pointer(pointer)
+}
+
+fn bounded_window(window: &super::parts::Window, pointer: &str) -> Result<Window, Problem> {
+    for (at, member) in [(window.from, "from"), (window.until, "until")] {
+        if !at.is_none_or(is_near) {
+            return Err(too_far(&format!("{pointer}/{member}")));
+        }
+    }
+    Window::new(window.from, window.until).map_err(|error| refused_window(error, pointer))
+}
+
 /// Reads a window of a check.
 ///
 /// # Errors
-/// `window-invalid` when it ends before it starts.
+/// `window-invalid` when it ends before it starts, or a bound lies outside the years 1 to 9998.
 pub fn read_window(window: &super::parts::Window) -> Result<Window, Problem> {
-    Window::new(window.from, window.until).map_err(|error| refused_window(error, "/area/window"))
+    bounded_window(window, "/area/window")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Times that RFC 3339 can write and that leave its years in UTC.
+    const TOO_FAR: [&str; 3] = [
+        "9999-12-31T23:59:59-23:59",
+        "9999-12-31T23:59:59Z",
+        "0000-01-01T00:00:00+23:59",
+    ];
+
+    fn movement(window: &serde_json::Value, waypoints: &serde_json::Value) -> Place {
+        serde_json::from_value(serde_json::json!({
+            "type": "Feature",
+            "geometry": {"type": "LineString", "coordinates": [[30.0, 10.0], [30.1, 10.0]]},
+            "properties": {
+                "category": "other", "name": "A convoy", "relation": "run", "window": window, "waypoints": waypoints,
+            },
+        }))
+        .expect("a place")
+    }
+
+    #[test]
+    fn no_missed_conflict_a_time_that_no_answer_can_write_is_refused_where_it_enters() {
+        for far in TOO_FAR {
+            for member in ["from", "until"] {
+                let window = serde_json::json!({ (member): far });
+                let place = movement(&window, &serde_json::json!([]));
+                let problem = Object::read(&place, Subject::Movement, &Policy::default())
+                    .expect_err("a window out of all years");
+                assert_eq!(
+                    problem.body().pointer.as_deref(),
+                    Some(format!("/place/properties/window/{member}").as_str())
+                );
+                let asked = serde_json::from_value(window).expect("a window");
+                assert!(read_window(&asked).is_err());
+            }
+            for member in ["at", "depart"] {
+                let waypoints = serde_json::json!([{}, { (member): far }]);
+                let place = movement(&serde_json::json!({}), &waypoints);
+                let problem = Object::read(&place, Subject::Movement, &Policy::default())
+                    .expect_err("a waypoint out of all years");
+                assert_eq!(
+                    problem.body().pointer.as_deref(),
+                    Some(format!("/place/properties/waypoints/1/{member}").as_str())
+                );
+            }
+        }
+    }
 }

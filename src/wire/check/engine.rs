@@ -339,7 +339,8 @@ fn hit(notified: Notified, relation: HitRelation, distance_m: f64, met: &Met) ->
 }
 
 fn utc(at: OffsetDateTime) -> OffsetDateTime {
-    at.to_offset(time::UtcOffset::UTC)
+    // No time that was taken leaves the years; one that did would rather stand with its own offset than end the check.
+    at.checked_to_offset(time::UtcOffset::UTC).unwrap_or(at)
 }
 
 fn flags(notified: &Notified, overdue: bool) -> Vec<Flag> {
