@@ -13,6 +13,9 @@ AS $$
     UNION ALL SELECT 'ack', state, count(*) FROM hn.ack WHERE ctx = context GROUP BY state
     UNION ALL SELECT 'check', '', count(*) FROM hn.check_log WHERE ctx = context AND at > now() - interval '30 days'
 $$;
+-- A new owner must be able to create in the schema, unless a superuser says so: only for this statement.
+GRANT CREATE ON SCHEMA hn TO hn_matcher;
 ALTER FUNCTION hn.statistics(text) OWNER TO hn_matcher;
+REVOKE CREATE ON SCHEMA hn FROM hn_matcher;
 REVOKE ALL ON FUNCTION hn.statistics(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION hn.statistics(text) TO hn_app;

@@ -4,6 +4,10 @@
 -- and is what the index answers. Many candidates too many do no harm: the exact test decides.
 --
 -- The near ones are found first and once (MATERIALIZED), by the index on space whatever the planner thinks of the rest.
+-- The function is replaced by its owner, who may create in the schema only for that.
+GRANT CREATE ON SCHEMA hn TO hn_matcher;
+SET ROLE hn_matcher;
+
 CREATE OR REPLACE FUNCTION hn.candidates(boxes public.geometry, from_at timestamptz, until_at timestamptz)
 RETURNS TABLE (
     nid uuid, rev integer, pos bigint, hash bytea, org text, subject text, tier text, latest boolean,
@@ -34,3 +38,6 @@ AS $$
       LEFT JOIN hn.part q ON q.pos = r.pos AND q.part = 'audience.' || a.party
       LEFT JOIN hn.seal s ON s.pos = r.pos AND s.part = 'contact' AND s.kid = me.desk_kid AND a.tier IN ('exact', 'on_check')
 $$;
+
+RESET ROLE;
+REVOKE CREATE ON SCHEMA hn FROM hn_matcher;

@@ -66,7 +66,7 @@ impl Tell {
         for word in options_with_their_values(words) {
             if columns(&line) + 1 + columns(&word) + 2 > WIDTH {
                 self.out.line(self.bold(&format!("{line} \\")));
-                line = format!("{COMMAND}   ");
+                line = format!("{COMMAND}  ");
             }
             line = format!("{line} {word}");
         }

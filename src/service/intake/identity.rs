@@ -116,7 +116,7 @@ pub(super) async fn enrol(
 /// The same device enrols again after a lost answer, with the same keys. Another certificate key is somebody else's: the
 /// signing key is public, and whoever finds a used invite must not take the device's place.
 async fn same_certificate_key(
-    conn: &mut sqlx::PgConnection,
+    conn: &mut crate::store::Connection,
     facts: &EnrolFacts,
 ) -> Result<(), Fault> {
     let device = devices::get(conn, &facts.ctx, &facts.actor, &facts.device).await?;
