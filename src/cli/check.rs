@@ -208,8 +208,8 @@ struct Outcome {
     answer: Result<Box<AnswerPart>, NoAnswer>,
     /// When it came, by this machine's clock.
     at: OffsetDateTime,
-    /// Where it is kept.
-    kept: Option<PathBuf>,
+    /// Where it is kept; or why it could not be, which makes it no less an answer.
+    kept: Result<PathBuf, String>,
 }
 
 /// Why there is no answer that counts.
@@ -272,10 +272,13 @@ impl Planner {
         let at = context.clock.now();
         let (answer, kept) = match came {
             Ok((answer, envelope)) => {
-                let kept = self.keep(&question, &envelope, at)?;
-                (Ok(Box::new(answer)), Some(kept))
+                let kept = self.keep(&question, &envelope, at);
+                (Ok(Box::new(answer)), kept.map_err(|e| e.to_string()))
             }
-            Err(error) => (Err(NoAnswer::of(&error)), None),
+            Err(error) => (
+                Err(NoAnswer::of(&error)),
+                Err("there is no answer".to_owned()),
+            ),
         };
         Ok(Outcome { answer, at, kept })
     }
@@ -356,7 +359,7 @@ impl Outcome {
         let mut value = match &self.answer {
             Ok(answer) => json!({
                 "verdict": answer.verdict, "exit": self.exit().code(), "age_s": say::age_s(answer, self.at),
-                "answer": answer, "kept": self.kept,
+                "answer": answer, "kept": self.kept.as_ref().ok(), "not_kept": self.kept.as_ref().err(),
             }),
             Err(none) => json!({
                 "verdict": Verdict::Indeterminate, "exit": self.exit().code(), "no_answer": none,
@@ -371,7 +374,7 @@ impl Outcome {
 
     fn text(&self, asked: &Asked) -> String {
         match &self.answer {
-            Ok(answer) => say::answer(answer, asked, self.at, self.kept.as_deref()),
+            Ok(answer) => say::answer(answer, asked, self.at, &self.kept),
             Err(none) => say::no_answer(&none.why, none.action.as_deref(), none.refused),
         }
     }

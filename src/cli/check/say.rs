@@ -1,7 +1,7 @@
 //! An answer in words. Its age stands on top, then the verdict; nothing here is green, and nothing reads as permission.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
@@ -32,7 +32,7 @@ pub fn answer(
     answer: &AnswerPart,
     asked: &Asked,
     at: OffsetDateTime,
-    kept: Option<&Path>,
+    kept: &Result<PathBuf, String>,
 ) -> String {
     let mut text = age(answer, at);
     text.push_str(&verdict(answer));
@@ -64,11 +64,17 @@ pub fn answer(
         );
     }
     line(&mut text, ABSENCE_SENTENCE);
-    if let Some(kept) = kept {
-        line(
+    match kept {
+        Ok(path) => line(
             &mut text,
-            &format!("Signed by the server; kept in {}", kept.display()),
-        );
+            &format!("Signed by the server; kept in {}", path.display()),
+        ),
+        Err(why) => line(
+            &mut text,
+            &format!(
+                "Signed by the server, but NOT KEPT here: {why}. Make room, or mend the profile's directory, and ask again."
+            ),
+        ),
     }
     text
 }

@@ -134,3 +134,26 @@ async fn a_planner_asks_and_anyone_can_hold_the_answer_against_the_root() {
             .contains("TREAT AS CONFLICT")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_missed_conflict_an_answer_that_cannot_be_kept_is_shown_all_the_same() {
+    let rig = stage().await;
+    let (profile, _) = rig.person("east");
+    std::fs::write(profile.path("answers"), b"in the way").unwrap();
+    let questions = rig.dir().join("questions.ndjson");
+    let line = r#"{"at": "42SVF8769463602", "radius": 100}"#;
+    std::fs::write(&questions, [line, line].join("\n")).unwrap();
+    let said = rig
+        .herald("east", &["check", questions.to_str().unwrap()])
+        .await;
+    assert_eq!(said.exit, 10, "{}", said.beside);
+    assert_eq!(
+        said.lines.len(),
+        2,
+        "nor does it end the questions after it"
+    );
+    for value in &said.lines {
+        assert_eq!(verdict(value), "conflict");
+        assert!(value["kept"].is_null() && value["not_kept"].is_string());
+    }
+}
