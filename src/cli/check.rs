@@ -125,7 +125,7 @@ fn questions(place: &str) -> Result<Option<Lines>, CliError> {
 /// One answer a line for one question a line, in their order.
 async fn many(lines: Lines, options: &Defaults, context: &Context) -> Result<Exit, CliError> {
     let planner = Planner::open(context)?;
-    let mut worst = Exit::Ok;
+    let mut worst = None;
     for (number, line) in (1_u64..).zip(bounded(lines)) {
         let line = line.map_err(|what| {
             CliError::refused(
@@ -154,12 +154,18 @@ async fn many(lines: Lines, options: &Defaults, context: &Context) -> Result<Exi
             object.insert("line".to_owned(), json!(number));
         }
         context.out.raw(answer.to_string());
-        worst = worse(worst, exit);
+        worst = Some(worst.map_or(exit, |before| worse(before, exit)));
         if context.out.is_closed() {
             break;
         }
     }
-    Ok(worst)
+    // No question is no answer: it must not end as "none notified to you" does.
+    worst.ok_or_else(|| {
+        CliError::refused(
+            "there is no question in it: nothing was asked, and nothing is known",
+            "Look at what should have written the questions; until they are asked treat it as a conflict.",
+        )
+    })
 }
 
 /// Lines, each bounded.

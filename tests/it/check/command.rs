@@ -117,6 +117,15 @@ async fn a_planner_asks_and_anyone_can_hold_the_answer_against_the_root() {
     );
     assert_eq!(answers.exit, 12, "one of them was no question");
 
+    std::fs::write(&questions, "\n").unwrap();
+    let empty = rig
+        .herald("east", &["check", questions.to_str().unwrap()])
+        .await;
+    assert_eq!(
+        empty.exit, 3,
+        "what asks nothing is not told that nothing is there"
+    );
+
     let refused = rig
         .herald("east", &["check", "42SVF8769463602", "--radius", "-1"])
         .await;
