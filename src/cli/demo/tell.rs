@@ -42,6 +42,7 @@ impl Tell {
 
     /// The title of the whole.
     pub fn title(&self, text: &str) {
+        self.after_output.store(false, Ordering::Relaxed);
         self.out.line(self.bold(text));
     }
 

@@ -212,8 +212,9 @@ pub async fn a_large_file(stage: &mut Stage, data: &Path) -> Result<(), CliError
         ));
     }
     stage.tell.said(&format!(
-        "{:.0} accepted, {:.0} refused, {:.0} with a remark, in {}: {:.0} a second",
+        "{:.0} accepted, {:.0} unchanged (the same place twice in the file), {:.0} refused, {:.0} with a remark, in {}: {:.0} a second",
         number("accepted"),
+        number("unchanged"),
         number("refused"),
         number("warnings"),
         moment(Duration::from_secs_f64(number("seconds").max(0.0))),
