@@ -33,7 +33,7 @@ Examples:
   herald ack HN-WD2P-F2DD --queried --officer \"Maj. Karim\" --question \"which of the two buildings?\"
   herald ack HN-WD2P-F2DD --removed --officer \"Maj. Karim\" --reason \"withdrawn by the organisation\"
 
-Give the position from your own list, as it stands there: it is compared with the one notified. An acknowledgement is
+Give the position from your own list, as it stands there: it is compared with the one notified. An acknowledgement is \
 not approval and confers no access; its absence takes no protection away.";
 
 /// Arguments.

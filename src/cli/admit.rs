@@ -23,7 +23,7 @@ Examples:
   herald admit msf --fingerprint \"4f1c 09ab 77e0 …\"
   herald admit msf --fingerprint \"4f1c 09ab 77e0 …\" --suspend
 
-Take the fingerprint from the person, on a number that you know: not from this program, and not from a message.
+Take the fingerprint from the person, on a number that you know: not from this program, and not from a message. \
 Admission lets an actor take part. It says nothing about what it notifies or acknowledges.";
 
 /// Arguments.

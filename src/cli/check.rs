@@ -41,7 +41,7 @@ Examples:
       one question a line, for example {\"at\":\"42SVF8769463602\",\"radius\":500,\"from\":\"031430ZMAY26\",\"for\":\"30m\"}
       or {\"id\":7,\"geometry\":{...},\"effect_radius\":200}; what a line leaves out is taken from the options
 
-The exit code is 0 (none notified to you, which is not absence of civilians), 10, 11 or 12; of many questions 12 if any
+The exit code is 0 (none notified to you, which is not absence of civilians), 10, 11 or 12; of many questions 12 if any \
 is indeterminate or refused, else 10, else 11. Answers are kept in the profile, under answers/.";
 
 /// The largest file with an area, in bytes.
@@ -78,13 +78,16 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         )
     })?;
     let planner = Planner::open(context)?;
-    for remark in &asked.remarks {
+    let remarks = asked.remarks(context.clock.now());
+    for remark in &remarks {
         context.out.note(remark);
     }
     let outcome = planner.ask(&asked, context).await?;
     context
         .out
-        .emit(&outcome.json(None), || outcome.text(&asked));
+        .emit(&with_remarks(outcome.json(None), remarks), || {
+            outcome.text(&asked)
+        });
     Ok(outcome.exit())
 }
 
@@ -140,7 +143,8 @@ async fn many(lines: Lines, options: &Defaults, context: &Context) -> Result<Exi
         let (exit, mut answer) = match asked {
             Ok(asked) => {
                 let outcome = planner.ask(&asked, context).await?;
-                (outcome.exit(), outcome.json(id))
+                let remarks = asked.remarks(outcome.at);
+                (outcome.exit(), with_remarks(outcome.json(id), remarks))
             }
             Err(what) => {
                 let indeterminate = json!({
@@ -166,6 +170,14 @@ async fn many(lines: Lines, options: &Defaults, context: &Context) -> Result<Exi
             "Look at what should have written the questions; until they are asked treat it as a conflict.",
         )
     })
+}
+
+/// What was odd about the question stands in its answer: a program reads no standard error.
+fn with_remarks(mut answer: Value, remarks: Vec<String>) -> Value {
+    if let Some(object) = answer.as_object_mut().filter(|_| !remarks.is_empty()) {
+        object.insert("remarks".to_owned(), json!(remarks));
+    }
+    answer
 }
 
 /// Lines, each bounded.

@@ -31,7 +31,7 @@ Examples:
   herald demo --keep                               leaves the server running, and says how to talk to it
   herald demo --data facilities.csv.gz             imports a large file at the end, and shows the rate
 
-It needs PostgreSQL with PostGIS from the distribution; `make demo` installs what is missing. Everything it makes stands
+It needs PostgreSQL with PostGIS from the distribution; `make demo` installs what is missing. Everything it makes stands \
 in one temporary directory, and is removed at the end unless --keep is given or a step fails.";
 
 /// The coordinator's desk.

@@ -14,7 +14,7 @@ Examples:
   herald duty +96777000111
   herald duty +96777000111 --language ar --language en
 
-The number is not secret: it stands in the answers to checks that hit what you notified. Register one that somebody
+The number is not secret: it stands in the answers to checks that hit what you notified. Register one that somebody \
 answers at any hour.";
 
 /// Arguments.

@@ -36,8 +36,8 @@ Examples:
   herald enrol --server https://herald.example.org:8443 --invite HN1.…
   herald enrol --server https://herald.example.org:8443 --invite HN1.… --root /media/usb/root.sealed.json
 
-The first device of an organisation or party also makes its root, root.sealed.json, sealed under a passphrase.
-Move that file to a medium that is kept offline: it signs your next devices. Then read your fingerprint to the
+The first device of an organisation or party also makes its root, root.sealed.json, sealed under a passphrase. \
+Move that file to a medium that is kept offline: it signs your next devices. Then read your fingerprint to the \
 coordinator on a number that you know. If the answer was lost, run the same command again.";
 
 /// How long a device's keys count before they must be renewed, in seconds: a year.

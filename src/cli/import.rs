@@ -34,7 +34,7 @@ Examples:
   herald import sites.xlsx --party east:exact --map \"Type de structure=category\"
   zcat list.csv.gz | herald import - --party east:cell --results results.csv
 
-Rows are known by their reference, or by name, country and place where they have none. The same command again says
+Rows are known by their reference, or by name, country and place where they have none. The same command again says \
 `unchanged` for what arrived before, and notifies the next revision of what changed. Stop it with Ctrl-C at any time.";
 
 /// Batches signed and waiting to be sent.

@@ -17,8 +17,8 @@ Examples:
   herald init --dir ./drill --context drill --mode exercise --name Drill --host localhost --person Me \\
       --passphrase-file ./passphrase
 
-Afterwards move DIR/offline to a place without a network, and keep the passphrase apart from it. The root signs the
-node's keys; it is needed again only to replace them. DIR/keyring opens what is stored: back it up apart from the
+Afterwards move DIR/offline to a place without a network, and keep the passphrase apart from it. The root signs the \
+node's keys; it is needed again only to replace them. DIR/keyring opens what is stored: back it up apart from the \
 database.";
 
 /// Arguments.

@@ -24,7 +24,7 @@ Examples:
   herald listen --once              fetch what has come, then end
   herald listen --json | jq .       for programs: one event a line
 
-A party's desk says by itself that what came reached its liaison device: that, and no more. An officer says more with
+A party's desk says by itself that what came reached its liaison device: that, and no more. An officer says more with \
 `herald ack`.";
 
 /// Events fetched in one page.

@@ -83,13 +83,19 @@ use crate::telemetry::{self, LogFormat};
 #[command(name = "herald", version, after_help = exit::TABLE, max_term_width = 110, arg_required_else_help = true)]
 pub struct Cli {
     /// The directory of this device's keys, outbox and inbox [default: ~/.config/herald]
-    #[arg(long, global = true, env = "HERALD_PROFILE", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "HERALD_PROFILE",
+        value_name = "DIR",
+        display_order = 900
+    )]
     pub profile: Option<PathBuf>,
     /// Print JSON, one document a line, for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 901)]
     pub json: bool,
     /// Say more of what happens, on standard error; twice for the network too
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, display_order = 902)]
     pub verbose: u8,
     /// What to do
     #[command(subcommand)]
@@ -137,7 +143,7 @@ pub enum Command {
     Status(status::Args),
     /// Receive what is sent to your desk
     Listen(listen::Args),
-    /// Show what waits for your desk
+    /// Show what waits for your desk (coordinator, party)
     Queue(queue::Args),
     /// Say that a notification's form, coordinates or sender were checked (coordinator)
     Screen(screen::Args),

@@ -483,6 +483,12 @@ fn show(context: &Context, outcome: &Outcome) {
             outcome.signed.len(),
             outcome.refused
         ));
+        if outcome.refused > 0 && !outcome.signed.is_empty() {
+            lines.push(
+                "Put only what was refused, once mended, into the next file: what was signed would be notified a second time."
+                    .to_owned(),
+            );
+        }
         lines.join("\n")
     });
 }

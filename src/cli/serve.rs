@@ -16,7 +16,7 @@ Examples:
   herald serve --dir /srv/herald --listen 0.0.0.0:443 --log-format json
   HERALD_DATABASE_URL=postgresql://herald@db/herald herald serve --dir /srv/herald
 
-Without a database URL it makes and runs its own PostgreSQL with PostGIS in DIR/data, reached by a Unix socket alone.
+Without a database URL it makes and runs its own PostgreSQL with PostGIS in DIR/data, reached by a Unix socket alone. \
 SIGTERM ends it in order: unready, drain, close sockets, stop the database.
 Health and metrics: /livez, /readyz and /metrics on the --ops address.";
 

@@ -13,6 +13,7 @@ use super::profile::{self, Profile};
 use super::received::{Readers, receive};
 use super::words::{ack_words, describe_place, tier_words, time_words};
 use super::{Context, directory};
+use crate::domain::ack::AckState;
 use crate::domain::check::Flag;
 use crate::domain::ids::LogPosition;
 use crate::domain::notification::{NotificationState, ScreeningState, SecondSignature, Tier};
@@ -139,17 +140,43 @@ const fn flag_words(flag: Flag) -> &'static str {
     }
 }
 
+/// Who answered the latest revision: a device that took it is not an officer who has seen it.
 fn parties_reached(status: &NotificationStatus) -> String {
-    let silent = status
+    let (mut silent, mut by_device, mut answered) = (0, 0, 0);
+    // A party to which a later revision no longer goes owes no word on it; that it is taken back, all are to say.
+    let asked = status
         .parties
         .iter()
-        .filter(|p| p.tier != Tier::Withdrawn && !p.acknowledgements.iter().any(|a| a.latest))
-        .count();
-    match (status.parties.len(), silent) {
-        (0, _) => "no party chosen".to_owned(),
-        (all, 0) => format!("{all} of {all} parties have said something on the latest revision"),
-        (all, silent) => format!("{silent} of {all} parties silent on the latest revision"),
+        .filter(|p| p.tier != Tier::Withdrawn || status.state != NotificationState::Current);
+    for party in asked {
+        let mut latest = party
+            .acknowledgements
+            .iter()
+            .filter(|a| a.latest)
+            .peekable();
+        if latest.peek().is_none() {
+            silent += 1;
+        } else if latest.all(|a| a.state == AckState::ReachedDesk) {
+            by_device += 1;
+        } else {
+            answered += 1;
+        }
     }
+    let all = silent + by_device + answered;
+    if all == 0 {
+        return "no party chosen".to_owned();
+    }
+    let parts = [
+        (silent, "silent"),
+        (by_device, "reached, no officer has answered"),
+        (answered, "answered by an officer"),
+    ];
+    let words: Vec<_> = parts
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
+    format!("latest revision, of {all} parties: {}", words.join("; "))
 }
 
 fn summary(status: &NotificationStatus) -> String {
@@ -188,7 +215,12 @@ fn revision_line(revision: &RevisionStatus) -> String {
 }
 
 fn party_lines(party: &PartyStatus) -> Vec<String> {
-    let mut lines = vec![format!("{}: sees {}", party.party, tier_words(party.tier))];
+    let sees = if party.tier == Tier::Withdrawn {
+        ""
+    } else {
+        "sees "
+    };
+    let mut lines = vec![format!("{}: {sees}{}", party.party, tier_words(party.tier))];
     lines.push(match party.fetched_at {
         Some(at) => format!(
             "  its device took the latest revision from the mailbox {}",
@@ -306,7 +338,6 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::crypto::digest::Digest;
-    use crate::domain::ack::AckState;
     use crate::domain::ids::{Nid, Revision};
     use crate::domain::notification::Subject;
 
@@ -361,7 +392,7 @@ mod tests {
     fn the_page_says_who_has_it_who_is_silent_and_that_it_is_no_permission() {
         let page = text(&example(), "", time::OffsetDateTime::UNIX_EPOCH);
         for part in [
-            "2 of 3 parties silent",
+            "of 3 parties: 2 silent; 1 answered by an officer",
             "SILENT: nothing signed",
             "liaison device, no more",
             "it does not count for the latest",
@@ -371,6 +402,34 @@ mod tests {
         ] {
             assert!(page.contains(part), "{part} is missing in:\n{page}");
         }
+    }
+
+    #[test]
+    fn a_device_that_took_it_is_not_counted_as_an_officer_who_answered() {
+        let mut status = example();
+        for party in &mut status.parties {
+            party
+                .acknowledgements
+                .retain(|a| a.state == AckState::ReachedDesk);
+        }
+        let line = summary(&status);
+        assert!(
+            line.ends_with("of 3 parties: 2 silent; 1 reached, no officer has answered"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_party_that_has_not_heard_of_a_withdrawal_is_silent_on_it() {
+        let mut status = example();
+        for party in &mut status.parties {
+            party.tier = Tier::Withdrawn;
+        }
+        assert!(summary(&status).ends_with("no party chosen"));
+        status.state = NotificationState::Withdrawn;
+        let page = text(&status, "", time::OffsetDateTime::UNIX_EPOCH);
+        assert!(page.contains("of 3 parties: 2 silent"), "{page}");
+        assert!(!page.contains("sees no longer"), "{page}");
     }
 
     #[test]

@@ -116,8 +116,14 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
         .open(path);
     file.and_then(|mut file| std::io::Write::write_all(&mut file, bytes))
         .map_err(|error| {
+            let why = match error.kind() {
+                std::io::ErrorKind::AlreadyExists => {
+                    "it is there already and may be filled in".to_owned()
+                }
+                _ => error.to_string(),
+            };
             CliError::failed(
-                format!("{} cannot be written: {error}", path.display()),
+                format!("{} is not written: {why}", path.display()),
                 "Give another name with --out.",
             )
         })
@@ -141,7 +147,7 @@ const PARTIES: &str = "Who is notified, and what each may see (exact, on_check, 
 const SITE: &[Line] = &[
     (
         Field::Reference,
-        "Your own reference; the same one again is a new revision of the same site",
+        "Your own reference. herald import knows a site again by it; to change one that was notified singly: herald notify --revise",
         "EXAMPLE-1",
     ),
     (

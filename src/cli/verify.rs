@@ -30,8 +30,8 @@ Examples:
   herald verify ~/.config/herald/outbox/sent/*      what was sent, beside its receipts
   herald verify receipt.jws notification.hn --keys directory.json --root \"9f86 d081 884c 7d65 ...\"
 
-A file is an envelope, an event or a stream of either as this program keeps them, a statement alone, or the server's
-answer to a submission in JSON. Files given together are held against one another: a receipt against its statement, an
+A file is an envelope, an event or a stream of either as this program keeps them, a statement alone, or the server's \
+answer to a submission in JSON. Files given together are held against one another: a receipt against its statement, an \
 answer against its question. The exit code is 0 when all of them hold, 1 otherwise.";
 
 /// The largest file, in bytes.

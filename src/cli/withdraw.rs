@@ -16,7 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   herald withdraw HN-WD2P-F2DD --reason \"the clinic has moved\"
 
-It is no longer notified from then on; its civilian status is unchanged. The parties and the coordinator are told, the
+It is no longer notified from then on; its civilian status is unchanged. The parties and the coordinator are told, the \
 reason goes to the coordinator alone. When a movement arrived or a site's use ended, say `herald close` instead.";
 
 /// Arguments.

@@ -3,6 +3,7 @@
 use geojson::{GeoJson, Geometry, GeometryValue};
 use serde::Deserialize;
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use super::FILE_MOST;
 use crate::spatial::parse::{format, format_dtg, parse_duration, parse_position, parse_time};
@@ -44,8 +45,23 @@ pub struct Asked {
     pub area: CheckArea,
     /// The area in words, for whoever asked.
     pub words: String,
-    /// What was odd about it.
-    pub remarks: Vec<String>,
+    /// What was odd about the place as it was typed.
+    odd: Vec<String>,
+}
+
+impl Asked {
+    /// What was odd about it. A window that has ended is most often a slip in the month or the year, and about the past
+    /// there is seldom anything to find.
+    pub fn remarks(&self, now: OffsetDateTime) -> Vec<String> {
+        let mut remarks = self.odd.clone();
+        if let Some(until) = self.area.window.until.filter(|until| *until < now) {
+            remarks.push(format!(
+                "This window is past: it ended {}. Check day, month and year.",
+                format_dtg(until)
+            ));
+        }
+        remarks
+    }
 }
 
 impl std::fmt::Debug for Asked {
@@ -250,7 +266,7 @@ fn finish(
     Ok(Asked {
         area,
         words,
-        remarks,
+        odd: remarks,
     })
 }
 
@@ -284,5 +300,28 @@ pub fn window_words(window: &Window) -> String {
         (Some(from), None) => format!("from {} on", format_dtg(from)),
         (None, Some(until)) => format!("until {}", format_dtg(until)),
         (Some(from), Some(until)) => format!("{} to {}", format_dtg(from), format_dtg(until)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_that_is_past_is_remarked_upon_and_one_to_come_is_not() {
+        let options = Defaults {
+            radius: Some(500.0),
+            from: Some("031430ZMAY26".to_owned()),
+            for_: Some("30m".to_owned()),
+            ..Defaults::default()
+        };
+        let asked = place("42SVF8769463602", &options).expect("a question");
+        let at = |text: &str| parse_time(text, None).expect("a time").utc;
+        assert_eq!(asked.remarks(at("031430ZMAY26")), Vec::<String>::new());
+        let late = asked.remarks(at("031530ZMAY26"));
+        assert!(
+            matches!(late.as_slice(), [one] if one.contains("is past") && one.contains("031500ZMAY26")),
+            "{late:?}"
+        );
     }
 }

@@ -123,7 +123,13 @@ pub(super) fn item(item: &Item, trust: &Trust, known: &BTreeMap<Digest, Claims>)
                 "the answer's content does not travel with it; give the whole envelope".to_owned(),
             );
         }
-        (claims, _) => other(claims, &mut proves, &mut does_not),
+        (claims, item) => {
+            other(claims, &mut proves, &mut does_not);
+            // An event carries its receipt.
+            if !matches!(item, Item::Event(_)) {
+                does_not.push("without a receipt: that the server ever had it".to_owned());
+            }
+        }
     }
     match item {
         Item::Event(event) => {
@@ -262,7 +268,7 @@ fn answer(
                 .push("what was asked: the question was not given beside the answer".to_owned());
         }
     }
-    does_not.push(answer.absence);
+    does_not.push(format!("that nobody is there. {}", answer.absence));
     if answer.verdict == Verdict::Indeterminate {
         does_not.push("anything about the area: it is to be treated as a conflict".to_owned());
     }
@@ -297,9 +303,7 @@ fn other(claims: &Claims, proves: &mut Vec<String>, does_not: &mut Vec<String>) 
         | Claims::Answer(_)
         | Claims::Notice(_) => {}
     }
-    does_not.push(
-        "that what it says is true; and, without a receipt, that the server ever had it".to_owned(),
-    );
+    does_not.push("that what it says is true".to_owned());
 }
 
 fn about(reference: &str, rev: u32, did: &str, proves: &mut Vec<String>) {
@@ -355,7 +359,7 @@ fn parts(claims: &Claims, envelope: &Envelope, proves: &mut Vec<String>, faults:
     }
     if sealed > 0 {
         proves.push(format!(
-            "{sealed} sealed parts beside it are named by the statement; they were not opened here"
+            "sealed parts beside it that the statement names: {sealed}; they were not opened here"
         ));
     }
 }
