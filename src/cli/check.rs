@@ -18,7 +18,7 @@ use super::api::{Api, ApiError};
 use super::directory;
 use super::error::CliError;
 use super::exit::Exit;
-use super::profile::{Profile, write_private};
+use super::profile::{Profile, read_private, write_private};
 use crate::crypto::keys::SigningKey;
 use crate::crypto::secret_file;
 use crate::domain::check::Verdict;
@@ -43,6 +43,9 @@ Examples:
 
 The exit code is 0 (none notified to you, which is not absence of civilians), 10, 11 or 12; of many questions 12 if any \
 is indeterminate or refused, else 10, else 11. Answers are kept in the profile, under answers/.";
+
+/// The profile's file with the number to call when in doubt, as the last answer named it.
+const CALL_FILE: &str = "call";
 
 /// The largest file with an area, in bytes.
 const FILE_MOST: u64 = 1 << 20;
@@ -85,7 +88,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let outcome = planner.ask(&asked, context).await?;
     context
         .out
-        .emit(&with_remarks(outcome.json(None), remarks), || {
+        .emit(&with_remarks(outcome.json(None), &remarks), || {
             outcome.text(&asked)
         });
     Ok(outcome.exit())
@@ -144,7 +147,7 @@ async fn many(lines: Lines, options: &Defaults, context: &Context) -> Result<Exi
             Ok(asked) => {
                 let outcome = planner.ask(&asked, context).await?;
                 let remarks = asked.remarks(outcome.at);
-                (outcome.exit(), with_remarks(outcome.json(id), remarks))
+                (outcome.exit(), with_remarks(outcome.json(id), &remarks))
             }
             Err(what) => {
                 let indeterminate = json!({
@@ -173,7 +176,7 @@ async fn many(lines: Lines, options: &Defaults, context: &Context) -> Result<Exi
 }
 
 /// What was odd about the question stands in its answer: a program reads no standard error.
-fn with_remarks(mut answer: Value, remarks: Vec<String>) -> Value {
+fn with_remarks(mut answer: Value, remarks: &[String]) -> Value {
     if let Some(object) = answer.as_object_mut().filter(|_| !remarks.is_empty()) {
         object.insert("remarks".to_owned(), json!(remarks));
     }
@@ -228,6 +231,8 @@ struct Outcome {
     at: OffsetDateTime,
     /// Where it is kept; or why it could not be, which makes it no less an answer.
     kept: Result<PathBuf, String>,
+    /// Whom to call when in doubt, as the last answer named it; told where there is no answer.
+    call: Option<String>,
 }
 
 /// Why there is no answer that counts.
@@ -291,6 +296,7 @@ impl Planner {
         let (answer, kept) = match came {
             Ok((answer, envelope)) => {
                 let kept = self.keep(&question, &envelope, at);
+                self.remember(answer.call.as_deref());
                 (Ok(Box::new(answer)), kept.map_err(|e| e.to_string()))
             }
             Err(error) => (
@@ -298,7 +304,27 @@ impl Planner {
                 Err("there is no answer".to_owned()),
             ),
         };
-        Ok(Outcome { answer, at, kept })
+        Ok(Outcome {
+            answer,
+            at,
+            kept,
+            call: self.remembered(),
+        })
+    }
+
+    /// Keeps the number to call for when the server cannot be asked. That it cannot be kept makes it no less an answer.
+    fn remember(&self, call: Option<&str>) {
+        if let Some(call) = call
+            && self.remembered().as_deref() != Some(call)
+        {
+            write_private(&self.profile.path(CALL_FILE), call.as_bytes()).ok();
+        }
+    }
+
+    /// The number to call, if an answer ever named one here. That it cannot be read must not hide that there is no answer.
+    fn remembered(&self) -> Option<String> {
+        let bytes = read_private(&self.profile.path(CALL_FILE)).ok()?;
+        String::from_utf8(bytes).ok()
     }
 
     /// The answer, if a node under the pinned root signed it for exactly this question.
@@ -381,7 +407,7 @@ impl Outcome {
             }),
             Err(none) => json!({
                 "verdict": Verdict::Indeterminate, "exit": self.exit().code(), "no_answer": none,
-                "say": say::TREAT_AS_CONFLICT,
+                "say": say::TREAT_AS_CONFLICT, "call": self.call,
             }),
         };
         if let (Some(id), Some(object)) = (id, value.as_object_mut()) {
@@ -393,7 +419,12 @@ impl Outcome {
     fn text(&self, asked: &Asked) -> String {
         match &self.answer {
             Ok(answer) => say::answer(answer, asked, self.at, &self.kept),
-            Err(none) => say::no_answer(&none.why, none.action.as_deref(), none.refused),
+            Err(none) => say::no_answer(
+                &none.why,
+                none.action.as_deref(),
+                none.refused,
+                self.call.as_deref(),
+            ),
         }
     }
 }

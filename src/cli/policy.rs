@@ -20,7 +20,9 @@ const EXAMPLES: &str = "\
 Examples:
   herald policy
   herald policy --json > policy.json        the policy in force, to be edited
-  herald policy set policy.json             (coordinator)";
+  herald policy set policy.json             (coordinator)
+
+Give it a member \"call\", like \"call\":\"+96777000111\": the number that planners are told to call when in doubt.";
 
 /// The longest policy file, in bytes.
 const FILE_MOST: u64 = 256 * 1024;

@@ -79,8 +79,8 @@ pub fn answer(
     text
 }
 
-/// Why there is no answer.
-pub fn no_answer(why: &str, action: Option<&str>, refused: bool) -> String {
+/// Why there is no answer, and whom to call.
+pub fn no_answer(why: &str, action: Option<&str>, refused: bool, call: Option<&str>) -> String {
     let mut text = String::from("There is no answer.\n");
     if refused {
         line(
@@ -89,6 +89,16 @@ pub fn no_answer(why: &str, action: Option<&str>, refused: bool) -> String {
         );
     } else {
         line(&mut text, TREAT_AS_CONFLICT);
+    }
+    match call {
+        Some(call) => line(
+            &mut text,
+            &format!("Call the coordinator: {call}, by the last answer that came."),
+        ),
+        None => line(
+            &mut text,
+            "Call the coordinator; no answer has named a number here yet.",
+        ),
     }
     line(&mut text, &format!("Why: {why}"));
     if let Some(action) = action {
@@ -302,5 +312,13 @@ mod tests {
             "on no line of its own"
         );
         assert!(!shown.chars().any(|c| is_unruly(c) && c != '\n'));
+    }
+
+    #[test]
+    fn where_there_is_no_answer_stands_whom_to_call() {
+        let known = no_answer("no line", None, false, Some("+967770000999"));
+        assert!(known.contains(TREAT_AS_CONFLICT) && known.contains("+967770000999"));
+        let unknown = no_answer("no line", None, false, None);
+        assert!(unknown.contains(TREAT_AS_CONFLICT) && unknown.contains("Call the coordinator"));
     }
 }
