@@ -11,13 +11,14 @@ use tokio::net::TcpListener;
 
 use crate::config::ServerConfig;
 use crate::crypto::keyring::Keyring;
-use crate::domain::actor::ActorKind;
+use crate::domain::actor::{ActorKind, Mode};
 use crate::domain::clock::{Clock, from_micros};
 use crate::http::auth::Gate;
 use crate::http::ops::{self, Readiness};
 use crate::http::state::AppState;
 use crate::http::v1::events::{EventsState, OpenStream};
 use crate::http::{Acceptor, Platform, openapi};
+use crate::jobs::clockwork::{self, ClockworkTimes};
 use crate::jobs::deliver;
 use crate::service::check::Checks;
 use crate::service::core::Core;
@@ -26,12 +27,13 @@ use crate::service::hub::{Hub, HubLimits};
 use crate::service::intake::{Committed, Intake, Wake};
 use crate::service::mailbox::Mailboxes;
 use crate::service::records::Record;
+use crate::service::schedule::Schedule;
 use crate::shutdown::{Shutdown, ShutdownReport};
 use crate::store::cluster::{Cluster, ClusterConfig, ClusterError, Health};
 use crate::store::endpoint::Endpoint;
 use crate::store::error::StoreError;
 use crate::store::pool::Pools;
-use crate::store::{actors, invites, listen, migrate};
+use crate::store::{actors, due, invites, listen, migrate};
 use crate::tls::{self, Credentials, TlsError};
 use crate::wire::policy::Policy;
 use crate::ws::frame::SocketLimits;
@@ -75,6 +77,14 @@ pub enum StartError {
     /// The metrics recorder.
     #[error("the metrics cannot be recorded")]
     Metrics,
+    /// Time was moved, which only a drill may.
+    #[error(
+        "the database's clock is set {ahead_s} s off, and this deployment is live; a drill may do that. Set it right: UPDATE hn.head SET ahead = interval '0'"
+    )]
+    TimeMoved {
+        /// By how much, in seconds.
+        ahead_s: f64,
+    },
     /// The keyring could not seal.
     #[error("the keyring cannot be used: {0}")]
     Keyring(#[from] crate::crypto::keyring::KeyringError),
@@ -252,6 +262,10 @@ async fn seed(core: &Core, about: &About, now: OffsetDateTime) -> Result<(), Sta
         ..Policy::default()
     };
     actors::ensure_context(&mut tx, &about.ctx, about.mode, &policy).await?;
+    let ahead_s = due::ahead_s(&mut tx).await?;
+    if about.mode == Mode::Live && ahead_s.abs() > 0.0 {
+        return Err(StartError::TimeMoved { ahead_s });
+    }
     let first = &about.first;
     actors::ensure(
         &mut tx,
@@ -288,8 +302,14 @@ async fn seed(core: &Core, about: &About, now: OffsetDateTime) -> Result<(), Sta
 
 /// Starts intake, delivery and the keyring's look ahead; gives the way in.
 fn run_jobs(core: &Core, hub: &Arc<Hub>, shutdown: &Shutdown) -> Intake {
-    let (intake, worker) = Intake::new(core.clone(), wake(core, hub, shutdown));
+    let wake = wake(core, hub, shutdown);
+    let (intake, worker) = Intake::new(core.clone(), Arc::clone(&wake));
     shutdown.jobs.spawn(worker.run(shutdown.stop_jobs.clone()));
+    shutdown.jobs.spawn(clockwork::run(
+        Schedule::new(core.clone(), wake),
+        ClockworkTimes::default(),
+        shutdown.stop_jobs.clone(),
+    ));
     let times = deliver::DeliverTimes::default();
     shutdown.jobs.spawn(deliver::run(
         core.pools.clone(),

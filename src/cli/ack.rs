@@ -220,6 +220,8 @@ fn detail(args: &Args, entered: Option<&Entered>, items: &[AckItem]) -> AckDetai
             .iter()
             .filter(|_| says_more)
             .map(|item| AckItemDetail {
+                ask: None,
+                due: None,
                 nid: item.nid,
                 entered: entered.cloned(),
                 reason: args.reason.clone(),

@@ -59,7 +59,7 @@ pub struct Entry {
 
 impl Entry {
     fn of(event: &Event, claims: &Claims, doubt: Option<String>, offset: u64, length: u32) -> Self {
-        let (nid, rev) = subject(claims).unzip();
+        let (nid, rev) = claims.revision().unzip();
         Self {
             seq: event.seq,
             pos: event.pos,
@@ -83,30 +83,6 @@ impl Entry {
                 Kind::Site | Kind::Movement | Kind::Withdraw | Kind::Close
             )
     }
-}
-
-/// The one notification and revision that a statement is about.
-pub fn subject(claims: &Claims) -> Option<(Nid, Revision)> {
-    Some(match claims {
-        Claims::Site(c) => (c.nid, c.rev),
-        Claims::Movement(c) => (c.nid, c.rev),
-        Claims::Withdraw(c) => (c.nid, c.rev),
-        Claims::Close(c) => (c.nid, c.rev),
-        Claims::Screen(c) => (c.nid, c.rev),
-        Claims::Cosign(c) => (c.nid, c.rev),
-        Claims::Notice(c) => (c.nid, c.rev),
-        Claims::Keys(_)
-        | Claims::Renew(_)
-        | Claims::Policy(_)
-        | Claims::Admit(_)
-        | Claims::Invite(_)
-        | Claims::Revoke(_)
-        | Claims::Duty(_)
-        | Claims::Ack(_)
-        | Claims::Check(_)
-        | Claims::Receipt(_)
-        | Claims::Answer(_) => return None,
-    })
 }
 
 /// A profile's inbox.
@@ -316,7 +292,15 @@ fn open_private(path: &Path) -> Result<File, ProfileError> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .custom_flags(nix::libc::O_NONBLOCK)
         .open(path)
+        .and_then(|file| {
+            if file.metadata()?.is_file() {
+                Ok(file)
+            } else {
+                Err(std::io::Error::other("it is not a regular file"))
+            }
+        })
         .map_err(io_error(path, "opened"))
 }
 

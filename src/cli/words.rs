@@ -147,6 +147,39 @@ fn headline(received: &Received) -> String {
             c.actor,
             revocation(c.reason)
         ),
+        Claims::Warn(c) => format!(
+            "{} revision {}: {who} warns {}. It alleges; this system determines no status",
+            c.nid.reference(),
+            c.rev,
+            c.to
+        ),
+        Claims::Reply(c) => format!(
+            "{} revision {}: {who} replies to {}",
+            c.nid.reference(),
+            c.rev,
+            c.to
+        ),
+        Claims::Progress(c) => format!(
+            "{} revision {}: {who} says how far the movement is",
+            c.nid.reference(),
+            c.rev
+        ),
+        Claims::Confirm(c) => format!(
+            "{} revision {}: {who} confirms that it stands as notified",
+            c.nid.reference(),
+            c.rev
+        ),
+        Claims::Distress(c) => format!(
+            "DISTRESS {}: {who} calls for help. Answer it, and call; this system is no emergency service",
+            c.nid.reference()
+        ),
+        Claims::Respond(c) => format!(
+            "DISTRESS {}: {who} answers the call of {}",
+            c.nid.reference(),
+            c.to
+        ),
+        Claims::Resolve(c) => format!("DISTRESS {}: {who} ends its call", c.nid.reference()),
+        Claims::Alert(_) => "the server says what time has brought:".to_owned(),
         Claims::Renew(_)
         | Claims::Invite(_)
         | Claims::Duty(_)

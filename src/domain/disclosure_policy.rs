@@ -21,6 +21,10 @@ pub enum PartClass {
     Reasons,
     /// The detail of an acknowledgement or a notice.
     Detail,
+    /// How far a movement is.
+    Progress,
+    /// Where help is needed.
+    Position,
     /// The name of a person invited.
     Person,
     /// The desk's secret key for one device: the server cannot read it.
@@ -39,6 +43,8 @@ impl PartClass {
         Self::Reason,
         Self::Reasons,
         Self::Detail,
+        Self::Progress,
+        Self::Position,
         Self::Person,
         Self::DeskKey,
         Self::Other,
@@ -53,6 +59,8 @@ impl PartClass {
             Self::Reason => "reason",
             Self::Reasons => "reasons",
             Self::Detail => "detail",
+            Self::Progress => "progress",
+            Self::Position => "position",
             Self::Person => "person",
             Self::DeskKey => "desk",
             Self::Other => "other",
@@ -65,7 +73,7 @@ impl PartClass {
 pub enum Relation {
     /// The coordinator of the context.
     Coordinator,
-    /// The actor that the statement belongs to: its own, or about its notification.
+    /// The actor that the statement belongs to: its own, addressed to it, or about its notification.
     Owner,
     /// A party that this very revision names, and how much it sees.
     Party(Tier),
@@ -102,6 +110,32 @@ pub const fn may_read(kind: Kind, part: PartClass, reader: Relation) -> Read {
             (PartClass::Detail, Relation::Coordinator | Relation::Owner) => Read::Reseal,
             _ => Read::Never,
         },
+        // Between one organisation and one party; the coordinator reads along.
+        Kind::Warn | Kind::Reply => match (part, reader) {
+            (PartClass::Detail, Relation::Coordinator | Relation::Owner) => Read::Reseal,
+            _ => Read::Never,
+        },
+        // How far it is tells where it is: for those who see the route, and nobody below.
+        Kind::Progress => match (part, reader) {
+            (
+                PartClass::Progress,
+                Relation::Coordinator | Relation::Owner | Relation::Party(Tier::Exact),
+            ) => Read::Reseal,
+            _ => Read::Never,
+        },
+        Kind::Distress => distress(part, reader),
+        // Whoever was called is told who answers, and how it ended.
+        Kind::Respond | Kind::Resolve => match (part, reader) {
+            (PartClass::Detail, Relation::Coordinator | Relation::Owner | Relation::Party(_)) => {
+                Read::Reseal
+            }
+            _ => Read::Never,
+        },
+        // An alert is made for those whom it is delivered to, and says nothing that one of them may not know.
+        Kind::Alert => match part {
+            PartClass::Detail => Read::Reseal,
+            _ => Read::Never,
+        },
         Kind::Invite => match (part, reader) {
             (PartClass::Person, Relation::Coordinator) => Read::Reseal,
             _ => Read::Never,
@@ -117,9 +151,52 @@ pub const fn may_read(kind: Kind, part: PartClass, reader: Relation) -> Read {
         | Kind::Duty
         | Kind::Close
         | Kind::Cosign
+        | Kind::Confirm
         | Kind::Check
         | Kind::Receipt
         | Kind::Answer => Read::Never,
+    }
+}
+
+/// How a part comes to the server with a statement of this kind: [`Read::Reseal`] is sealed to the server, which opens
+/// it; [`Read::PassOn`] is sealed to its readers, and the server keeps it as it is; [`Read::Never`] is no part of this
+/// kind. It follows from who is handed it.
+pub fn comes_as(kind: Kind, part: PartClass) -> Read {
+    let handed = |how| {
+        RELATIONS
+            .iter()
+            .any(|reader| may_read(kind, part, *reader) == how)
+    };
+    if handed(Read::Reseal) {
+        Read::Reseal
+    } else if handed(Read::PassOn) {
+        Read::PassOn
+    } else {
+        Read::Never
+    }
+}
+
+/// Every way in which a reader may stand to a statement.
+const RELATIONS: [Relation; 7] = [
+    Relation::Coordinator,
+    Relation::Owner,
+    Relation::Party(Tier::Exact),
+    Relation::Party(Tier::OnCheck),
+    Relation::Party(Tier::Cell),
+    Relation::Party(Tier::Withdrawn),
+    Relation::Stranger,
+];
+
+const fn distress(part: PartClass, reader: Relation) -> Read {
+    match (part, reader) {
+        (PartClass::Detail, Relation::Coordinator | Relation::Owner | Relation::Party(_))
+        | (
+            PartClass::Position | PartClass::OtherAudience,
+            Relation::Coordinator | Relation::Owner,
+        )
+        | (PartClass::Position, Relation::Party(Tier::Exact))
+        | (PartClass::OwnAudience, Relation::Party(_)) => Read::Reseal,
+        _ => Read::Never,
     }
 }
 
@@ -140,9 +217,34 @@ mod tests {
     use Relation as R;
 
     fn relations() -> impl Iterator<Item = R> {
-        [R::Coordinator, R::Owner, R::Stranger]
-            .into_iter()
-            .chain(Tier::ALL.iter().copied().map(R::Party))
+        RELATIONS.into_iter()
+    }
+
+    #[test]
+    fn every_tier_of_a_party_is_a_relation() {
+        for tier in Tier::ALL {
+            assert!(RELATIONS.contains(&R::Party(*tier)), "{tier}");
+        }
+    }
+
+    #[test]
+    fn a_part_comes_to_the_server_as_its_readers_are_handed_it_and_other_parts_do_not_come() {
+        for kind in Kind::ALL {
+            for part in P::ALL {
+                let expected = match (kind, part) {
+                    (Kind::Site | Kind::Movement, P::Place | P::OwnAudience | P::OtherAudience)
+                    | (Kind::Withdraw, P::Reason)
+                    | (Kind::Screen, P::Reasons)
+                    | (Kind::Ack | Kind::Notice, P::Detail)
+                    | (Kind::Invite, P::Person) => Read::Reseal,
+                    (Kind::Site | Kind::Movement, P::Contact) | (Kind::Keys, P::DeskKey) => {
+                        Read::PassOn
+                    }
+                    _ => Read::Never,
+                };
+                assert_eq!(comes_as(*kind, *part), expected, "{kind} {part:?}");
+            }
+        }
     }
 
     /// Every cell of the table that hands something out; all others must be `Never`.

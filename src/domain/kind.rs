@@ -33,6 +33,20 @@ words!(
         Cosign = "cosign",
         /// A party acknowledges revisions of one organisation.
         Ack = "ack",
+        /// A party warns an organisation about a revision.
+        Warn = "warn",
+        /// An organisation replies to a query or a warning.
+        Reply = "reply",
+        /// An organisation says how far a movement is.
+        Progress = "progress",
+        /// An organisation confirms that a site stands as it was notified.
+        Confirm = "confirm",
+        /// An organisation calls for help.
+        Distress = "distress",
+        /// A party or the coordinator answers a distress call.
+        Respond = "respond",
+        /// The organisation ends a distress call, with its outcome.
+        Resolve = "resolve",
         /// A party's planner asks about an area and a window.
         Check = "check",
         /// The server: a statement is stored at a position.
@@ -41,6 +55,8 @@ words!(
         Answer = "answer",
         /// The server says what it noticed, for example that a position was entered elsewhere.
         Notice = "notice",
+        /// The server says what time has brought: a word that is overdue, a movement that is silent.
+        Alert = "alert",
     }
 );
 

@@ -7,6 +7,8 @@ pub mod category;
 pub mod check;
 pub mod clock;
 pub mod disclosure_policy;
+pub mod due;
+pub mod exchange;
 pub mod ids;
 pub mod kind;
 pub mod notification;

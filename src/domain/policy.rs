@@ -30,6 +30,7 @@ const ANY: &[Role] = &[
 const COORDINATOR: &[Role] = &[Role::Coordinator];
 const ORGANISATION: &[Role] = &[Role::Organisation];
 const DESKS: &[Role] = &[Role::Coordinator, Role::Organisation, Role::PartyDesk];
+const ANSWERING: &[Role] = &[Role::Coordinator, Role::PartyDesk];
 const PARTY_DESK: &[Role] = &[Role::PartyDesk];
 const PARTY: &[Role] = &[Role::PartyDesk, Role::PartyPlanner];
 
@@ -43,9 +44,14 @@ pub const fn signer(kind: Kind) -> Signer {
         Kind::Revoke | Kind::Duty => Signer::Enrolled(DESKS),
         Kind::Site | Kind::Movement | Kind::Cosign => Signer::Admitted(ORGANISATION),
         Kind::Withdraw | Kind::Close => Signer::AdmittedOrSuspended(ORGANISATION),
-        Kind::Ack => Signer::AdmittedOrSuspended(PARTY_DESK),
+        Kind::Ack | Kind::Warn => Signer::AdmittedOrSuspended(PARTY_DESK),
+        // People are in danger: neither a suspension nor anything else keeps their call back.
+        Kind::Distress | Kind::Resolve | Kind::Reply | Kind::Progress | Kind::Confirm => {
+            Signer::AdmittedOrSuspended(ORGANISATION)
+        }
+        Kind::Respond => Signer::AdmittedOrSuspended(ANSWERING),
         Kind::Check => Signer::Admitted(PARTY),
-        Kind::Receipt | Kind::Answer | Kind::Notice => Signer::Server,
+        Kind::Receipt | Kind::Answer | Kind::Notice | Kind::Alert => Signer::Server,
     }
 }
 

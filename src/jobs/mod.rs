@@ -1,3 +1,4 @@
 //! The server's clockwork: what happens without anyone asking.
 
+pub mod clockwork;
 pub mod deliver;

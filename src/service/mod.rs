@@ -10,4 +10,5 @@ pub mod intake;
 pub mod mailbox;
 pub mod principal;
 pub mod records;
+pub mod schedule;
 pub mod status;

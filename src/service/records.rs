@@ -72,6 +72,17 @@ impl Record {
         }
     }
 
+    /// The moment at which something falls due.
+    pub fn due(server: &ActorId, about: &uuid::Uuid, rev: u32, what: &str, party: &str) -> Self {
+        Self {
+            table: "due",
+            org: server.clone(),
+            id: about.to_string(),
+            rev: rev.into(),
+            part: format!("{what} {party}"),
+        }
+    }
+
     /// What the keyring binds.
     pub fn at(&self) -> RecordRef<'_> {
         RecordRef {

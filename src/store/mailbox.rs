@@ -109,15 +109,15 @@ pub async fn page(
 ) -> Result<Vec<MailboxRow>, StoreError> {
     let rows = sqlx::query(
         "WITH page AS MATERIALIZED (
-             SELECT seq, pos FROM hn.mailbox WHERE ctx = $1 AND actor = $2 AND seq > $3 ORDER BY seq LIMIT $4
+             SELECT seq, pos, tier FROM hn.mailbox WHERE ctx = $1 AND actor = $2 AND seq > $3 ORDER BY seq LIMIT $4
          ), sized AS (
-             SELECT p.seq, p.pos, row_number() OVER w AS nth,
+             SELECT p.seq, p.pos, p.tier, row_number() OVER w AS nth,
                     sum(octet_length(s.jws) + octet_length(s.receipt)
                         + coalesce((SELECT sum(octet_length(x.content)) FROM hn.part x WHERE x.pos = p.pos), 0)) OVER w AS bytes
                FROM page p JOIN hn.statement s ON s.pos = p.pos
              WINDOW w AS (ORDER BY p.seq)
          )
-         SELECT z.seq, z.pos, s.kind, s.jws, s.receipt, s.at, a.tier
+         SELECT z.seq, z.pos, s.kind, s.jws, s.receipt, s.at, coalesce(z.tier, a.tier) AS tier
            FROM sized z
            JOIN hn.statement s ON s.pos = z.pos
            LEFT JOIN hn.revision r ON r.pos = z.pos
@@ -282,7 +282,7 @@ pub async fn keep(
     }
     // Another request may have moved it in between, and further: the row decides.
     let moved = sqlx::query(
-        "UPDATE hn.device SET cursor_seq = greatest(cursor_seq, $4), cursor_at = now()
+        "UPDATE hn.device SET cursor_seq = greatest(cursor_seq, $4), cursor_at = hn.now()
           WHERE ctx = $1 AND actor = $2 AND device = $3 AND state = 'active' RETURNING cursor_seq",
     )
     .bind(ctx.as_str())
@@ -295,7 +295,7 @@ pub async fn keep(
         return Ok(Kept::NotActive);
     };
     let fetched = sqlx::query(
-        "UPDATE hn.audience SET fetched_at = now()
+        "UPDATE hn.audience SET fetched_at = hn.now()
           WHERE ctx = $1 AND party = $2 AND seq <= $3 AND fetched_at IS NULL RETURNING nid, rev",
     )
     .bind(ctx.as_str())

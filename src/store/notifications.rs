@@ -80,6 +80,8 @@ pub struct RevisionRow {
     pub latest: Revision,
     /// Where the notification stands.
     pub state: NotificationState,
+    /// When it was stored.
+    pub at: OffsetDateTime,
 }
 
 /// A revision, if it exists.
@@ -92,7 +94,7 @@ pub async fn revision(
     rev: Revision,
 ) -> Result<Option<RevisionRow>, StoreError> {
     let row = sqlx::query(
-        "SELECT r.ctx, r.org, r.pos, r.hash, r.kind, r.device, r.screening, r.cosign, n.rev AS latest, n.state
+        "SELECT r.ctx, r.org, r.pos, r.hash, r.kind, r.device, r.screening, r.cosign, n.rev AS latest, n.state, r.at
            FROM hn.revision r JOIN hn.notification n ON n.nid = r.nid WHERE r.nid = $1 AND r.rev = $2",
     )
     .bind(nid.uuid())
@@ -111,9 +113,47 @@ pub async fn revision(
             cosign: read::text(&row, "cosign")?,
             latest: read::revision(&row, "latest")?,
             state: read::text(&row, "state")?,
+            at: row.try_get("at")?,
         })
     })
     .transpose()
+}
+
+/// Keeps when a site was confirmed.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn set_confirmed(
+    conn: &mut PgConnection,
+    nid: Nid,
+    at: OffsetDateTime,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hn.notification SET confirmed_at = $2 WHERE nid = $1")
+        .bind(nid.uuid())
+        .bind(at)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Whether an officer of the party has said anything on the revision.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn officer_spoke(
+    conn: &mut PgConnection,
+    nid: Nid,
+    rev: Revision,
+    party: &ActorId,
+) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM hn.ack WHERE nid = $1 AND rev = $2 AND party = $3 AND state <> 'reached_desk')",
+    )
+    .bind(nid.uuid())
+    .bind(read::integer(rev))
+    .bind(party.as_str())
+    .fetch_one(conn)
+    .await?)
 }
 
 /// A revision to store.

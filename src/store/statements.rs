@@ -10,6 +10,7 @@ use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::month::Month;
 use crate::domain::ids::{ActorId, ContextId, Issuer, LogPosition};
 use crate::domain::kind::Kind;
+use crate::domain::notification::Tier;
 
 /// Takes the lock that orders everything accepted; gives the last position and the database's time.
 ///
@@ -19,7 +20,7 @@ pub async fn lock_head(
     conn: &mut PgConnection,
 ) -> Result<(LogPosition, OffsetDateTime), StoreError> {
     let row = sqlx::query(
-        "SELECT position, clock_timestamp() AS at FROM hn.head WHERE only_one FOR UPDATE",
+        "SELECT position, clock_timestamp() + ahead AS at FROM hn.head WHERE only_one FOR UPDATE",
     )
     .fetch_one(conn)
     .await?;
@@ -31,17 +32,17 @@ pub async fn lock_head(
 /// # Errors
 /// [`StoreError`].
 pub async fn now(conn: &mut PgConnection) -> Result<OffsetDateTime, StoreError> {
-    Ok(sqlx::query_scalar("SELECT clock_timestamp()")
+    Ok(sqlx::query_scalar("SELECT hn.now()")
         .fetch_one(conn)
         .await?)
 }
 
-/// Sets the last position.
+/// Sets the last position, if it moved.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn set_head(conn: &mut PgConnection, position: LogPosition) -> Result<(), StoreError> {
-    sqlx::query("UPDATE hn.head SET position = $1 WHERE only_one")
+    sqlx::query("UPDATE hn.head SET position = $1 WHERE only_one AND position <> $1")
         .bind(read::bigint(position.0))
         .execute(conn)
         .await?;
@@ -210,30 +211,36 @@ pub async fn insert_records(
     Ok(())
 }
 
-/// Puts an event into each desk's mailbox; gives each desk's new sequence number, in the order of `desks`. The caller
-/// holds the head's lock, so that sequence numbers are dense and follow positions.
+/// Puts an event into each desk's mailbox; gives each desk's new sequence number, in the order of `desks`. With a desk
+/// stands what it sees, where the statement is no revision whose audience says it. The caller holds the head's lock, so
+/// that sequence numbers are dense and follow positions.
 ///
 /// # Errors
 /// [`StoreError`]; [`StoreError::NotFound`] when a desk does not exist.
 pub async fn deliver(
     conn: &mut PgConnection,
     ctx: &ContextId,
-    desks: &[ActorId],
+    desks: &[(ActorId, Option<Tier>)],
     pos: LogPosition,
 ) -> Result<Vec<i64>, StoreError> {
     if desks.is_empty() {
         return Ok(Vec::new());
     }
-    let names: Vec<String> = desks.iter().map(|d| d.as_str().to_owned()).collect();
+    let names: Vec<String> = desks.iter().map(|(d, _)| d.as_str().to_owned()).collect();
+    let tiers: Vec<Option<&str>> = desks.iter().map(|(_, t)| t.map(Tier::as_str)).collect();
     let rows = sqlx::query(
-        "WITH next AS (
-             UPDATE hn.actor SET mailbox_seq = mailbox_seq + 1 WHERE ctx = $1 AND actor = ANY($2)
-             RETURNING actor, mailbox_seq
+        "WITH told AS (
+             SELECT DISTINCT ON (d.actor) d.actor, d.tier FROM unnest($2::text[], $3::text[]) AS d(actor, tier)
+         ), next AS (
+             UPDATE hn.actor a SET mailbox_seq = a.mailbox_seq + 1 FROM told
+              WHERE a.ctx = $1 AND a.actor = told.actor RETURNING a.actor, a.mailbox_seq, told.tier
          )
-         INSERT INTO hn.mailbox (ctx, actor, seq, pos) SELECT $1, actor, mailbox_seq, $3 FROM next RETURNING actor, seq",
+         INSERT INTO hn.mailbox (ctx, actor, seq, pos, tier) SELECT $1, actor, mailbox_seq, $4, tier FROM next
+         RETURNING actor, seq",
     )
     .bind(ctx.as_str())
     .bind(&names)
+    .bind(&tiers)
     .bind(read::bigint(pos.0))
     .fetch_all(conn)
     .await?;

@@ -295,6 +295,80 @@ claims! {
         items: Vec<AckItem>,
     }
 
+    /// A party warns an organisation about a revision. Part: `detail` ([`super::parts::Warning`]).
+    Warn => WarnClaims {
+        /// The organisation whose notification it is.
+        to: ActorId,
+        /// The notification.
+        nid: Nid,
+        /// The revision.
+        rev: Revision,
+        /// Hash of that revision's statement.
+        of: Digest,
+    }
+
+    /// An organisation replies to a query or a warning. Part: `detail` ([`super::parts::ReplyDetail`]).
+    Reply => ReplyClaims {
+        /// The party that asked or warned.
+        to: ActorId,
+        /// The notification.
+        nid: Nid,
+        /// The revision that was asked about.
+        rev: Revision,
+        /// Hash of the statement replied to: an acknowledgement with a query on this notification, or a warning.
+        re: Digest,
+    }
+
+    /// An organisation says how far a movement is. Part: `progress` ([`super::parts::ProgressPart`]).
+    Progress => ProgressClaims {
+        /// The movement.
+        nid: Nid,
+        /// Its latest revision.
+        rev: Revision,
+        /// Hash of that revision's statement.
+        of: Digest,
+    }
+
+    /// An organisation confirms that a site stands as its latest revision says.
+    Confirm => ConfirmClaims {
+        /// The site.
+        nid: Nid,
+        /// Its latest revision.
+        rev: Revision,
+        /// Hash of that revision's statement.
+        of: Digest,
+    }
+
+    /// An organisation calls for help. Parts: `detail` ([`super::parts::DistressDetail`]), `position`
+    /// ([`super::parts::DistressPosition`]), `audience.<party>` for each party called.
+    Distress => DistressClaims {
+        /// The call's own id, in the form of a notification's.
+        nid: Nid,
+        /// Always 1: a call is not revised.
+        rev: Revision,
+        /// The notification that it is about, if one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        about: Option<About>,
+    }
+
+    /// A party or the coordinator answers a distress call. Part: `detail` ([`super::parts::ResponseDetail`]).
+    Respond => RespondClaims {
+        /// The organisation that called.
+        to: ActorId,
+        /// The call.
+        nid: Nid,
+        /// Hash of the call's statement.
+        re: Digest,
+    }
+
+    /// The organisation ends a distress call. Part: `detail` ([`super::parts::ResolutionDetail`]).
+    Resolve => ResolveClaims {
+        /// The call.
+        nid: Nid,
+        /// Hash of the call's statement.
+        re: Digest,
+    }
+
     /// A planner's question. Part: `area`, given in the clear in the TLS body.
     Check => CheckClaims {}
 
@@ -324,6 +398,43 @@ claims! {
         rev: Revision,
         /// What.
         code: NoticeCode,
+    }
+
+    /// The server says what time has brought. Part: `detail` ([`super::parts::AlertDetail`]), which says all of it.
+    Alert => AlertClaims {}
+}
+
+impl Claims {
+    /// The one notification and revision that the statement is about; none for kinds that are about several or about none.
+    pub fn revision(&self) -> Option<(Nid, Revision)> {
+        Some(match self {
+            Self::Site(c) => (c.nid, c.rev),
+            Self::Movement(c) => (c.nid, c.rev),
+            Self::Withdraw(c) => (c.nid, c.rev),
+            Self::Close(c) => (c.nid, c.rev),
+            Self::Screen(c) => (c.nid, c.rev),
+            Self::Cosign(c) => (c.nid, c.rev),
+            Self::Notice(c) => (c.nid, c.rev),
+            Self::Warn(c) => (c.nid, c.rev),
+            Self::Reply(c) => (c.nid, c.rev),
+            Self::Progress(c) => (c.nid, c.rev),
+            Self::Confirm(c) => (c.nid, c.rev),
+            Self::Distress(c) => (c.nid, c.rev),
+            Self::Respond(_)
+            | Self::Resolve(_)
+            | Self::Alert(_)
+            | Self::Keys(_)
+            | Self::Renew(_)
+            | Self::Policy(_)
+            | Self::Admit(_)
+            | Self::Invite(_)
+            | Self::Revoke(_)
+            | Self::Duty(_)
+            | Self::Ack(_)
+            | Self::Check(_)
+            | Self::Receipt(_)
+            | Self::Answer(_) => return None,
+        })
     }
 }
 
@@ -405,6 +516,18 @@ pub struct AckItem {
     pub opened: Vec<Digest>,
     /// What is said.
     pub state: AckState,
+}
+
+/// A revision of a notification, named by its hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// The notification.
+    pub nid: Nid,
+    /// The revision.
+    pub rev: Revision,
+    /// Hash of that revision's statement.
+    pub of: Digest,
 }
 
 /// What the server noticed.

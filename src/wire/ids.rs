@@ -5,7 +5,7 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::crypto::keys::VerifyingKey;
 use crate::crypto::seal_key::SealPublicKey;
-use crate::domain::{ack, actor, category, check, ids, kind, notification};
+use crate::domain::{ack, actor, category, check, exchange, ids, kind, notification};
 
 macro_rules! as_text {
     ($($type:ty),+ $(,)?) => {$(
@@ -48,6 +48,14 @@ as_text!(
     notification::Infrared,
     notification::CoordinateSource,
     ack::AckState,
+    exchange::AlertEvent,
+    exchange::Answer,
+    exchange::Ask,
+    exchange::DistressOutcome,
+    exchange::DistressState,
+    exchange::Step,
+    exchange::ThreadKind,
+    exchange::ThreadState,
     check::Verdict,
     check::HitRelation,
     check::Flag,

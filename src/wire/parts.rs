@@ -7,14 +7,18 @@ use geojson::Geometry;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::claims::About;
 use crate::crypto::digest::Digest;
 use crate::domain::category::Category;
 use crate::domain::check::{Flag, HitRelation, Verdict};
+use crate::domain::exchange::{AlertEvent, Answer, Ask, DistressOutcome, Step};
 use crate::domain::ids::{ActorId, LogPosition, Nid, Reference, Revision, Seq};
 use crate::domain::notification::{CoordinateSource, Infrared, Relation, Subject, Tier};
 
 /// Names of parts, as they stand in disclosures and seals.
 pub mod name {
+    use crate::domain::disclosure_policy::PartClass;
+
     /// The place or route, its category, names and times: for the server, the coordinator and `exact` parties.
     pub const PLACE: &str = "place";
     /// People, phones, plates, passengers: for the coordinator and the chosen parties; the server cannot read it.
@@ -27,6 +31,10 @@ pub mod name {
     pub const REASONS: &str = "reasons";
     /// The detail of an acknowledgement or a notice.
     pub const DETAIL: &str = "detail";
+    /// How far a movement is.
+    pub const PROGRESS: &str = "progress";
+    /// Where help is needed.
+    pub const POSITION: &str = "position";
     /// The name of a person invited.
     pub const PERSON: &str = "person";
     /// The area of a check.
@@ -39,6 +47,28 @@ pub mod name {
     /// The name of a party's audience part.
     pub fn audience(party: &super::ActorId) -> String {
         format!("{AUDIENCE_PREFIX}{party}")
+    }
+
+    /// What a part of this name is to the reader; to the server, which is none, every audience part is another's.
+    pub fn class(part: &str, reader: Option<&super::ActorId>) -> PartClass {
+        match part {
+            PLACE => PartClass::Place,
+            CONTACT => PartClass::Contact,
+            REASON => PartClass::Reason,
+            REASONS => PartClass::Reasons,
+            DETAIL => PartClass::Detail,
+            PROGRESS => PartClass::Progress,
+            POSITION => PartClass::Position,
+            PERSON => PartClass::Person,
+            part if part.starts_with(DESK_PREFIX) => PartClass::DeskKey,
+            part => match part.strip_prefix(AUDIENCE_PREFIX) {
+                Some(party) if reader.is_some_and(|own| own.as_str() == party) => {
+                    PartClass::OwnAudience
+                }
+                Some(_) => PartClass::OtherAudience,
+                None => PartClass::Other,
+            },
+        }
     }
 
     /// The name of the part that hands the desk's key to a device.
@@ -365,6 +395,160 @@ pub struct AckItemDetail {
     /// What is asked (`queried`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
+    /// What the party asks for (`queried`); to clarify, where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Ask>,
+    /// Until when a reply is asked for (`queried`).
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub due: Option<OffsetDateTime>,
+}
+
+sealed_debug!(
+    Warning,
+    ReplyDetail,
+    ProgressPart,
+    DistressDetail,
+    DistressPosition,
+    ResponseDetail,
+    ResolutionDetail,
+    AlertDetail
+);
+
+/// The part `detail` of a warning: for the server, the organisation and the coordinator.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Warning {
+    /// The officer who says it.
+    pub officer: Person,
+    /// What the party alleges, in its own words.
+    pub alleges: String,
+    /// Until when it asks that what it alleges cease.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub cease_by: Option<OffsetDateTime>,
+    /// Always [`crate::domain::exchange::WARNING_SENTENCE`].
+    pub says: String,
+}
+
+/// The part `detail` of a reply: for the server, the party and the coordinator.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplyDetail {
+    /// How the organisation replies.
+    pub answer: Answer,
+    /// The revision in which it amended the notification (`amended`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amended: Option<Revision>,
+    /// In words.
+    pub text: String,
+}
+
+/// The part `progress`: for the server, the coordinator and `exact` parties.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProgressPart {
+    /// How far it is.
+    pub step: Step,
+    /// The waypoint that it left or is at, counted from 0. Left out of `departed`, it is the first; of `delayed`, the
+    /// delay concerns all that has not been passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waypoint: Option<u32>,
+    /// When that was.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// How much later than notified all that remains is, in seconds (`delayed`). It replaces an earlier delay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_s: Option<u32>,
+    /// A note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// The part `detail` of a distress call: for the server, the coordinator and every party called.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DistressDetail {
+    /// What happens, in words.
+    pub text: String,
+    /// Where the caller can be reached, with `+`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// How many people are concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<u32>,
+    /// Always [`crate::domain::exchange::DISTRESS_SENTENCE`].
+    pub says: String,
+}
+
+/// The part `position` of a distress call: for the server, the coordinator and the parties called at the tier `exact`.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DistressPosition {
+    /// Longitude, latitude.
+    pub position: [f64; 2],
+    /// How accurate that is, in metres.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_m: Option<f64>,
+    /// As somebody typed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typed: Option<String>,
+}
+
+/// The part `detail` of an answer to a distress call: for the server, the organisation, the coordinator and the parties
+/// called.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResponseDetail {
+    /// The officer who answers.
+    pub officer: Person,
+    /// In words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// The part `detail` of the end of a distress call: for the server, the coordinator and the parties called.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolutionDetail {
+    /// How it ended.
+    pub outcome: DistressOutcome,
+    /// In words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// The part `detail` of an alert: for the server and all that it is delivered to.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlertDetail {
+    /// What time has brought.
+    pub event: AlertEvent,
+    /// The organisation concerned.
+    pub organisation: ActorId,
+    /// The party concerned, if one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub party: Option<ActorId>,
+    /// The notifications concerned, 1 to 1,000; or the distress call.
+    pub items: Vec<About>,
+    /// The part of the lead time that has passed, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lead_percent: Option<u8>,
+    /// The moment that has come, by the database's clock.
+    #[serde(with = "time::serde::rfc3339")]
+    pub due: OffsetDateTime,
+    /// How many steps up the contacts this is (`distress_unanswered`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
+    /// Always [`crate::domain::exchange::SILENCE_SENTENCE`], or of a distress call
+    /// [`crate::domain::exchange::DISTRESS_SENTENCE`].
+    pub says: String,
 }
 
 /// How a party entered a place on its own list, from its own export.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::category::Category;
+use crate::domain::due::RECONFIRM_DAYS;
 use crate::domain::notification::Tier;
 
 /// The policy of a context.
@@ -27,6 +28,9 @@ pub struct Policy {
     pub tiers: Vec<Tier>,
     /// How old a statement may be when it arrives, in seconds.
     pub freshness_s: Freshness,
+    /// Days between an organisation's word on a site and the next that it is asked for; 0 asks for none.
+    #[serde(default = "reconfirm_days")]
+    pub reconfirm_days: u16,
     /// The coordinator's number for answers that are indeterminate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
@@ -85,7 +89,12 @@ impl Default for Policy {
                 check: 60,
                 ahead: 300,
             },
+            reconfirm_days: RECONFIRM_DAYS,
             call: None,
         }
     }
+}
+
+const fn reconfirm_days() -> u16 {
+    RECONFIRM_DAYS
 }

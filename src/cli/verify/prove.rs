@@ -301,6 +301,14 @@ fn other(claims: &Claims, proves: &mut Vec<String>, does_not: &mut Vec<String>) 
         | Claims::Check(_)
         | Claims::Receipt(_)
         | Claims::Answer(_)
+        | Claims::Warn(_)
+        | Claims::Reply(_)
+        | Claims::Progress(_)
+        | Claims::Confirm(_)
+        | Claims::Distress(_)
+        | Claims::Respond(_)
+        | Claims::Resolve(_)
+        | Claims::Alert(_)
         | Claims::Notice(_) => {}
     }
     does_not.push("that what it says is true".to_owned());

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::apply::{self, Incoming, Stored};
 use super::batch::{Batch, Fault};
 use super::open::{self, OpenedParts};
+use super::own;
 use super::prepare::Facts;
 use crate::crypto::disclosure::Disclosure;
 use crate::domain::ack::{AckState, ENTERED_TOLERANCE_M, MAX_ITEMS};
@@ -17,9 +18,7 @@ use crate::service::records::Record;
 use crate::spatial::{Area, Position, Presence, Window, proximity};
 use crate::store::actors;
 use crate::store::notifications::{self, Acknowledged, NewAck, NewAckItem};
-use crate::store::statements::{self, NewRecord, NewStatement};
-use crate::wire::build::{self, Part};
-use crate::wire::claims::{AckClaims, AckItem, Claims, NoticeClaims, NoticeCode};
+use crate::wire::claims::{AckClaims, AckItem, NoticeClaims, NoticeCode};
 use crate::wire::object::{MAX_TEXT, Object, Shape};
 use crate::wire::parts::{AckDetail, AckItemDetail, NoticeDetail, Place, name};
 use crate::wire::policy::Policy;
@@ -256,63 +255,17 @@ async fn notice(
     distance_m: f64,
     desks: &[ActorId],
 ) -> Result<(), Fault> {
-    let c = batch.core.common(batch.at);
-    let (issuer, jti) = (c.iss.clone(), c.jti);
-    let claims = NoticeClaims {
-        iss: c.iss,
-        aud: c.aud,
-        ctx: c.ctx.clone(),
-        mode: c.mode,
-        jti: c.jti,
-        iat: c.iat,
-        of: incoming.prepared.hash,
-        nid: item.nid,
-        rev: item.rev,
-        code: NoticeCode::EnteredElsewhere,
-        sd: Vec::new(),
-    };
+    let claims = NoticeClaims::new(
+        batch.core.common(batch.at),
+        incoming.prepared.hash,
+        item.nid,
+        item.rev,
+        NoticeCode::EnteredElsewhere,
+    );
     let detail = NoticeDetail {
         party: party.clone(),
         distance_m: Some((distance_m * 1000.0).round() / 1000.0),
     };
-    let part =
-        Part::new(name::DETAIL, &detail).map_err(|_| internal("a notice could not be written"))?;
-    let signing = &batch.core.deployment.signing;
-    let built = build::build(Claims::Notice(Box::new(claims)), &[part], signing)
-        .map_err(|_| internal("a notice could not be made"))?;
-    let month = open::this_month()?;
-    let (nid, rev) = (item.nid.to_string(), u64::from(item.rev.get()));
-    let mut records = Vec::new();
-    for disclosure in &built.disclosures {
-        let at = Record::part(&issuer.actor, &nid, rev, disclosure.name());
-        records.push(NewRecord {
-            part: disclosure.name().to_owned(),
-            sd: disclosure.digest(),
-            reader: None,
-            month,
-            org: issuer.actor.clone(),
-            content: batch
-                .core
-                .seal_record(&at.at(), month, disclosure.encoded().as_bytes())?,
-        });
-    }
-    let kid = signing.kid();
-    let (pos, receipt) = apply::next(batch, built.hash)?;
-    let new = NewStatement {
-        pos,
-        hash: built.hash,
-        ctx: &c.ctx,
-        issuer: &issuer,
-        kid,
-        jti,
-        kind: Kind::Notice,
-        jws: &built.envelope.statement,
-        receipt: &receipt,
-        submitted_by: &issuer.actor,
-        at: batch.at,
-    };
-    statements::insert(batch.conn, &new).await?;
-    statements::insert_records(batch.conn, pos, &records).await?;
-    apply::deliver(batch, desks, pos).await?;
+    own::say(batch, claims, &detail, desks).await?;
     Ok(())
 }

@@ -7,11 +7,15 @@ use time::format_description::well_known::Rfc3339;
 
 use super::batch::{Batch, Fault};
 use super::prepare::{Prepared, SignerKey};
-use super::{Bearer, Job, Taken, ack, arrivals, desk, identity, notification};
+use super::{
+    Bearer, Job, Taken, ack, arrivals, confirm, desk, distress, identity, notification, progress,
+    thread,
+};
 use crate::crypto::digest::Digest;
 use crate::domain::actor::{ActorState, DeviceState};
 use crate::domain::ids::{ActorId, LogPosition};
 use crate::domain::kind::Kind;
+use crate::domain::notification::Tier;
 use crate::domain::policy::{self, Signer};
 use crate::store::statements;
 use crate::wire::claims::{Claims, ReceiptClaims};
@@ -121,7 +125,18 @@ async fn new<'a>(batch: &mut Batch<'a>, job: &'a Job, fresh: bool) -> Result<Tak
         Claims::Close(claims) => notification::close(batch, &incoming, claims).await?,
         Claims::Cosign(claims) => notification::cosign(batch, &incoming, claims).await?,
         Claims::Ack(claims) => ack::take(batch, &incoming, claims).await?,
-        Claims::Notice(_) | Claims::Check(_) | Claims::Receipt(_) | Claims::Answer(_) => {
+        Claims::Warn(claims) => thread::warn(batch, &incoming, claims).await?,
+        Claims::Reply(claims) => thread::reply(batch, &incoming, claims).await?,
+        Claims::Progress(claims) => progress::take(batch, &incoming, claims).await?,
+        Claims::Confirm(claims) => confirm::take(batch, &incoming, claims).await?,
+        Claims::Distress(claims) => distress::call(batch, &incoming, claims).await?,
+        Claims::Respond(claims) => distress::respond(batch, &incoming, claims).await?,
+        Claims::Resolve(claims) => distress::resolve(batch, &incoming, claims).await?,
+        Claims::Notice(_)
+        | Claims::Alert(_)
+        | Claims::Check(_)
+        | Claims::Receipt(_)
+        | Claims::Answer(_) => {
             return Err(ProblemKind::StatementKind.into());
         }
     };
@@ -153,6 +168,16 @@ pub(super) async fn store(
     incoming: &Incoming<'_>,
     desks: &[ActorId],
 ) -> Result<Stored, Fault> {
+    let desks: Vec<_> = desks.iter().map(|desk| (desk.clone(), None)).collect();
+    store_seen(batch, incoming, &desks).await
+}
+
+/// As [`store`], saying what each desk sees of a statement that is no revision.
+pub(super) async fn store_seen(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    desks: &[(ActorId, Option<Tier>)],
+) -> Result<Stored, Fault> {
     let prepared = incoming.prepared;
     let (pos, receipt) = next(batch, prepared.hash)?;
     let new = statements::NewStatement {
@@ -170,7 +195,7 @@ pub(super) async fn store(
     };
     statements::insert(batch.conn, &new).await?;
     statements::insert_records(batch.conn, pos, &prepared.records).await?;
-    let seqs = deliver(batch, desks, pos).await?;
+    let seqs = deliver_seen(batch, desks, pos).await?;
     Ok(Stored {
         pos,
         receipt,
@@ -185,9 +210,20 @@ pub(super) async fn deliver(
     desks: &[ActorId],
     pos: LogPosition,
 ) -> Result<Vec<i64>, Fault> {
+    let desks: Vec<_> = desks.iter().map(|desk| (desk.clone(), None)).collect();
+    deliver_seen(batch, &desks, pos).await
+}
+
+async fn deliver_seen(
+    batch: &mut Batch<'_>,
+    desks: &[(ActorId, Option<Tier>)],
+    pos: LogPosition,
+) -> Result<Vec<i64>, Fault> {
     let ctx = batch.core.deployment.ctx.clone();
     let seqs = statements::deliver(batch.conn, &ctx, desks, pos).await?;
-    batch.woken.extend(desks.iter().cloned());
+    batch
+        .woken
+        .extend(desks.iter().map(|(desk, _)| desk.clone()));
     Ok(seqs)
 }
 

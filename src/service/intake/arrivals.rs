@@ -10,6 +10,7 @@ use super::{Bearer, Job};
 use crate::domain::ids::{ActorId, LogPosition, Nid, Revision};
 use crate::domain::notification::Subject;
 use crate::store::arrivals::{self, Arrival, Candidate};
+use crate::store::due::{self, NewDue};
 use crate::store::error::StoreError;
 use crate::store::notifications::{Chosen, NewCover, NewRevision};
 use crate::store::statements::NewStatement;
@@ -35,6 +36,8 @@ pub(super) struct Waiting<'a> {
     pub desks: Vec<ActorId>,
     /// The parties.
     pub chosen: Vec<Chosen>,
+    /// What it gives rise to in time.
+    pub falls: Vec<NewDue>,
 }
 
 /// Which of these begin a notification that nothing stored, and nothing else in the group, has to do with.
@@ -96,7 +99,11 @@ fn begins(job: &Job) -> Option<Nid> {
 
 /// Writes what waits. What comes next sees all of it.
 pub(super) async fn flush(batch: &mut Batch<'_>) -> Result<(), StoreError> {
-    let waiting = std::mem::take(&mut batch.waiting);
+    let mut waiting = std::mem::take(&mut batch.waiting);
+    let falls: Vec<NewDue> = waiting
+        .iter_mut()
+        .flat_map(|one| std::mem::take(&mut one.falls))
+        .collect();
     let at = batch.at;
     let arrivals = waiting.iter().map(|one| {
         let (prepared, facts) = (one.prepared, one.facts);
@@ -126,5 +133,7 @@ pub(super) async fn flush(batch: &mut Batch<'_>) -> Result<(), StoreError> {
             chosen: one.chosen.clone(),
         }
     });
-    arrivals::insert(batch.conn, &batch.core.deployment.ctx, arrivals.collect()).await
+    let ctx = &batch.core.deployment.ctx;
+    arrivals::insert(batch.conn, ctx, arrivals.collect()).await?;
+    due::insert(batch.conn, ctx, &falls).await
 }

@@ -55,6 +55,36 @@ pub(super) struct Batch<'a> {
     pub revoked: Vec<(ActorId, DeviceId)>,
 }
 
+impl<'a> Batch<'a> {
+    /// Takes the head's lock, in a transaction that has just begun.
+    pub async fn begin(
+        core: &'a Core,
+        conn: &'a mut crate::store::Connection,
+    ) -> Result<Self, StoreError> {
+        let (head, at) = statements::lock_head(conn).await?;
+        Ok(Self {
+            core,
+            conn,
+            head,
+            at,
+            standing: Standing::default(),
+            waiting: Vec::new(),
+            woken: BTreeSet::new(),
+            revoked: Vec::new(),
+        })
+    }
+
+    /// Writes what waits and the new head. The transaction is the caller's to commit; then sockets are to be told.
+    pub async fn finish(mut self) -> Result<Committed, StoreError> {
+        arrivals::flush(&mut self).await?;
+        statements::set_head(self.conn, self.head).await?;
+        Ok(Committed {
+            woken: self.woken.into_iter().collect(),
+            revoked: self.revoked,
+        })
+    }
+}
+
 /// Why an item did not go in: its own fault, or the database's.
 pub(super) enum Fault {
     /// It is refused; nothing of it was written.
@@ -110,17 +140,7 @@ async fn commit(
     wake: &Wake,
 ) -> Result<Vec<Result<Taken, Problem>>, StoreError> {
     let mut tx = core.pools.intake.begin().await?;
-    let (head, at) = statements::lock_head(&mut tx).await?;
-    let mut batch = Batch {
-        core,
-        conn: &mut tx,
-        head,
-        at,
-        standing: Standing::default(),
-        waiting: Vec::new(),
-        woken: BTreeSet::new(),
-        revoked: Vec::new(),
-    };
+    let mut batch = Batch::begin(core, &mut tx).await?;
     let mut results = Vec::with_capacity(jobs.len());
     let fresh = arrivals::fresh(&mut batch, jobs).await?;
     for (job, fresh) in jobs.iter().zip(fresh) {
@@ -130,20 +150,8 @@ async fn commit(
             Err(Fault::Store(error)) => return Err(error),
         }
     }
-    arrivals::flush(&mut batch).await?;
-    let Batch {
-        head: last,
-        woken,
-        revoked,
-        ..
-    } = batch;
-    if last != head {
-        statements::set_head(&mut tx, last).await?;
-    }
+    let committed = batch.finish().await?;
     tx.commit().await?;
-    wake(&Committed {
-        woken: woken.into_iter().collect(),
-        revoked,
-    });
+    wake(&committed);
     Ok(results)
 }

@@ -7,13 +7,20 @@ mod ack;
 mod apply;
 mod arrivals;
 mod batch;
+mod confirm;
 mod desk;
+mod distress;
+mod due;
+mod fire;
 mod identity;
 mod notification;
 mod open;
+mod own;
 mod place;
 mod prepare;
+mod progress;
 mod standing;
+mod thread;
 
 use std::sync::Arc;
 
@@ -29,6 +36,8 @@ use crate::wire::envelope::Envelope;
 use crate::wire::problem::{Problem, ProblemKind};
 
 pub(in crate::service) use self::desk::root_kid;
+pub(in crate::service) use self::due::moments;
+pub(in crate::service) use self::fire::fire;
 pub use self::identity::EnrolFacts;
 pub(in crate::service) use self::open::this_month;
 pub(in crate::service) use self::prepare::{

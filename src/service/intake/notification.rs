@@ -6,11 +6,13 @@ use time::Duration;
 use super::apply::{self, Incoming, Stored};
 use super::arrivals::Waiting;
 use super::batch::{Batch, Fault};
+use super::due;
 use super::place::{self, PlaceFacts};
 use super::prepare::{Facts, Prepared};
 use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::seal_key::SealPublicKey;
 use crate::domain::actor::{ActorKind, ActorState};
+use crate::domain::due::Due;
 use crate::domain::ids::{ActorId, LogPosition, Nid, Revision};
 use crate::domain::kind::Kind;
 use crate::domain::notification::{
@@ -19,8 +21,8 @@ use crate::domain::notification::{
 use crate::service::core::{internal, keyring};
 use crate::service::records::Record;
 use crate::store::actors::{self, ActorRow};
-use crate::store::notifications::{self, Chosen, Current, NewCover, NewRevision};
-use crate::store::{devices, mailbox};
+use crate::store::notifications::{self, Chosen, Current, NewCover, NewRevision, RevisionRow};
+use crate::store::{self, devices, mailbox};
 use crate::wire::claims::{
     CloseClaims, CosignClaims, MovementClaims, NotificationClaims, WithdrawClaims,
 };
@@ -117,6 +119,11 @@ pub(super) async fn revise<'a>(
         notifications::stop_counting(batch.conn, claims.nid, claims.rev, Some(&audience.party))
             .await?;
     }
+    let rising = rising(batch, claims, facts);
+    for what in [Due::SignOfLife, Due::Reconfirm, Due::Stale] {
+        store::due::forget(batch.conn, claims.nid.uuid(), what).await?;
+    }
+    due::schedule(batch, &rising.falls(&incoming.policy)).await?;
     stored.remarks = remarks(batch, claims, facts, &incoming.policy);
     Ok(stored)
 }
@@ -139,6 +146,11 @@ fn wait<'a>(
     batch.woken.extend(desks.iter().cloned());
     let parties = facts.audiences.iter().map(|a| a.party.clone());
     batch.woken.extend(parties);
+    let falls = rising(batch, claims, facts)
+        .falls(&incoming.policy)
+        .iter()
+        .map(|one| due::seal(batch.core, one))
+        .collect::<Result<_, _>>()?;
     batch.waiting.push(Waiting {
         prepared,
         submitted_by: incoming.submitted_by(),
@@ -149,6 +161,7 @@ fn wait<'a>(
         facts,
         desks,
         chosen: choose(&facts.audiences, &vec![0; facts.audiences.len()]),
+        falls,
     });
     Ok(Stored {
         pos,
@@ -156,6 +169,18 @@ fn wait<'a>(
         remarks: remarks(batch, claims, facts, &incoming.policy),
         seqs: Vec::new(),
     })
+}
+
+fn rising<'a>(batch: &Batch<'_>, claims: &Revised, facts: &'a PlaceFacts) -> due::Rising<'a> {
+    due::Rising {
+        nid: claims.nid,
+        rev: claims.rev,
+        subject: claims.subject,
+        audiences: &facts.audiences,
+        begins: facts.begins,
+        ends: facts.ends,
+        at: batch.at,
+    }
 }
 
 fn coordinators(actors: &[ActorRow]) -> impl Iterator<Item = ActorId> {
@@ -500,6 +525,28 @@ pub(super) async fn cosign(
     notifications::set_cosigned(batch.conn, claims.nid, claims.rev).await?;
     mailbox::retire_superseded(batch.conn, &[claims.nid], None).await?;
     Ok(stored)
+}
+
+/// The latest revision of a current notification of the signer's own, named by its hash.
+pub(super) async fn own_revision(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    nid: Nid,
+    rev: Revision,
+    of: Digest,
+) -> Result<RevisionRow, Fault> {
+    let revision = notifications::revision(batch.conn, nid, rev).await?;
+    // Nobody learns from a refusal that another's notification exists.
+    let revision = revision
+        .filter(|r| r.org == *incoming.prepared.actor() && r.hash == of)
+        .ok_or(ProblemKind::UnknownNotification)?;
+    if revision.state != NotificationState::Current {
+        return Err(ProblemKind::AlreadyClosed.into());
+    }
+    if revision.latest != rev {
+        return Err(ProblemKind::Superseded.into());
+    }
+    Ok(revision)
 }
 
 /// The parties that are told of a notification now.

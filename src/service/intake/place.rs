@@ -27,6 +27,8 @@ pub(super) struct PlaceFacts {
     pub validity: Window,
     /// When it begins, for the lead time.
     pub begins: Option<time::OffsetDateTime>,
+    /// When it ends: a movement has arrived by then, its slack included.
+    pub ends: Option<time::OffsetDateTime>,
 }
 
 /// Reads the parts of a site or a movement.
@@ -60,6 +62,7 @@ pub(super) fn read(claims: &Claims, opened: &OpenedParts) -> Result<PlaceFacts, 
         cover: cover.to_ewkb(),
         validity: stored_validity(subject, object.validity),
         begins: object.validity.from(),
+        ends: object.validity.until(),
     })
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::open::{self, OpenedParts};
 use super::place::{self, PlaceFacts};
-use super::{Bearer, ack};
+use super::{Bearer, ack, distress, progress, thread};
 use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::keys::VerifyingKey;
 use crate::crypto::statement::{self, StatementError, Unverified};
@@ -22,7 +22,7 @@ use crate::store::statements::NewRecord;
 use crate::wire::build::SealSlot;
 use crate::wire::claims::{Claims, Common};
 use crate::wire::envelope::Envelope;
-use crate::wire::parts::AckDetail;
+use crate::wire::parts::{AckDetail, ProgressPart};
 use crate::wire::problem::{Problem, ProblemKind};
 
 /// Whose key signed, as far as the database knows it.
@@ -66,6 +66,10 @@ pub(super) enum Facts {
     Ack(Box<Option<AckDetail>>),
     /// The name of the person invited.
     Person(String),
+    /// How far a movement is.
+    Progress(Box<ProgressPart>),
+    /// A distress call.
+    Distress(Box<distress::CallFacts>),
 }
 
 impl Prepared {
@@ -340,7 +344,15 @@ fn facts(claims: &Claims, opened: &OpenedParts) -> Result<Facts, Problem> {
             opened.typed::<crate::wire::parts::Reason>(crate::wire::parts::name::REASON)?;
             Facts::None
         }
+        Claims::Warn(_) => thread::read_warning(opened)?,
+        Claims::Reply(_) => thread::read_reply(opened)?,
+        Claims::Progress(_) => progress::read(opened)?,
+        Claims::Distress(claims) => distress::read_call(claims, opened)?,
+        Claims::Respond(_) => distress::read_response(opened)?,
+        Claims::Resolve(_) => distress::read_resolution(opened)?,
         Claims::Notice(_)
+        | Claims::Alert(_)
+        | Claims::Confirm(_)
         | Claims::Keys(_)
         | Claims::Renew(_)
         | Claims::Policy(_)

@@ -33,6 +33,14 @@ impl Standing {
             | Kind::Cosign
             | Kind::Ack
             | Kind::Notice
+            | Kind::Warn
+            | Kind::Reply
+            | Kind::Progress
+            | Kind::Confirm
+            | Kind::Distress
+            | Kind::Respond
+            | Kind::Resolve
+            | Kind::Alert
             | Kind::Check
             | Kind::Receipt
             | Kind::Answer => {}

@@ -353,7 +353,10 @@ impl World {
         statements::insert_records(conn, pos, &records)
             .await
             .unwrap();
-        let names: Vec<ActorId> = desks.iter().map(|desk| desk.actor.clone()).collect();
+        let names: Vec<_> = desks
+            .iter()
+            .map(|desk| (desk.actor.clone(), None))
+            .collect();
         let seqs = statements::deliver(conn, &self.ctx, &names, pos)
             .await
             .unwrap();

@@ -12,10 +12,10 @@ use herald::domain::kind::Kind;
 use herald::domain::notification::{Outcome, Tier};
 use herald::wire::build::{Part, build};
 use herald::wire::claims::{
-    AckClaims, Admission, AdmitClaims, AnswerClaims, CheckClaims, Checked, Claims, CloseClaims,
-    Common, CosignClaims, DutyClaims, InviteClaims, KeysClaims, NoticeClaims, NoticeCode,
-    PolicyClaims, ReceiptClaims, RenewClaims, RevocationReason, RevokeClaims, ScreenClaims,
-    ScreenResult, WithdrawClaims,
+    AckClaims, Admission, AdmitClaims, AlertClaims, AnswerClaims, CheckClaims, Checked, Claims,
+    CloseClaims, Common, ConfirmClaims, CosignClaims, DutyClaims, InviteClaims, KeysClaims,
+    NoticeClaims, NoticeCode, PolicyClaims, ReceiptClaims, RenewClaims, RevocationReason,
+    RevokeClaims, ScreenClaims, ScreenResult, WithdrawClaims,
 };
 use herald::wire::parts::{InvitedPerson, name};
 use herald::wire::policy::Policy;
@@ -60,10 +60,12 @@ const TABLE: &[(Kind, &str, &str)] = &[
     (Kind::Screen,     "+  a  a  a  a  a  k    a  a  a  a", ".  a  a  a  a  a  k    a  a  a  a"),
     (Kind::Cosign,     "a  +  a  a  a  a  k    n  n  k  k", "a  u  a  a  a  a  k    n  n  k  k"),
     (Kind::Ack,        "a  a  +  a  a  a  k    a  a  a  a", "a  a  i  a  a  a  k    a  a  a  a"),
+    (Kind::Confirm,    "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
     (Kind::Check,      "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
     (Kind::Receipt,    "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
     (Kind::Answer,     "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
     (Kind::Notice,     "a  a  a  a  a  a  k    a  a  a  a", "k  k  k  k  k  k  k    k  k  k  k"),
+    (Kind::Alert,      "a  a  a  a  a  a  k    a  a  a  a", "k  k  k  k  k  k  k    k  k  k  k"),
 ];
 
 fn outcome(letter: &str) -> Option<P> {
@@ -180,6 +182,7 @@ async fn make(
             | Kind::Invite
             | Kind::Duty
             | Kind::Notice
+            | Kind::Alert
     );
     if others && about_itself {
         common.iss = match kind {
@@ -325,6 +328,17 @@ async fn claims(
             let code = NoticeCode::EnteredElsewhere;
             NoticeClaims::new(common, of, Nid::random(), Revision::FIRST, code).into()
         }
+        Kind::Alert => AlertClaims::new(common).into(),
+        Kind::Confirm => {
+            let Notified { nid, rev, hash, .. } = object;
+            ConfirmClaims::new(common, *nid, *rev, *hash).into()
+        }
+        Kind::Warn
+        | Kind::Reply
+        | Kind::Progress
+        | Kind::Distress
+        | Kind::Respond
+        | Kind::Resolve => todo!("{kind}"),
     };
     (claims, Vec::new())
 }

@@ -1,0 +1,130 @@
+//! What time brings: for each kind of thing that falls due, when, and what comes after it. Pure; the schedule in the
+//! database keeps the moments, and the server's clockwork says in a signed statement that they came.
+
+use time::{Duration, OffsetDateTime};
+
+use super::words;
+
+words!(
+    /// What falls due. The word stands in the schedule, never in a public claim.
+    Due {
+        /// A quarter of the lead time has passed without an officer's word.
+        AckQuarter = "ack_25",
+        /// Half of the lead time has.
+        AckHalf = "ack_50",
+        /// Three quarters of it have.
+        AckThreeQuarters = "ack_75",
+        /// The window begins.
+        AckStart = "ack_start",
+        /// A movement should have said that it arrived.
+        SignOfLife = "sign_of_life",
+        /// A site should soon be confirmed again.
+        Reconfirm = "reconfirm",
+        /// A site has not been confirmed again in time.
+        Stale = "stale",
+        /// A query, or a warning, should have been replied to.
+        Reply = "reply",
+        /// Nobody has answered a distress call for another minute.
+        Distress = "distress",
+    }
+);
+
+impl Due {
+    /// The part of the lead time that has passed, in percent, for what counts acknowledgements.
+    pub const fn lead_percent(self) -> Option<u8> {
+        match self {
+            Self::AckQuarter => Some(25),
+            Self::AckHalf => Some(50),
+            Self::AckThreeQuarters => Some(75),
+            Self::AckStart => Some(100),
+            Self::SignOfLife | Self::Reconfirm | Self::Stale | Self::Reply | Self::Distress => None,
+        }
+    }
+
+    /// What comes after it, while nothing has been said.
+    pub const fn next(self) -> Option<Self> {
+        match self {
+            Self::AckQuarter => Some(Self::AckHalf),
+            Self::AckHalf => Some(Self::AckThreeQuarters),
+            Self::AckThreeQuarters => Some(Self::AckStart),
+            Self::Reconfirm => Some(Self::Stale),
+            Self::AckStart | Self::SignOfLife | Self::Stale | Self::Reply | Self::Distress => None,
+        }
+    }
+}
+
+/// When a quarter, a half, three quarters or all of the lead time has passed. `None` for what does not count
+/// acknowledgements, and where there was no lead time: who was told after the beginning had none to let pass.
+pub fn lead_moment(
+    due: Due,
+    received: OffsetDateTime,
+    begins: OffsetDateTime,
+) -> Option<OffsetDateTime> {
+    let lead = begins - received;
+    if !lead.is_positive() {
+        return None;
+    }
+    let percent = i32::from(due.lead_percent()?);
+    if percent == 100 {
+        return Some(begins);
+    }
+    received.checked_add(lead / 100 * percent)
+}
+
+/// Days between the word on a site and the next that is asked for, by default.
+pub const RECONFIRM_DAYS: u16 = 90;
+
+/// Days before the end of that time at which the organisation is reminded.
+pub const REMIND_DAYS: u16 = 7;
+
+/// When a site's organisation is reminded, and when the site is stale, after a word on it at `from`.
+pub fn reconfirm_moments(
+    from: OffsetDateTime,
+    days: u16,
+) -> Option<(OffsetDateTime, OffsetDateTime)> {
+    let stale = from.checked_add(Duration::days(days.into()))?;
+    let remind = stale.checked_sub(Duration::days(REMIND_DAYS.min(days).into()))?;
+    Some((remind, stale))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hours: i64) -> OffsetDateTime {
+        OffsetDateTime::UNIX_EPOCH + Duration::hours(hours)
+    }
+
+    #[test]
+    fn the_stages_of_the_lead_time_follow_one_another_up_to_the_beginning() {
+        let mut due = Due::AckQuarter;
+        let mut moments = vec![lead_moment(due, at(0), at(48)).expect("a moment")];
+        while let Some(next) = due.next() {
+            due = next;
+            moments.push(lead_moment(due, at(0), at(48)).expect("a moment"));
+        }
+        assert_eq!(moments, [at(12), at(24), at(36), at(48)]);
+    }
+
+    #[test]
+    fn who_was_told_after_the_beginning_had_no_lead_time_to_let_pass() {
+        assert_eq!(lead_moment(Due::AckStart, at(5), at(5)), None);
+        assert_eq!(lead_moment(Due::AckQuarter, at(6), at(5)), None);
+    }
+
+    #[test]
+    fn what_does_not_count_acknowledgements_has_no_part_of_the_lead_time() {
+        for due in Due::ALL.iter().filter(|due| due.lead_percent().is_none()) {
+            assert_eq!(lead_moment(*due, at(0), at(48)), None, "{due}");
+        }
+    }
+
+    #[test]
+    fn a_reminder_comes_a_week_before_and_never_before_the_word_itself() {
+        assert_eq!(
+            reconfirm_moments(at(0), 90),
+            Some((at(83 * 24), at(90 * 24)))
+        );
+        assert_eq!(reconfirm_moments(at(0), 3), Some((at(0), at(3 * 24))));
+    }
+}

@@ -1,0 +1,92 @@
+//! Sites are confirmed again: the organisation says every so often that a site stands as it was notified. One that was not
+//! confirmed in time stays in every list and check, flagged as stale.
+
+use super::apply::{self, Incoming, Stored};
+use super::batch::{Batch, Fault};
+use super::due::{self, Falls, Moments};
+use super::fire::{self, Brings, Said};
+use super::notification::{own_revision, told};
+use crate::domain::due::{Due, reconfirm_moments};
+use crate::domain::exchange::AlertEvent;
+use crate::domain::kind::Kind;
+use crate::store;
+use crate::store::actors;
+use crate::store::due::DueRow;
+use crate::store::notifications;
+use crate::wire::claims::ConfirmClaims;
+use crate::wire::policy::Policy;
+use crate::wire::problem::{Problem, ProblemKind};
+
+/// Takes an organisation's word that a site stands as notified.
+pub(super) async fn take(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    claims: &ConfirmClaims,
+) -> Result<Stored, Fault> {
+    let revision = own_revision(batch, incoming, claims.nid, claims.rev, claims.of).await?;
+    if revision.kind != Kind::Site {
+        return Err(Problem::new(ProblemKind::StateForbids)
+            .detail("sites are confirmed; of a movement say how far it is")
+            .into());
+    }
+    let ctx = incoming.prepared.common.ctx.clone();
+    let mut desks = vec![revision.org.clone()];
+    desks.extend(actors::coordinators(batch.conn, &ctx).await?);
+    desks.extend(told(batch, claims.nid).await?);
+    desks.sort_unstable();
+    desks.dedup();
+    let stored = apply::store(batch, incoming, &desks).await?;
+    notifications::set_confirmed(batch.conn, claims.nid, batch.at).await?;
+    for what in [Due::Reconfirm, Due::Stale] {
+        store::due::forget(batch.conn, claims.nid.uuid(), what).await?;
+    }
+    let next = due::reconfirm(claims.nid, claims.rev, batch.at, &incoming.policy);
+    due::schedule(batch, next.as_slice()).await?;
+    Ok(stored)
+}
+
+/// The time for a word on a site has come, or has passed. The organisation is told each time, of all its sites together.
+pub(super) async fn fell_due(
+    batch: &mut Batch<'_>,
+    row: &DueRow,
+    moments: Moments,
+    policy: &Policy,
+) -> Result<Option<Brings>, Fault> {
+    let Some((revision, item)) = fire::still_current(batch, row).await? else {
+        return Ok(None);
+    };
+    let event = if row.what == Due::Stale {
+        AlertEvent::ReconfirmationOverdue
+    } else {
+        AlertEvent::ReconfirmationDue
+    };
+    // While nobody says anything, the organisation is reminded once more in each span.
+    let next = match row.what {
+        Due::Reconfirm => reconfirm_moments(moments.at, policy.reconfirm_days)
+            .map(|(remind, stale)| moments.at + (stale - remind)),
+        _ => moments
+            .at
+            .checked_add(time::Duration::days(policy.reconfirm_days.max(1).into())),
+    };
+    let next = next.map(|at| Falls {
+        what: Due::Stale,
+        about: row.about,
+        rev: row.rev,
+        party: None,
+        at,
+        begins: None,
+    });
+    Ok(Some(Brings {
+        said: Said {
+            event,
+            desks: fire::desks(batch, &revision.org, None).await?,
+            organisation: revision.org,
+            party: None,
+            lead_percent: None,
+            due: moments.at,
+            step: None,
+        },
+        item,
+        next,
+    }))
+}

@@ -1,0 +1,100 @@
+//! The schedule as one node knows it: the moments of the day, read once, and the rows that were written since.
+
+use std::collections::BTreeSet;
+
+use time::{Date, OffsetDateTime};
+
+use super::core::{Core, store as failed};
+use super::intake::{Wake, fire, moments};
+use crate::store::due;
+use crate::store::error::StoreError;
+use crate::store::statements;
+use crate::wire::problem::Problem;
+
+/// Rows read at once.
+const PAGE: i64 = 1_000;
+/// Rows judged in one transaction: the head is locked meanwhile.
+const AT_ONCE: usize = 64;
+
+/// What this node has read of the schedule.
+pub struct Schedule {
+    core: Core,
+    wake: Wake,
+    /// What comes today, by its moment.
+    known: BTreeSet<(OffsetDateTime, i64)>,
+    /// The last day that was read.
+    seen: Date,
+    /// The last row that was read.
+    after: i64,
+}
+
+impl Schedule {
+    /// A schedule of which nothing is known yet.
+    pub fn new(core: Core, wake: Wake) -> Self {
+        Self {
+            core,
+            wake,
+            known: BTreeSet::new(),
+            seen: Date::MIN,
+            after: 0,
+        }
+    }
+
+    /// Reads what is new, and lets what has fallen due happen.
+    ///
+    /// # Errors
+    /// The database's, or the keyring's. What has not happened happens at the next look.
+    pub async fn tick(&mut self) -> Result<(), Problem> {
+        let now = self.read().await?;
+        loop {
+            let due = self.known.iter().take_while(|(at, _)| *at <= now);
+            let ids: Vec<i64> = due.take(AT_ONCE).map(|(_, id)| *id).collect();
+            if ids.is_empty() {
+                return Ok(());
+            }
+            let count = ids.len();
+            fire(&self.core, &self.wake, &ids).await?;
+            self.known.retain(|(_, id)| !ids.contains(id));
+            metrics::counter!("herald_due_total").increment(u64::try_from(count).unwrap_or(0));
+        }
+    }
+
+    /// Reads the rows of days that have begun since the last look, and those that were written since. Gives the time.
+    async fn read(&mut self) -> Result<OffsetDateTime, Problem> {
+        let mut conn = self
+            .core
+            .pools
+            .intake
+            .acquire()
+            .await
+            .map_err(|e| failed(&StoreError::from(e)))?;
+        let now = statements::now(&mut conn).await.map_err(|e| failed(&e))?;
+        let today = due::day(now);
+        let (mut after, mut seen) = (self.after, self.seen);
+        if today > seen {
+            // A new day: what it brings was perhaps written long ago.
+            (after, self.after) = (0, 0);
+            self.known.clear();
+            seen = today;
+        }
+        loop {
+            let rows = due::unseen(&mut conn, today, after, PAGE)
+                .await
+                .map_err(|e| failed(&e))?;
+            let full = i64::try_from(rows.len()) == Ok(PAGE);
+            for row in rows {
+                after = row.id;
+                match moments(&self.core, &row) {
+                    Ok(moments) => drop(self.known.insert((moments.at, row.id))),
+                    // One that does not open must not hold back the others. The keyring has said why.
+                    Err(_) => metrics::counter!("herald_due_broken_total").increment(1),
+                }
+            }
+            if !full {
+                break;
+            }
+        }
+        (self.after, self.seen) = (after, seen);
+        Ok(now)
+    }
+}
