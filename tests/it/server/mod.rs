@@ -11,6 +11,7 @@ mod operations;
 mod problems;
 mod renewal;
 mod say;
+mod time;
 mod world;
 
 pub use say::{Notified, Site, ack_item};
