@@ -77,11 +77,7 @@ impl Entry {
 
     /// Whether it is a revision of a notification that is believed: what an acknowledgement may name.
     pub const fn is_revision(&self) -> bool {
-        self.doubt.is_none()
-            && matches!(
-                self.kind,
-                Kind::Site | Kind::Movement | Kind::Withdraw | Kind::Close
-            )
+        self.doubt.is_none() && self.kind.is_revision()
     }
 }
 

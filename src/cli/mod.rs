@@ -31,9 +31,11 @@ pub mod words;
 // One file a subcommand.
 pub mod ack;
 pub mod admit;
+pub mod alert;
 pub mod check;
 pub mod close;
 pub mod completions;
+pub mod confirm;
 pub mod cosign;
 pub mod demo;
 pub mod devices;
@@ -47,6 +49,7 @@ pub mod listen;
 pub mod notify;
 pub mod openapi;
 pub mod policy;
+pub mod progress;
 pub mod queue;
 pub mod return_;
 pub mod revoke;
@@ -137,6 +140,10 @@ pub enum Command {
     Withdraw(withdraw::Args),
     /// Say that a movement arrived, or that a site's use ended
     Close(close::Args),
+    /// Say how far a movement is: departed, at a waypoint, delayed (organisation)
+    Progress(progress::Args),
+    /// Confirm that sites stand as they were notified (organisation)
+    Confirm(confirm::Args),
     /// Sign a colleague's notification as the second person
     Cosign(cosign::Args),
     /// Show one page on a notification: who has it, and who is silent
@@ -295,6 +302,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError>
         Command::Send(args) => Box::pin(send::run(args, context)).await,
         Command::Withdraw(args) => Box::pin(withdraw::run(args, context)).await,
         Command::Close(args) => Box::pin(close::run(args, context)).await,
+        Command::Progress(args) => Box::pin(progress::run(args, context)).await,
+        Command::Confirm(args) => Box::pin(confirm::run(args, context)).await,
         Command::Cosign(args) => Box::pin(cosign::run(args, context)).await,
         Command::Status(args) => Box::pin(status::run(args, context)).await,
         Command::Listen(args) => Box::pin(listen::run(args, context)).await,

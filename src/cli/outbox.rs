@@ -303,7 +303,8 @@ impl Outbox {
         for state in [State::Sent, State::Pending] {
             for id in self.ids(state)? {
                 let meta = self.read_record(state, &id)?.meta;
-                if of(&meta) && latest.as_ref().is_none_or(|known| known.rev <= meta.rev) {
+                let revises = meta.kind.is_revision() && of(&meta);
+                if revises && latest.as_ref().is_none_or(|known| known.rev <= meta.rev) {
                     latest = Some(meta);
                 }
             }

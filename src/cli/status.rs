@@ -135,6 +135,7 @@ const fn flag_words(flag: Flag) -> &'static str {
         Flag::OverduePositionUnknown => {
             "overdue, position unknown: its whole remaining route counts"
         }
+        Flag::Delayed => "delayed; its earlier times count too",
         Flag::Emergency => "notified as an emergency",
         Flag::Stale => "not reconfirmed in time",
     }

@@ -18,7 +18,8 @@ use crate::wire::claims::{
 };
 use crate::wire::envelope::Event;
 use crate::wire::parts::{
-    AckDetail, Audience, Contact, Entered, NoticeDetail, Place, Reason, Reasons, Window, name,
+    AckDetail, AlertDetail, Audience, Contact, Entered, NoticeDetail, Place, ProgressPart, Reason,
+    Reasons, Window, name,
 };
 
 /// Positions of a geometry that are shown; more are counted.
@@ -179,7 +180,7 @@ fn headline(received: &Received) -> String {
             c.to
         ),
         Claims::Resolve(c) => format!("DISTRESS {}: {who} ends its call", c.nid.reference()),
-        Claims::Alert(_) => "the server says what time has brought:".to_owned(),
+        Claims::Alert(_) => "ALERT of the server: a time has passed".to_owned(),
         Claims::Renew(_)
         | Claims::Invite(_)
         | Claims::Duty(_)
@@ -280,6 +281,20 @@ fn details(text: &mut String, received: &Received) {
                 received.part::<AckDetail>(name::DETAIL).as_ref(),
             );
         }
+        Claims::Alert(_) => {
+            if let Some(detail) = received.part::<AlertDetail>(name::DETAIL) {
+                super::alert::describe(text, &detail);
+            }
+        }
+        Claims::Progress(_) => {
+            if let Some(said) = received.part::<ProgressPart>(name::PROGRESS) {
+                put(text, "how far", &super::progress::words(&said));
+                put(text, "seen", &time_words(said.at));
+                if let Some(note) = &said.note {
+                    put(text, "note", note);
+                }
+            }
+        }
         Claims::Notice(_) => {
             if let Some(detail) = received.part::<NoticeDetail>(name::DETAIL) {
                 let away = detail
@@ -307,7 +322,7 @@ pub fn plain(text: &str) -> String {
 }
 
 /// A line of detail.
-fn put(text: &mut String, label: &str, value: &str) {
+pub fn put(text: &mut String, label: &str, value: &str) {
     // Writing to a string cannot fail.
     writeln!(text, "    {label:<12} {}", plain(value)).ok();
 }
@@ -513,7 +528,7 @@ fn entered_words(entered: &Entered) -> String {
     line
 }
 
-fn count(number: usize, what: &str) -> String {
+pub fn count(number: usize, what: &str) -> String {
     if number == 1 {
         format!("1 {what}")
     } else {

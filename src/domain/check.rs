@@ -42,6 +42,8 @@ words!(
         BeingReplaced = "being_replaced",
         /// Past its window and not said to have arrived: its position is unknown, the whole remaining route counts.
         OverduePositionUnknown = "overdue_position_unknown",
+        /// What remains of it is later than notified, on its organisation's word. Its earlier times count too.
+        Delayed = "delayed",
         /// Notified as an emergency, with less lead time than usual.
         Emergency = "emergency",
         /// Not reconfirmed in time.

@@ -71,6 +71,14 @@ impl Kind {
         typ.strip_prefix("hn-")?.strip_suffix("+jwt")?.parse().ok()
     }
 
+    /// Whether a statement of this kind is a revision of a notification; others about one only name a revision.
+    pub const fn is_revision(self) -> bool {
+        matches!(
+            self,
+            Self::Site | Self::Movement | Self::Withdraw | Self::Close
+        )
+    }
+
     /// Whether statements of this kind take a position in the log. Checks and answers are kept under a private root,
     /// so that the public log shows no tempo; a receipt only points at a position.
     pub const fn takes_position(self) -> bool {

@@ -68,6 +68,8 @@ pub struct CandidateRow {
     pub audience: Option<Vec<u8>>,
     /// The part `contact` as sealed to the party's desk, for the tiers `exact` and `on_check`.
     pub contact: Option<Vec<u8>>,
+    /// The part `progress` of the latest word that it is delayed, for the tiers `exact` and `on_check`.
+    pub delayed: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for CandidateRow {
@@ -89,7 +91,7 @@ pub async fn candidates(
     // The database knows microseconds: a moment between two is taken outward.
     let tick = Duration::microseconds(1);
     let rows = sqlx::query(
-        "SELECT nid, rev, pos, hash, org, subject, tier, latest, emergency, screening, cosign, duty, place, audience, contact
+        "SELECT nid, rev, pos, hash, org, subject, tier, latest, emergency, screening, cosign, duty, said_at, place, audience, contact, delayed
            FROM hn.candidates(public.ST_GeomFromEWKB($1), $2, $3)",
     )
     .bind(boxes.to_ewkb())
@@ -115,10 +117,12 @@ fn candidate(row: &sqlx::postgres::PgRow) -> Result<CandidateRow, StoreError> {
             emergency: row.try_get("emergency")?,
             screening: read::text(row, "screening")?,
             cosign: read::text(row, "cosign")?,
+            said_at: row.try_get("said_at")?,
         },
         place: row.try_get("place")?,
         audience: row.try_get("audience")?,
         contact: row.try_get("contact")?,
+        delayed: row.try_get("delayed")?,
     })
 }
 

@@ -14,6 +14,7 @@ pub mod mailbox;
 pub mod migrate;
 pub mod notifications;
 pub mod pool;
+pub mod progress;
 mod read;
 pub mod role;
 pub mod statements;

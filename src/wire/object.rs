@@ -4,9 +4,10 @@
 use geojson::GeometryValue;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::parts::{AskedArea, Place, Waypoint};
+use super::parts::{AskedArea, Place, ProgressPart, Waypoint};
 use super::policy::Policy;
 use super::problem::{Problem, ProblemKind};
+use crate::domain::exchange::Step;
 use crate::domain::notification::Subject;
 use crate::spatial::shape::MAX_REACH_M;
 use crate::spatial::track::{self, Timing, Track, TrackError};
@@ -26,6 +27,8 @@ pub struct Object {
     pub validity: Window,
     /// The buffer to count, in metres: the requested one, else the policy's or the category's default.
     pub buffer_m: f64,
+    /// How much later than notified what remains of a movement may be, in seconds.
+    pub delayed_s: u32,
 }
 
 /// A site's footprint, or a movement's track.
@@ -92,7 +95,28 @@ impl Object {
             shape,
             validity,
             buffer_m,
+            delayed_s: 0,
         })
+    }
+}
+
+impl Object {
+    /// What remains of a movement is later than notified. Nothing changes of a site, or where nothing is said of a delay.
+    pub fn delay(&mut self, progress: &ProgressPart) {
+        let Shape::Movement(track) = &mut self.shape else {
+            return;
+        };
+        let late_s = match (progress.step, progress.delay_s) {
+            (Step::Delayed, Some(late_s)) if late_s > 0 => late_s,
+            _ => return,
+        };
+        let from = progress.waypoint.unwrap_or(0);
+        track.delay(usize::try_from(from).unwrap_or(usize::MAX), late_s);
+        self.delayed_s = late_s;
+        let later = |at: OffsetDateTime| at.checked_add(time::Duration::seconds(late_s.into()));
+        // A window that ends where time does is left open: longer, never shorter.
+        let until = self.validity.until().and_then(later);
+        self.validity = Window::new(self.validity.from(), until).unwrap_or(Window::ALWAYS);
     }
 }
 

@@ -277,6 +277,9 @@ fn flag_words(flag: Flag) -> &'static str {
         Flag::OverduePositionUnknown => {
             "OVERDUE, POSITION UNKNOWN: not said to have arrived; it counts on its whole route."
         }
+        Flag::Delayed => {
+            "DELAYED on its organisation's word: it may be at each place of its route later than notified; the earlier times count too."
+        }
         Flag::Emergency => "Notified as an emergency.",
         Flag::Stale => "Not reconfirmed in time; it counts all the same.",
     }

@@ -159,9 +159,16 @@ fn seen(core: &Core, party: &ActorId, policy: &Policy, row: &CandidateRow) -> Se
     };
     let seen = match notified.tier {
         Tier::Cell => Seen::cells(&text, party),
-        Tier::Exact | Tier::OnCheck | Tier::Withdrawn => {
-            Seen::place(&text, notified.subject, policy)
-        }
+        Tier::Exact | Tier::OnCheck | Tier::Withdrawn => match &row.delayed {
+            None => Seen::place(&text, notified.subject, policy),
+            Some(delayed) => {
+                let at = Record::part(&notified.organisation, &nid, rev, name::PROGRESS);
+                match core.keyring.open_record(&at.at(), delayed) {
+                    Ok(delayed) => Seen::delayed(&text, &delayed, notified.subject, policy),
+                    Err(error) => return unreadable(row, &error, ProblemKind::SealDoesNotOpen),
+                }
+            }
+        },
     };
     if let Seen::Unreadable(kind) = seen {
         return unreadable(row, &kind.spec().title, kind);

@@ -8,13 +8,11 @@ use super::batch::{Batch, Fault};
 use super::open::{self, OpenedParts};
 use super::own;
 use super::prepare::Facts;
-use crate::crypto::disclosure::Disclosure;
 use crate::domain::ack::{AckState, ENTERED_TOLERANCE_M, MAX_ITEMS};
 use crate::domain::ids::{ActorId, Nid};
 use crate::domain::kind::Kind;
 use crate::domain::notification::{Subject, Tier};
-use crate::service::core::{internal, keyring};
-use crate::service::records::Record;
+use crate::service::core::internal;
 use crate::spatial::{Area, Position, Presence, Window, proximity};
 use crate::store::actors;
 use crate::store::notifications::{self, Acknowledged, NewAck, NewAckItem};
@@ -220,16 +218,13 @@ fn distance_as_entered(
     else {
         return Ok(None);
     };
-    let nid = item.nid.to_string();
-    let at = Record::part(&found.org, &nid, item.rev.get().into(), name::PLACE);
-    let text = batch
-        .core
-        .keyring
-        .open_record(&at.at(), sealed)
-        .map_err(|error| keyring(&error))?;
-    let disclosure =
-        Disclosure::parse(&text).map_err(|_| internal("a stored part is no disclosure"))?;
-    let place: Place = open::read_value(disclosure.value(), name::PLACE)?;
+    let place: Place = open::stored(
+        batch.core,
+        &found.org,
+        item.nid,
+        item.rev,
+        (name::PLACE, sealed),
+    )?;
     let subject = if found.kind == Kind::Movement {
         Subject::Movement
     } else {

@@ -12,8 +12,8 @@ use crate::crypto::disclosure::Disclosure;
 use crate::crypto::month::Month;
 use crate::domain::clock::Clock;
 use crate::domain::disclosure_policy::{Read, comes_as};
-use crate::domain::ids::ActorId;
-use crate::service::core::{Core, internal};
+use crate::domain::ids::{ActorId, Nid, Revision};
+use crate::service::core::{Core, internal, keyring};
 use crate::service::records::Record;
 use crate::store::statements::NewRecord;
 use crate::wire::build::{self, OpenError, SealSlot};
@@ -104,6 +104,25 @@ pub(super) fn parts(
         }
     }
     Ok(OpenedParts(opened))
+}
+
+/// Opens a stored part of a revision from the keyring, and reads its value.
+pub(super) fn stored<T: DeserializeOwned>(
+    core: &Core,
+    org: &ActorId,
+    nid: Nid,
+    rev: Revision,
+    (part, sealed): (&str, &[u8]),
+) -> Result<T, Problem> {
+    let nid = nid.to_string();
+    let at = Record::part(org, &nid, rev.get().into(), part);
+    let text = core
+        .keyring
+        .open_record(&at.at(), sealed)
+        .map_err(|error| keyring(&error))?;
+    let disclosure =
+        Disclosure::parse(&text).map_err(|_| internal("a stored part is no disclosure"))?;
+    read_value(disclosure.value(), part)
 }
 
 fn twice(part: &str) -> Problem {

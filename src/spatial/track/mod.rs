@@ -185,6 +185,16 @@ impl Track {
         window.unwrap_or(super::Window::ALWAYS)
     }
 
+    /// What remains from a waypoint (counted from 0) on may be this much later than its times and their slack allow, and no
+    /// earlier or later else: a delay says that time is lost, not where.
+    pub fn delay(&mut self, from: usize, late_s: u32) {
+        // The leg that leads to the first delayed waypoint is delayed too: that is where the movement is.
+        let first = from.saturating_sub(1);
+        for times in self.times.iter_mut().skip(first) {
+            times.latest = times.latest.map(|at| at + f64::from(late_s));
+        }
+    }
+
     /// The first leg that may not have been left behind at a moment: all before it are surely over.
     pub fn first_leg_at(&self, now: OffsetDateTime) -> usize {
         let now = seconds(now);

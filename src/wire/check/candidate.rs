@@ -2,6 +2,7 @@
 //! check use. What cannot be read is kept as such, never dropped.
 
 use geojson::GeometryValue;
+use time::OffsetDateTime;
 
 use crate::crypto::digest::Digest;
 use crate::crypto::disclosure::Disclosure;
@@ -10,7 +11,7 @@ use crate::domain::notification::{ScreeningState, SecondSignature, Subject, Tier
 use crate::spatial::cell::{Cell, MAX_CELLS};
 use crate::spatial::{Footprint, Position};
 use crate::wire::object::Object;
-use crate::wire::parts::{Audience, Place, name};
+use crate::wire::parts::{Audience, Place, ProgressPart, name};
 use crate::wire::policy::Policy;
 use crate::wire::problem::ProblemKind;
 
@@ -41,6 +42,8 @@ pub struct Notified {
     pub screening: ScreeningState,
     /// Whether a second signature is waited for.
     pub cosign: SecondSignature,
+    /// When the organisation last said that it stands so: by this revision, or by a later confirmation.
+    pub said_at: OffsetDateTime,
 }
 
 /// A revision that counts. Prints nothing of its place.
@@ -89,6 +92,25 @@ impl std::fmt::Debug for Seen {
 }
 
 impl Seen {
+    /// As [`Seen::place`], of a movement of which the organisation has said that what remains is later: the disclosure of
+    /// the part `progress` that says so. Each place may then be occupied from when it was notified until that much later,
+    /// for nobody knows where on the way the time is lost.
+    pub fn delayed(disclosure: &[u8], progress: &[u8], subject: Subject, policy: &Policy) -> Self {
+        let Some(progress) = disclosed(progress, name::PROGRESS) else {
+            return Self::Unreadable(ProblemKind::DigestMismatch);
+        };
+        let Ok(progress) = serde_json::from_value::<ProgressPart>(progress.into_value()) else {
+            return Self::Unreadable(ProblemKind::InvalidMember);
+        };
+        match Self::place(disclosure, subject, policy) {
+            Self::Exact(mut exact) => {
+                exact.object.delay(&progress);
+                Self::Exact(exact)
+            }
+            other => other,
+        }
+    }
+
     /// Reads the disclosure of a part `place`. `policy` gives the buffer where none was requested.
     pub fn place(disclosure: &[u8], subject: Subject, policy: &Policy) -> Self {
         let Some(disclosure) = disclosed(disclosure, name::PLACE) else {

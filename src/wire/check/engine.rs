@@ -8,7 +8,7 @@ use super::candidate::{Candidate, Exact, Notified, Seen};
 use super::question::{Question, greatest_buffer_m};
 use crate::domain::check::{ABSENCE_SENTENCE, Flag, HitRelation, Verdict};
 use crate::domain::ids::Seq;
-use crate::domain::notification::{ScreeningState, SecondSignature, Tier};
+use crate::domain::notification::{ScreeningState, SecondSignature, Subject, Tier};
 use crate::spatial::cell::Cell;
 use crate::spatial::track::Track;
 use crate::spatial::{Footprint, Presence, Proximity, Relation, Window, proximity};
@@ -96,7 +96,6 @@ pub fn judge(
         hits: Vec::new(),
         considered: Vec::with_capacity(candidates.len()),
     };
-    let cell_limit_m = question.effect_radius_m + greatest_buffer_m(policy);
     for candidate in candidates {
         let Candidate {
             notified,
@@ -105,8 +104,8 @@ pub fn judge(
         } = candidate;
         let (nid, rev, tier) = (notified.nid, notified.rev, notified.tier);
         let hit = match seen {
-            Seen::Exact(exact) => exact_hit(question, notified, *exact, contact, now),
-            Seen::Cells(cells) => cell_hit(question, notified, &cells, cell_limit_m),
+            Seen::Exact(exact) => exact_hit(question, notified, *exact, contact, (policy, now)),
+            Seen::Cells(cells) => cell_hit(question, notified, &cells, (policy, now)),
             Seen::Unreadable(kind) => {
                 if !findings.doubts.contains(&kind) {
                     findings.doubts.push(kind);
@@ -139,6 +138,8 @@ struct Met {
     proximity: Proximity,
     overlap: Window,
     overdue: bool,
+    delayed: bool,
+    stale: bool,
 }
 
 impl Met {
@@ -162,6 +163,8 @@ impl Met {
             proximity: nearer,
             overlap: Window::new(from, until).unwrap_or(Window::ALWAYS),
             overdue: self.overdue || other.overdue,
+            delayed: self.delayed || other.delayed,
+            stale: self.stale || other.stale,
         }
     }
 }
@@ -171,7 +174,7 @@ fn exact_hit(
     notified: Notified,
     exact: Exact,
     contact: Option<String>,
-    now: OffsetDateTime,
+    (policy, now): (&Policy, OffsetDateTime),
 ) -> Option<Hit> {
     let buffer_m = exact.object.buffer_m;
     let limit_m = question.effect_radius_m + buffer_m;
@@ -182,6 +185,10 @@ fn exact_hit(
         }
         Shape::Movement(track) => moves(question, &exact, track, limit_m, now),
     }?;
+    let met = Met {
+        stale: is_stale(&notified, policy, now),
+        ..met
+    };
     let relation = match met.proximity.relation {
         Relation::Inside => HitRelation::Inside,
         Relation::Outside => HitRelation::WithinBuffer,
@@ -207,6 +214,8 @@ fn stands(
         proximity,
         overlap: *overlap,
         overdue: false,
+        delayed: false,
+        stale: false,
     })
 }
 
@@ -226,6 +235,8 @@ fn moves(
             proximity: found.proximity,
             overlap: found.overlap,
             overdue: presence != Presence::AsNotified,
+            delayed: exact.object.delayed_s > 0,
+            stale: false,
         })
     };
     let mut met: Option<Met> = None;
@@ -288,8 +299,9 @@ fn cell_hit(
     question: &Question,
     notified: Notified,
     cells: &[(Cell, String)],
-    limit_m: f64,
+    (policy, now): (&Policy, OffsetDateTime),
 ) -> Option<Hit> {
+    let limit_m = question.effect_radius_m + greatest_buffer_m(policy);
     let distance_m = cells
         .iter()
         .map(|(cell, _)| cell.distance_m(&question.area))
@@ -304,6 +316,8 @@ fn cell_hit(
         },
         overlap: question.window,
         overdue: false,
+        delayed: false,
+        stale: is_stale(&notified, policy, now),
     };
     let hit = hit(notified, HitRelation::Cell, distance_m, &met);
     Some(Hit {
@@ -321,7 +335,7 @@ fn hit(notified: Notified, relation: HitRelation, distance_m: f64, met: &Met) ->
         of: notified.of,
         pos: notified.pos,
         subject: None,
-        flags: flags(&notified, met.overdue),
+        flags: flags(&notified, met),
         organisation: notified.organisation,
         duty: notified.duty,
         tier: notified.tier,
@@ -343,7 +357,14 @@ fn utc(at: OffsetDateTime) -> OffsetDateTime {
     at.checked_to_offset(time::UtcOffset::UTC).unwrap_or(at)
 }
 
-fn flags(notified: &Notified, overdue: bool) -> Vec<Flag> {
+/// A site that its organisation has not confirmed in the time that the policy sets. It counts all the same.
+fn is_stale(notified: &Notified, policy: &Policy, now: OffsetDateTime) -> bool {
+    notified.subject == Subject::Site
+        && policy.reconfirm_days > 0
+        && now - notified.said_at > time::Duration::days(policy.reconfirm_days.into())
+}
+
+fn flags(notified: &Notified, met: &Met) -> Vec<Flag> {
     let standing = [
         (
             Flag::Unscreened,
@@ -358,7 +379,9 @@ fn flags(notified: &Notified, overdue: bool) -> Vec<Flag> {
             notified.cosign == SecondSignature::Waiting,
         ),
         (Flag::BeingReplaced, !notified.latest),
-        (Flag::OverduePositionUnknown, overdue),
+        (Flag::OverduePositionUnknown, met.overdue),
+        (Flag::Delayed, met.delayed),
+        (Flag::Stale, met.stale),
         (Flag::Emergency, notified.emergency),
     ];
     let raised = standing.into_iter().filter(|(_, raised)| *raised);
