@@ -528,6 +528,7 @@ fn entered_words(entered: &Entered) -> String {
     line
 }
 
+/// A count with its noun.
 pub fn count(number: usize, what: &str) -> String {
     if number == 1 {
         format!("1 {what}")

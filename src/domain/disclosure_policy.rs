@@ -235,7 +235,8 @@ mod tests {
                     (Kind::Site | Kind::Movement, P::Place | P::OwnAudience | P::OtherAudience)
                     | (Kind::Withdraw, P::Reason)
                     | (Kind::Screen, P::Reasons)
-                    | (Kind::Ack | Kind::Notice, P::Detail)
+                    | (Kind::Ack | Kind::Notice | Kind::Alert, P::Detail)
+                    | (Kind::Progress, P::Progress)
                     | (Kind::Invite, P::Person) => Read::Reseal,
                     (Kind::Site | Kind::Movement, P::Contact) | (Kind::Keys, P::DeskKey) => {
                         Read::PassOn
@@ -278,6 +279,12 @@ mod tests {
                 &[R::Coordinator, R::Owner],
             ),
             (&[Kind::Invite], P::Person, &[R::Coordinator]),
+            (
+                &[Kind::Progress],
+                P::Progress,
+                &[R::Coordinator, R::Owner, R::Party(Tier::Exact)],
+            ),
+            (&[Kind::Alert], P::Detail, &RELATIONS),
         ];
         let pass_on: &[(&[Kind], P, &[R])] = &[
             (
@@ -324,7 +331,13 @@ mod tests {
     fn the_place_reaches_no_party_below_the_exact_tier() {
         for kind in Kind::ALL {
             for tier in Tier::ALL.iter().filter(|tier| **tier != Tier::Exact) {
-                for part in [P::Place, P::Contact, P::OtherAudience, P::Detail] {
+                for part in [
+                    P::Place,
+                    P::Contact,
+                    P::OtherAudience,
+                    P::Progress,
+                    P::Position,
+                ] {
                     assert_eq!(may_read(*kind, part, R::Party(*tier)), Read::Never);
                 }
             }
@@ -335,7 +348,10 @@ mod tests {
     fn a_stranger_gets_the_statement_alone() {
         for kind in Kind::ALL {
             for part in P::ALL {
-                assert_eq!(may_read(*kind, *part, R::Stranger), Read::Never);
+                // An alert is made for those whom it is delivered to.
+                if (kind, part) != (&Kind::Alert, &P::Detail) {
+                    assert_eq!(may_read(*kind, *part, R::Stranger), Read::Never);
+                }
             }
         }
     }

@@ -43,7 +43,7 @@ fn on_3_may(area: &Value, effect_radius_m: f64) -> Question {
 
 fn notified(subject: Subject, tier: Tier) -> Notified {
     Notified {
-        said_at: time::OffsetDateTime::UNIX_EPOCH,
+        said_at: DEPART,
         nid: Nid::random(),
         rev: Revision::FIRST,
         of: Digest::of(b"a statement"),
@@ -396,6 +396,118 @@ fn a_convoy_stands_at_its_ends_while_its_window_is_longer_than_its_times() {
         asked(32.5599, 15.5007, late.0, late.1),
         Verdict::NoneNotifiedToYou
     );
+}
+
+/// The convoy of CASES.md, of which its organisation has said that what remains from a waypoint on is late.
+fn delayed(late_s: u32, from: Option<u32>) -> Candidate {
+    let geometry =
+        json!({"type": "LineString", "coordinates": [[32.5599, 15.5007], [33.5199, 14.4012]]});
+    let mut all = json!({"category": "office", "name": "x", "relation": "run", "buffer_m": 0.0});
+    all.as_object_mut()
+        .expect("an object")
+        .extend(timed().as_object().expect("an object").clone());
+    let place = json!({"type": "Feature", "geometry": geometry, "properties": all});
+    let mut said = json!({"step": "delayed", "at": "2026-05-03T06:00:00Z", "delay_s": late_s});
+    if let Some(from) = from {
+        said["waypoint"] = json!(from);
+    }
+    let (place, said) = (
+        disclosed(name::PLACE, &place),
+        disclosed(name::PROGRESS, &said),
+    );
+    Candidate {
+        notified: notified(Subject::Movement, Tier::Exact),
+        seen: Seen::delayed(
+            place.as_bytes(),
+            said.as_bytes(),
+            Subject::Movement,
+            &Policy::default(),
+        ),
+        contact: None,
+    }
+}
+
+#[test]
+fn no_missed_conflict_a_delayed_convoy_counts_late_and_at_its_earlier_times_too() {
+    let ask = |from, until| question(&past_the_convoy(), 0.0, from, until);
+    let as_notified = ask("2026-05-03T07:15:00Z", "2026-05-03T07:20:00Z");
+    let later = ask("2026-05-03T08:15:00Z", "2026-05-03T08:20:00Z");
+    let much_later = ask("2026-05-03T09:15:00Z", "2026-05-03T09:20:00Z");
+    let verdict = |question: &Question, convoy| judged(question, vec![convoy]).verdict();
+    assert_eq!(verdict(&as_notified, convoy(&timed())), Verdict::Conflict);
+    assert_eq!(
+        verdict(&later, convoy(&timed())),
+        Verdict::NoneNotifiedToYou
+    );
+    for from in [None, Some(0), Some(1)] {
+        assert_eq!(
+            verdict(&as_notified, delayed(3_600, from)),
+            Verdict::Conflict
+        );
+        assert_eq!(verdict(&later, delayed(3_600, from)), Verdict::Conflict);
+        assert_eq!(
+            verdict(&much_later, delayed(3_600, from)),
+            Verdict::NoneNotifiedToYou,
+            "an hour late, and no more"
+        );
+    }
+    let found = judged(&later, vec![delayed(3_600, None)]);
+    assert_eq!(only(&found).flags, [Flag::Delayed]);
+    assert_eq!(
+        verdict(&later, delayed(0, None)),
+        Verdict::NoneNotifiedToYou
+    );
+}
+
+#[test]
+fn a_delayed_convoy_is_overdue_that_much_later() {
+    let end = datetime!(2026-05-03 08:39:34 UTC);
+    let evening = question(
+        &past_the_convoy(),
+        0.0,
+        "2026-05-03T20:00:00Z",
+        "2026-05-03T21:00:00Z",
+    );
+    let at = |now| {
+        judge(
+            &evening,
+            &Policy::default(),
+            vec![delayed(3_600, None)],
+            now,
+        )
+        .verdict()
+    };
+    let minute = time::Duration::minutes(1);
+    let hour = time::Duration::hours(1);
+    assert_eq!(at(end + minute), Verdict::NoneNotifiedToYou);
+    assert_eq!(at(end + hour + minute), Verdict::Conflict);
+}
+
+#[test]
+fn no_missed_conflict_where_a_delay_does_not_read() {
+    let seen = Seen::delayed(
+        disclosed(name::PLACE, &json!({})).as_bytes(),
+        b"not a disclosure",
+        Subject::Movement,
+        &Policy::default(),
+    );
+    assert!(matches!(seen, Seen::Unreadable(_)));
+}
+
+#[test]
+fn a_site_that_was_not_confirmed_in_time_counts_flagged() {
+    let policy = Policy::default();
+    let days = time::Duration::days(policy.reconfirm_days.into());
+    let question = on_3_may(&circle(30.0, 10.0, 100.0), 0.0);
+    let flags = |ago| {
+        let mut site = site(30.0, 10.0, &json!({}));
+        site.notified.said_at = DEPART - ago;
+        let found = judge(&question, &policy, vec![site], DEPART);
+        assert_eq!(found.verdict(), Verdict::Conflict);
+        only(&found).flags.clone()
+    };
+    assert_eq!(flags(days), []);
+    assert_eq!(flags(days + time::Duration::SECOND), [Flag::Stale]);
 }
 
 #[test]

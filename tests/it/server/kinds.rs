@@ -14,8 +14,8 @@ use herald::wire::build::{Part, build};
 use herald::wire::claims::{
     AckClaims, Admission, AdmitClaims, AlertClaims, AnswerClaims, CheckClaims, Checked, Claims,
     CloseClaims, Common, ConfirmClaims, CosignClaims, DutyClaims, InviteClaims, KeysClaims,
-    NoticeClaims, NoticeCode, PolicyClaims, ReceiptClaims, RenewClaims, RevocationReason,
-    RevokeClaims, ScreenClaims, ScreenResult, WithdrawClaims,
+    NoticeClaims, NoticeCode, PolicyClaims, ProgressClaims, ReceiptClaims, RenewClaims,
+    RevocationReason, RevokeClaims, ScreenClaims, ScreenResult, WithdrawClaims,
 };
 use herald::wire::parts::{InvitedPerson, name};
 use herald::wire::policy::Policy;
@@ -60,6 +60,7 @@ const TABLE: &[(Kind, &str, &str)] = &[
     (Kind::Screen,     "+  a  a  a  a  a  k    a  a  a  a", ".  a  a  a  a  a  k    a  a  a  a"),
     (Kind::Cosign,     "a  +  a  a  a  a  k    n  n  k  k", "a  u  a  a  a  a  k    n  n  k  k"),
     (Kind::Ack,        "a  a  +  a  a  a  k    a  a  a  a", "a  a  i  a  a  a  k    a  a  a  a"),
+    (Kind::Progress,   "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
     (Kind::Confirm,    "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
     (Kind::Check,      "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
     (Kind::Receipt,    "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
@@ -132,6 +133,8 @@ struct Objects {
     own: Notified,
     suspended: Notified,
     other: Notified,
+    /// Movements of the same three.
+    moving: [Notified; 3],
 }
 
 impl Objects {
@@ -141,8 +144,18 @@ impl Objects {
         let suspended = world
             .notify(world.suspended.first(), &told(&world.east))
             .await;
+        let moves = |party| Site::convoy([44.2, 15.4], [44.3, 15.5]).to(party, Tier::Exact);
+        let first = world.suspended.first();
+        let moving = [
+            world.notify(world.msf.first(), &moves(&world.east)).await,
+            world.notify(first, &moves(&world.east)).await,
+            world
+                .notify(world.relief.first(), &moves(&world.west))
+                .await,
+        ];
         world.admit(&world.suspended, Admission::Suspended).await;
         Self {
+            moving,
             own: world.notify(world.msf.first(), &told(&world.east)).await,
             suspended,
             other: world.notify(world.relief.first(), &told(&world.west)).await,
@@ -190,10 +203,14 @@ async fn make(
             _ => world.relief.first().issuer(),
         };
     }
+    let [own, suspended, other] = match kind {
+        Kind::Progress => objects.moving.each_ref(),
+        _ => [&objects.own, &objects.suspended, &objects.other],
+    };
     let object = match whose {
-        Whose::Others => &objects.other,
-        Whose::Own if signer.unit.actor == world.suspended.id => &objects.suspended,
-        Whose::Own => &objects.own,
+        Whose::Others => other,
+        Whose::Own if signer.unit.actor == world.suspended.id => suspended,
+        Whose::Own => own,
     };
     let (claims, parts) = claims(world, kind, signer, common, object, others).await;
     let built = build(claims, &parts, signer.key).unwrap();
@@ -333,12 +350,16 @@ async fn claims(
             let Notified { nid, rev, hash, .. } = object;
             ConfirmClaims::new(common, *nid, *rev, *hash).into()
         }
-        Kind::Warn
-        | Kind::Reply
-        | Kind::Progress
-        | Kind::Distress
-        | Kind::Respond
-        | Kind::Resolve => todo!("{kind}"),
+        Kind::Progress => {
+            let Notified { nid, rev, hash, .. } = object;
+            let said = json!({"step": "departed", "at": "2026-11-01T00:00:00Z"});
+            let part = Part::new(name::PROGRESS, &said).unwrap();
+            let claims = ProgressClaims::new(common, *nid, *rev, *hash);
+            return (claims.into(), vec![part.sealed_to(&world.reader)]);
+        }
+        Kind::Warn | Kind::Reply | Kind::Distress | Kind::Respond | Kind::Resolve => {
+            todo!("{kind}")
+        }
     };
     (claims, Vec::new())
 }

@@ -9,6 +9,7 @@ mod intake;
 mod kinds;
 mod operations;
 mod problems;
+mod progress;
 mod renewal;
 mod say;
 mod time;

@@ -28,7 +28,7 @@ const DAY: i64 = 24 * HOUR;
 const PATIENCE: u32 = 200;
 
 /// A convoy that begins this many seconds from now and is under way for an hour.
-fn convoy(begins_s: i64) -> Site {
+pub fn convoy(begins_s: i64) -> Site {
     let at = |s: i64| {
         let at = now() + time::Duration::seconds(s);
         at.format(&Rfc3339).unwrap()
@@ -42,7 +42,7 @@ fn convoy(begins_s: i64) -> Site {
 
 impl World {
     /// Sets the deployment's clock this far ahead, and waits until the server has looked at it.
-    async fn move_time(&self, seconds: i64) {
+    pub async fn move_time(&self, seconds: i64) {
         let mut admin = self.db.connect(Database::Admin).await;
         sqlx::query("UPDATE hn.head SET ahead = make_interval(secs => $1)")
             .bind(f64::from(i32::try_from(seconds).unwrap()))
@@ -61,7 +61,7 @@ impl World {
     }
 
     /// The alerts in a desk's mailbox, opened with its key.
-    async fn alerts(&self, desk: &Member) -> Vec<AlertDetail> {
+    pub async fn alerts(&self, desk: &Member) -> Vec<AlertDetail> {
         let (mut after, mut out) = (Seq(0), Vec::new());
         loop {
             let path = format!("/v1/events?after={after}&limit=256");
@@ -85,7 +85,7 @@ impl World {
     }
 
     /// As [`World::alerts`], once there are this many.
-    async fn alerted(&self, desk: &Member, count: usize) -> Vec<AlertDetail> {
+    pub async fn alerted(&self, desk: &Member, count: usize) -> Vec<AlertDetail> {
         for _ in 0..PATIENCE {
             let alerts = self.alerts(desk).await;
             if alerts.len() >= count {
@@ -98,7 +98,7 @@ impl World {
     }
 
     /// Waits until the clockwork has surely looked twice at what has fallen due.
-    async fn nothing_more(&self, desk: &Member, count: usize) {
+    pub async fn nothing_more(&self, desk: &Member, count: usize) {
         tokio::time::sleep(Duration::from_millis(2_500)).await;
         let alerts = self.alerts(desk).await;
         assert_eq!(alerts.len(), count, "{:?}", events(&alerts));
