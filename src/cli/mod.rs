@@ -11,6 +11,7 @@ pub mod error;
 pub mod exit;
 pub mod find;
 pub mod inbox;
+pub mod journal;
 #[cfg(test)]
 mod notify_tests;
 pub mod outbox;
@@ -21,6 +22,7 @@ pub mod profile;
 pub mod reached;
 pub mod received;
 pub mod root_file;
+pub mod rows;
 pub mod stream;
 pub mod submit;
 pub mod tabular;

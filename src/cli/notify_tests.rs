@@ -2,7 +2,9 @@
 //! refused. The sending itself is held to the real server in the integration tests.
 
 use crate::cli::exit::Exit;
+use crate::cli::journal;
 use crate::cli::outbox::Outbox;
+use crate::cli::rows::Entry;
 use crate::cli::testing::World;
 use crate::crypto::disclosure::Disclosure;
 use crate::crypto::seal_key::SealKey;
@@ -11,6 +13,7 @@ use crate::wire::build;
 use crate::wire::claims::Claims;
 use crate::wire::envelope::Envelope;
 use crate::wire::parts::{Audience, Contact, Place, name};
+use crate::wire::problem::{Problem, ProblemKind};
 
 const HOSPITAL: &[&str] = &[
     "notify",
@@ -241,10 +244,168 @@ async fn one_bad_row_of_a_file_is_said_and_the_good_ones_are_kept() {
     let file = world.write("sites.csv", "name,category,country,coordinates\nA,school,AFG,\"36.71803, 68.86221\"\nB,school,AFG,nowhere\nC,school,AFG,\"36.72803, 68.86221\"\n");
     let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
     assert!(
-        said.contains("row 3") && said.contains("2 signed, 1 refused"),
+        said.contains("row 3")
+            && said.contains("2 signed (2 new, 0 revised), 0 unchanged, 1 refused"),
         "{said}"
     );
     assert_eq!(kept(&world).len(), 2);
+}
+
+const SITES: &str = "name,category,country,coordinates\n\
+    A,school,AFG,\"36.71803, 68.86221\"\n\
+    B,school,AFG,nowhere\n\
+    C,school,AFG,\"36.72803, 68.86221\"\n";
+
+fn revisions(world: &World) -> Vec<(crate::domain::ids::Nid, u32)> {
+    let of = |envelope: &Envelope| match claims(envelope) {
+        Claims::Site(site) => (site.nid, site.rev.get()),
+        Claims::Movement(movement) => (movement.nid, movement.rev.get()),
+        _ => panic!("a revision"),
+    };
+    kept(world).iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn a_mended_file_again_notifies_only_what_was_refused_and_never_a_place_twice() {
+    let world = World::new();
+    let file = world.write("sites.csv", SITES);
+    world.run(&["notify", &file, "--party", "east:exact"]).await;
+    let file = world.write(
+        "sites.csv",
+        &SITES.replace("nowhere", "\"36.73803, 68.86221\""),
+    );
+    let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert!(
+        said.contains("1 signed (1 new, 0 revised), 2 unchanged, 0 refused"),
+        "{said}"
+    );
+    let (exit, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert!(
+        said.contains("0 signed (0 new, 0 revised), 3 unchanged, 0 refused"),
+        "{said}"
+    );
+    assert_eq!(exit, Exit::Unreachable, "what waits is still to be sent");
+    assert_eq!(kept(&world).len(), 3);
+}
+
+#[tokio::test]
+async fn what_was_filed_as_sent_by_half_when_the_power_went_is_not_notified_again() {
+    let world = World::new();
+    let file = world.write("sites.csv", SITES);
+    world.run(&["notify", &file, "--party", "east:exact"]).await;
+    // The journal knows one row; the outbox still holds both.
+    let outbox = Outbox::open(world.path()).expect("an outbox");
+    let (_, meta) = outbox.pending().expect("listed").remove(0);
+    let entry = Entry::of_meta(&meta).expect("a row");
+    journal::file(&world.profile(), &entry).expect("filed");
+    let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert!(
+        said.contains("0 signed (0 new, 0 revised), 2 unchanged"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn what_the_server_refused_is_no_row_that_was_notified() {
+    let world = World::new();
+    let file = world.write("sites.csv", SITES);
+    world.run(&["notify", &file, "--party", "east:exact"]).await;
+    let outbox = Outbox::open(world.path()).expect("an outbox");
+    let (id, _) = outbox.pending().expect("listed").remove(0);
+    let problem = Problem::new(ProblemKind::NotAdmitted);
+    outbox.mark_refused(&id, problem.body()).expect("filed");
+    let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert!(
+        said.contains("1 signed (1 new, 0 revised), 1 unchanged"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_row_that_changed_becomes_the_next_revision_of_the_same_notification_and_says_so() {
+    let world = World::new();
+    let sites =
+        "reference,name,category,country,coordinates\nR1,A,school,AFG,\"36.71803, 68.86221\"\n";
+    let file = world.write("sites.csv", sites);
+    world.run(&["notify", &file, "--party", "east:exact"]).await;
+    let file = world.write("sites.csv", &sites.replace("R1,A", "R1,Renamed"));
+    let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    let revisions = revisions(&world);
+    let [(first, 1), (second, 2)] = revisions[..] else {
+        panic!("two revisions: {revisions:?}\n{said}")
+    };
+    assert_eq!(first, second);
+    let plainly = format!(
+        "{}, revision 2, of the same notification: Renamed",
+        first.reference()
+    );
+    assert!(said.contains(&plainly), "{said}");
+}
+
+#[tokio::test]
+async fn a_file_again_without_its_parties_does_not_take_the_places_back_in_passing() {
+    let world = World::new();
+    let file = world.write("sites.csv", SITES);
+    world.run(&["notify", &file, "--party", "east:exact"]).await;
+    let (exit, said) = world.run(&["notify", &file]).await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(
+        said.contains("was notified to east; repeat --party"),
+        "{said}"
+    );
+    assert_eq!(kept(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn two_convoys_on_one_road_at_other_times_are_two_and_the_same_one_again_is_not() {
+    let world = World::new();
+    let notify = |day: &'static str| {
+        let world = &world;
+        async move {
+            let waypoints = [
+                format!("15.5007, 32.5599 @ 2026-05-{day}T06:00Z"),
+                format!("14.4012, 33.5199 @ 2026-05-{day}T08:40Z"),
+            ];
+            let args = [
+                "notify",
+                "--name",
+                "Convoy",
+                "--country",
+                "SDN",
+                "--party",
+                "east:exact",
+            ];
+            let stops = waypoints
+                .iter()
+                .flat_map(|stop| ["--waypoint", stop.as_str()]);
+            let args: Vec<&str> = args.into_iter().chain(stops).collect();
+            world.run(&args).await.1
+        }
+    };
+    notify("06").await;
+    notify("07").await;
+    let said = notify("06").await;
+    assert!(said.contains("unchanged: Convoy"), "{said}");
+    let revisions = revisions(&world);
+    assert_eq!(revisions.len(), 2);
+    assert_ne!(revisions[0].0, revisions[1].0);
+}
+
+#[tokio::test]
+async fn what_was_withdrawn_is_not_brought_back_by_an_old_file_nor_called_unchanged() {
+    let world = World::new();
+    let file = world.write("sites.csv", SITES);
+    world.run(&["notify", &file, "--party", "east:exact"]).await;
+    let reference = revisions(&world)[0].0.reference().to_string();
+    world
+        .run(&["withdraw", &reference, "--reason", "it has moved"])
+        .await;
+    let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert!(
+        said.contains(&format!("notified as {reference}, which was withdrawn")),
+        "{said}"
+    );
+    assert!(said.contains("1 unchanged, 2 refused"), "{said}");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 //! ```
 //! An item exists where its `.hn` file stands; the `.json` is written first. All files are 0600.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::rows::Row;
 use crate::crypto::digest::Digest;
 use crate::domain::clock;
 use crate::domain::ids::{ActorId, Nid, Revision};
@@ -86,6 +88,9 @@ pub struct Meta {
     /// The parties that this and earlier revisions name; the next revision must name them too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parties: Vec<ActorId>,
+    /// The row that it was composed from, so that the same row again is known while this waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<Row>,
 }
 
 impl Meta {
@@ -98,6 +103,7 @@ impl Meta {
             rev: None,
             at,
             parties: Vec::new(),
+            row: None,
         }
     }
 
@@ -113,6 +119,13 @@ impl Meta {
     #[must_use]
     pub fn naming(mut self, parties: Vec<ActorId>) -> Self {
         self.parties = parties;
+        self
+    }
+
+    /// With the row that it was composed from.
+    #[must_use]
+    pub const fn from_row(mut self, row: Row) -> Self {
+        self.row = Some(row);
         self
     }
 }
@@ -309,6 +322,23 @@ impl Outbox {
             }
         }
         Ok(latest)
+    }
+
+    /// The notifications that were withdrawn or closed from here, and not refused.
+    ///
+    /// # Errors
+    /// When a folder or a description cannot be read.
+    pub fn ended(&self) -> Result<HashSet<Nid>, OutboxError> {
+        let mut ended = HashSet::new();
+        for state in [State::Sent, State::Pending] {
+            for id in self.ids(state)? {
+                let of = |kind: Kind| id.0.ends_with(&format!("-{kind}"));
+                if of(Kind::Withdraw) || of(Kind::Close) {
+                    ended.extend(self.read_record(state, &id)?.meta.nid);
+                }
+            }
+        }
+        Ok(ended)
     }
 
     fn file(
