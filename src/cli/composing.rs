@@ -7,17 +7,16 @@ use super::api::{Api, ApiError};
 use super::draft::compose::Settings;
 use super::draft::words::{self, Choice};
 use super::error::CliError;
-use super::profile::{self, Profile};
+use super::profile::{self, Profile, file};
 use super::tabular::columns::Field;
 use super::tabular::{Options, TableError};
 use super::{Context, directory, draft, policy};
+use crate::domain::actor::ActorKind;
 use crate::domain::notification::Relation;
 use crate::spatial::parse::Country;
+use crate::wire::api::KeyDirectory;
 use crate::wire::policy::Policy;
 use crate::wire::trust::Trust;
-
-/// The policy as last seen.
-const POLICY_FILE: &str = "policy.json";
 
 /// How to read what is given, and whom to notify.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -124,7 +123,7 @@ struct Seen {
 /// # Errors
 /// When the file is damaged.
 pub fn seen_policy(profile: &Profile) -> Result<Policy, CliError> {
-    let path = profile.path(POLICY_FILE);
+    let path = profile.path(file::POLICY);
     if !path.exists() {
         return Ok(Policy::default());
     }
@@ -152,12 +151,7 @@ pub async fn known(profile: &Profile, api: &Api) -> Result<Known, CliError> {
             let current = api.policy().await?;
             policy::signed(&current, &trust)?;
             let policy = current.policy;
-            profile::write_json(
-                &profile.path(POLICY_FILE),
-                &Seen {
-                    policy: policy.clone(),
-                },
-            )?;
+            keep_policy(profile, &policy, &directory)?;
             Ok(Known {
                 trust,
                 policy,
@@ -177,4 +171,27 @@ pub async fn known(profile: &Profile, api: &Api) -> Result<Known, CliError> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Keeps what the coordinator signed, and the number to call when in doubt: the policy's, else the coordinator's own.
+fn keep_policy(
+    profile: &Profile,
+    policy: &Policy,
+    directory: &KeyDirectory,
+) -> Result<(), CliError> {
+    let seen = Seen {
+        policy: policy.clone(),
+    };
+    profile::write_json(&profile.path(file::POLICY), &seen)?;
+    let duty = || {
+        let coordinator = directory
+            .actors
+            .iter()
+            .find(|actor| actor.kind == ActorKind::Coordinator);
+        coordinator.and_then(|actor| actor.duty.clone())
+    };
+    if let Some(call) = policy.call.clone().or_else(duty) {
+        profile::keep_call(profile.dir(), &call)?;
+    }
+    Ok(())
 }

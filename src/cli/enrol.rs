@@ -14,7 +14,7 @@ use super::passphrase::PassphraseArgs;
 use super::profile::{self, Profile, ProfileError, ProfileFile, ProfileLock, file};
 use super::root_file::{Root, device_fingerprint};
 use super::words::{add, plain};
-use super::{Context, connect};
+use super::{Context, composing, connect};
 use crate::crypto::b64url;
 use crate::crypto::digest::Kid;
 use crate::crypto::keys::SigningKey;
@@ -116,8 +116,19 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     };
     let ca = connect::fetch_ca(&args.server, enrolment()?, code.ca).await?;
     let profile = settle(dir, code, &draft, &response, &ca, &lock)?;
+    learn(&profile).await;
     report(context, &profile, &draft, &response);
     Ok(Exit::Ok)
+}
+
+/// Keeps everybody's keys, the policy and the number to call, so that a first check that gets no answer can name it. The
+/// device is enrolled whether or not this comes through; it is fetched again with what is asked or sent later.
+async fn learn(profile: &Profile) {
+    if let Ok(api) = Api::of_profile(profile)
+        && let Err(error) = composing::known(profile, &api).await
+    {
+        tracing::debug!(%error, "keys and policy could not be kept at enrolment");
+    }
 }
 
 /// A colleague signed other keys in between: the draft is of no use any more, and the next run makes another. After any

@@ -207,10 +207,15 @@ pub fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            Output::standard(false).error(&CliError::failed(
+            let out = Output::standard(false);
+            out.error(&CliError::failed(
                 format!("the program cannot start its threads: {error}"),
                 "Close other programs, or raise the limit on threads.",
             ));
+            if asks(&std::env::args_os().collect::<Vec<_>>()) {
+                out.note(check::NOT_ASKED);
+                return Exit::Indeterminate.into();
+            }
             return Exit::Failure.into();
         }
     };
@@ -226,12 +231,16 @@ pub fn main() -> ExitCode {
 
 /// Runs one command line: what `main`, the demo and the tests call. `args` begins with the program's name.
 pub async fn run(args: Vec<OsString>, out: Output, clock: Clock) -> Exit {
+    let asks = asks(&args);
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too; they are results.
             if error.use_stderr() {
                 out.note(error.render().to_string());
+                if asks {
+                    out.note(check::NOT_ASKED);
+                }
                 return Exit::Usage;
             }
             out.raw(error.render().to_string());
@@ -243,9 +252,27 @@ pub async fn run(args: Vec<OsString>, out: Output, clock: Clock) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             out.error(&error);
+            if asks {
+                out.note(check::NOT_ASKED);
+            }
             error.exit()
         }
     }
+}
+
+/// Whether a command line, understood or not, means to ask: whoever gets no answer must be told what that means.
+fn asks(args: &[OsString]) -> bool {
+    let mut words = args.iter().skip(1);
+    while let Some(word) = words.next() {
+        match word.to_str() {
+            Some("--profile") => {
+                words.next();
+            }
+            Some(option) if option.starts_with('-') => {}
+            other => return other == Some("check"),
+        }
+    }
+    false
 }
 
 async fn start(cli: Cli, out: Output, clock: Clock) -> Result<Exit, CliError> {
@@ -402,5 +429,32 @@ mod tests {
         };
         assert_eq!(run(&["herald", "frobnicate"]).await, Exit::Usage);
         assert_eq!(run(&["herald", "--help"]).await, Exit::Ok);
+    }
+
+    #[tokio::test]
+    async fn no_missed_conflict_a_question_that_is_not_understood_says_what_that_means() {
+        let beside = async |words: &[&str]| {
+            let (out, _, beside) = Output::captured(false);
+            let args = words.iter().map(OsString::from).collect();
+            let exit = Box::pin(run(args, out, Clock::System)).await;
+            assert_eq!(exit, Exit::Usage);
+            beside.text()
+        };
+        for question in [
+            &["herald", "check", "--radius", "ten"][..],
+            &[
+                "herald",
+                "--profile",
+                "x",
+                "--json",
+                "check",
+                "1, 2",
+                "--radius",
+            ],
+        ] {
+            assert!(beside(question).await.contains("TREAT AS CONFLICT"));
+        }
+        let other = beside(&["herald", "--profile", "check", "queue", "--nonsense"]).await;
+        assert!(!other.contains("TREAT AS CONFLICT"));
     }
 }

@@ -129,6 +129,10 @@ pub mod file {
     pub const ROOT: &str = "root.sealed.json";
     /// The key directory as last seen.
     pub const KEYS: &str = "keys.json";
+    /// The number to call when in doubt, as last told.
+    pub const CALL: &str = "call";
+    /// The context's policy as last seen.
+    pub const POLICY: &str = "policy.json";
     /// The enrolment request while its answer is not known.
     pub const ENROLLING: &str = "enrolling.json";
 }
@@ -419,6 +423,23 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), ProfileErr
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|e| damaged(path, &e))?;
     bytes.push(b'\n');
     write_private(path, &bytes)
+}
+
+/// The number to call when in doubt, as last told to this profile, whatever state the rest of it is in. That it cannot be
+/// read must not hide that there is no answer.
+pub fn call(dir: &Path) -> Option<String> {
+    String::from_utf8(read_private(&dir.join(file::CALL)).ok()?).ok()
+}
+
+/// Keeps the number to call when in doubt, for when the server cannot be asked.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn keep_call(dir: &Path, number: &str) -> Result<(), ProfileError> {
+    if call(dir).as_deref() == Some(number) {
+        return Ok(());
+    }
+    write_private(&dir.join(file::CALL), number.as_bytes())
 }
 
 /// An error that names a file and what was tried.

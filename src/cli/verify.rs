@@ -25,7 +25,7 @@ use crate::wire::trust::{Pins, Trust};
 
 const EXAMPLES: &str = "\
 Examples:
-  herald verify answers/031430ZMAY26-x7Qk2m9a.answer.hn answers/031430ZMAY26-x7Qk2m9a.question.hn
+  herald verify answers/031430ZMAY27-x7Qk2m9a.answer.hn answers/031430ZMAY27-x7Qk2m9a.question.hn
   herald verify ~/.config/herald/inbox/events
   herald verify ~/.config/herald/outbox/sent/*      what was sent, beside its receipts
   herald verify receipt.jws notification.hn --keys directory.json --root \"9f86 d081 884c 7d65 ...\"

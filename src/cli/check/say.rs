@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 
 use super::ask::{Asked, window_words};
+use super::planner::NoAnswer;
 use crate::cli::words::plain;
 use crate::crypto::disclosure::Disclosure;
 use crate::domain::check::{ABSENCE_SENTENCE, Flag, HitRelation, Verdict};
@@ -80,28 +81,28 @@ pub fn answer(
 }
 
 /// Why there is no answer, and whom to call.
-pub fn no_answer(why: &str, action: Option<&str>, refused: bool, call: Option<&str>) -> String {
-    let mut text = String::from("There is no answer.\n");
-    if refused {
-        line(
-            &mut text,
-            "REFUSED: the question was not answered. Until it is, treat it as a conflict.",
-        );
-    } else {
-        line(&mut text, TREAT_AS_CONFLICT);
-    }
+pub fn no_answer(none: &NoAnswer, call: Option<&str>) -> String {
+    let mut text = format!("There is no answer.\n{TREAT_AS_CONFLICT}\n");
     match call {
         Some(call) => line(
             &mut text,
-            &format!("Call the coordinator: {call}, by the last answer that came."),
+            &format!(
+                "In doubt call the coordinator: {}, the number last told here.",
+                plain(call)
+            ),
         ),
         None => line(
             &mut text,
-            "Call the coordinator; no answer has named a number here yet.",
+            "Call the coordinator; no number has been told to this device yet.",
         ),
     }
-    line(&mut text, &format!("Why: {why}"));
-    if let Some(action) = action {
+    let refused = if none.refused {
+        "The question was refused: "
+    } else {
+        "Why: "
+    };
+    line(&mut text, &format!("{refused}{}", none.why));
+    if let Some(action) = &none.action {
         line(&mut text, action);
     }
     line(&mut text, ABSENCE_SENTENCE);
@@ -316,9 +317,19 @@ mod tests {
 
     #[test]
     fn where_there_is_no_answer_stands_whom_to_call() {
-        let known = no_answer("no line", None, false, Some("+967770000999"));
+        let none = NoAnswer {
+            why: "no line".to_owned(),
+            action: None,
+            refused: false,
+        };
+        let known = no_answer(&none, Some("+967770000999"));
         assert!(known.contains(TREAT_AS_CONFLICT) && known.contains("+967770000999"));
-        let unknown = no_answer("no line", None, false, None);
+        let unknown = no_answer(&none, None);
         assert!(unknown.contains(TREAT_AS_CONFLICT) && unknown.contains("Call the coordinator"));
+        let refused = NoAnswer {
+            refused: true,
+            ..none
+        };
+        assert!(no_answer(&refused, None).contains(TREAT_AS_CONFLICT));
     }
 }

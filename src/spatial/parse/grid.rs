@@ -105,6 +105,10 @@ pub(super) fn read(text: &str, grid: &Grid) -> Result<TypedPosition, Unreadable>
         as_typed: text.to_owned(),
         format: Format::Mgrs,
         precision_m: f64::from(square.size_m()),
+        spread_m: super::coordinates::farthest_m(
+            position,
+            [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)].map(|(e, n)| square.at(e, n)),
+        ),
         alternatives: turned(grid, &digits, position),
         digits_tell: false,
     })
