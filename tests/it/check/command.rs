@@ -127,32 +127,6 @@ async fn a_planner_asks_and_anyone_can_hold_the_answer_against_the_root() {
         "what asks nothing is not told that nothing is there"
     );
 
-    let refused = rig
-        .herald("east", &["check", "42SVF8769463602", "--radius", "-1"])
-        .await;
-    assert_eq!(
-        (refused.exit, verdict(refused.value())),
-        (12, "indeterminate")
-    );
-    assert!(
-        refused
-            .value()
-            .to_string()
-            .contains("a radius is 0 metres or more"),
-        "{}",
-        refused.value()
-    );
-    let vague = ["check", "36.7, 68.9", "--radius", "500"];
-    let vague = rig.herald("east", &vague).await;
-    assert_eq!((vague.exit, verdict(vague.value())), (10, "conflict"));
-    assert!(
-        vague.value()["remarks"][0]
-            .as_str()
-            .unwrap()
-            .contains("give more digits"),
-        "the hospital is 3.9 km from the middle of what was typed: {}",
-        vague.value()
-    );
     rig.kill_server();
     let silent = rig.herald("east", &near).await;
     assert_eq!(
@@ -245,5 +219,36 @@ async fn a_device_whose_first_check_gets_no_answer_knows_the_number_from_its_enr
     assert_eq!(
         (silent.exit, silent.value()["call"].as_str()),
         (12, Some("+967770000999"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_missed_conflict_few_digits_are_asked_about_wider_and_a_sign_is_refused_in_words() {
+    let rig = stage().await;
+    let refused = rig
+        .herald("east", &["check", "42SVF8769463602", "--radius", "-1"])
+        .await;
+    assert_eq!(
+        (refused.exit, verdict(refused.value())),
+        (12, "indeterminate")
+    );
+    assert!(
+        refused
+            .value()
+            .to_string()
+            .contains("a radius is 0 metres or more"),
+        "{}",
+        refused.value()
+    );
+    let vague = ["check", "36.7, 68.9", "--radius", "500"];
+    let vague = rig.herald("east", &vague).await;
+    assert_eq!((vague.exit, verdict(vague.value())), (10, "conflict"));
+    assert!(
+        vague.value()["remarks"][0]
+            .as_str()
+            .unwrap()
+            .contains("give more digits"),
+        "the hospital is 3.9 km from the middle of what was typed: {}",
+        vague.value()
     );
 }
