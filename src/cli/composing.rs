@@ -21,28 +21,30 @@ use crate::wire::trust::Trust;
 /// How to read what is given, and whom to notify.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ComposeArgs {
-    /// Whom to notify, and what they see: PARTY:exact, PARTY:on_check or PARTY:cell, with :onward if they may pass it on
+    /// Whom to notify, and what they see: PARTY:exact (the place), PARTY:on_check (10 km squares now, the place when a
+    /// check of theirs hits it) or PARTY:cell (the squares alone); add :onward if they may pass it on. May be repeated;
+    /// without it the coordinator alone is told
     #[arg(long = "party", value_name = "PARTY:TIER", value_parser = words::choice)]
     pub parties: Vec<Choice>,
     /// The country that places are held against, where they do not say: three letters [default: the context's]
     #[arg(long, value_parser = country)]
     pub country: Option<Country>,
-    /// The zone of times that have none, like Asia/Kabul
+    /// The time zone of times that name none, like Asia/Kabul
     #[arg(long)]
     pub zone: Option<String>,
-    /// Requested buffer in metres, where none is said
+    /// Metres around the place that you ask to be kept in mind, for rows that give none (the requested buffer)
     #[arg(long, value_name = "METRES", value_parser = metres)]
     pub buffer: Option<f64>,
-    /// You support the place rather than run it, where nothing is said
+    /// You support the places rather than run them, for rows that do not say
     #[arg(long)]
     pub supported: bool,
-    /// Refuse whatever has a warning
+    /// Refuse what has a warning too, not only what cannot be read
     #[arg(long)]
     pub strict: bool,
     /// Say what a column means: --map "Type de site=category"
     #[arg(long, value_name = "COLUMN=FIELD", value_parser = map)]
     pub map: Vec<(String, Field)>,
-    /// The sheet of a spreadsheet
+    /// Which sheet of a spreadsheet
     #[arg(long)]
     pub sheet: Option<String>,
 }

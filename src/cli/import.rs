@@ -27,6 +27,7 @@ use super::profile::Profile;
 use super::rows::{Entry, ROWS, Rows};
 use super::send::{self, is_temporary};
 use super::{Context, tabular};
+use crate::domain::plural::count;
 use crate::wire::api::BulkItem;
 use crate::wire::trust::Trust;
 
@@ -329,12 +330,12 @@ fn finish(import: &mut Import, took: Duration, context: &Context) -> Result<Exit
     context.out.emit(&value, || {
         let mut lines = import.results.category_lines();
         lines.push(format!(
-            "{} accepted, {} unchanged, {} refused in {:.1} s: {rate:.0} a second. {} rows have a warning.",
-            counts.accepted, counts.unchanged, counts.refused, took.as_secs_f64(), counts.warnings
+            "{} accepted, {} unchanged, {} refused in {:.1} s: {rate:.0} a second. With a warning: {}.",
+            counts.accepted, counts.unchanged, counts.refused, took.as_secs_f64(), count(counts.warnings, "row")
         ));
         lines.push(format!("What became of each row: {}", import.results.path().display()));
         if let Some(error) = &import.trouble {
-            lines.push(format!("Stopped: {error}. {} signed rows wait; repeat the same command to go on.", counts.waiting));
+            lines.push(format!("Stopped: {error}. Signed and waiting: {}; repeat the same command to go on.", count(counts.waiting, "row")));
         } else if interrupted {
             lines.push("Interrupted. Repeat the same command to go on; nothing is sent twice.".to_owned());
         }

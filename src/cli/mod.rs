@@ -14,6 +14,7 @@ pub mod inbox;
 pub mod journal;
 #[cfg(test)]
 mod notify_tests;
+pub mod opened;
 pub mod outbox;
 pub mod output;
 pub mod own;
@@ -115,7 +116,7 @@ pub enum Command {
     Enrol(enrol::Args),
     /// Show, sign or renew your devices
     Devices(devices::Args),
-    /// Take a device back
+    /// Take a lost or former device's right to speak back
     Revoke(revoke::Args),
     /// Invite a person to enrol a device (coordinator)
     Invite(invite::Args),
@@ -129,19 +130,19 @@ pub enum Command {
     Template(template::Args),
     /// Look for mistakes in coordinates and times before anything is sent
     Lint(lint::Args),
-    /// Notify a site or a movement
+    /// Notify sites or movements: one, or those of a file (organisation)
     Notify(Box<notify::Args>),
-    /// Notify many sites from one file
+    /// Notify the many rows of a large file, as a stream (organisation)
     Import(import::Args),
-    /// Send what waits in the outbox
+    /// Send what was signed and waits in the outbox
     Send(send::Args),
-    /// Take a notification back
+    /// Take a notification back (organisation)
     Withdraw(withdraw::Args),
-    /// Say that a movement arrived, or that a site's use ended
+    /// Say that a movement arrived, or that a site's use ended (organisation)
     Close(close::Args),
-    /// Sign a colleague's notification as the second person
+    /// Sign a colleague's notification as the second person (organisation)
     Cosign(cosign::Args),
-    /// Show one page on a notification: who has it, and who is silent
+    /// Show where notifications stand: who has them, who is silent, who asks
     Status(status::Args),
     /// Receive what is sent to your desk
     Listen(listen::Args),
@@ -157,7 +158,7 @@ pub enum Command {
     Check(check::Args),
     /// Check a receipt, acknowledgement or answer without the server
     Verify(verify::Args),
-    /// Show counts, without places or names
+    /// Show counts, without places or names (coordinator, auditor, operator)
     Statistics(statistics::Args),
     /// Watch the whole story with a server of its own
     Demo(demo::Args),

@@ -88,22 +88,22 @@ pub struct Given {
     /// A waypoint: "[NAME =] POSITION [@ ARRIVAL [to DEPARTURE] [±SLACK]]"; one for each
     #[arg(long, value_name = "WAYPOINT", allow_hyphen_values = true)]
     pub waypoint: Vec<String>,
-    /// From when, with zone
+    /// From when, with its zone: 2027-05-03T06:00Z or 030600ZMAY27
     #[arg(long)]
     pub from: Option<String>,
-    /// Until when, with zone
+    /// Until when, with its zone
     #[arg(long)]
     pub until: Option<String>,
     /// Half the width of a movement's corridor, metres
     #[arg(long)]
     pub half_width: Option<String>,
-    /// Your own reference
+    /// Your own reference: the site or movement is known again by it
     #[arg(long)]
     pub reference: Option<String>,
-    /// OCHA P-code
+    /// The administrative area's code (OCHA P-code), like YE1709
     #[arg(long)]
     pub pcode: Option<String>,
-    /// How it is marked
+    /// How it is marked, like: red cross on the roof
     #[arg(long)]
     pub marking: Option<String>,
     /// Whether the marking shows in infrared: yes, no, unknown

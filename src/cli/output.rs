@@ -107,7 +107,10 @@ impl Output {
         if self.json {
             self.write(&self.out, &line());
         } else {
-            self.write(&self.out, &fit(&text()));
+            let text = text();
+            if !text.is_empty() {
+                self.write(&self.out, &fit(&text));
+            }
         }
     }
 

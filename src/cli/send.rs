@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::outbox::{Meta, Outbox, OutboxId};
 use super::profile::Profile;
 use super::rows::Entry;
+use super::words::kind_words;
 use super::{Context, journal};
 use crate::wire::api::{BulkItem, Submitted, SubmittedResult};
 use crate::wire::problem::ProblemBody;
@@ -209,7 +210,7 @@ fn label(meta: &Meta) -> String {
         .rev
         .map(|rev| format!(", revision {rev}"))
         .unwrap_or_default();
-    format!("{}{about}{rev}", meta.kind)
+    format!("{}{about}{rev}", kind_words(meta.kind))
 }
 
 fn item(meta: &Meta) -> Value {

@@ -10,6 +10,7 @@ pub mod disclosure_policy;
 pub mod ids;
 pub mod kind;
 pub mod notification;
+pub mod plural;
 pub mod policy;
 mod words;
 

@@ -375,15 +375,36 @@ async fn a_notification_reaches_the_party_is_acknowledged_and_the_organisation_s
         .map(|ack| ack["state"].as_str().unwrap())
         .collect();
     assert_eq!(states, ["reached_desk", "entered"]);
+    let said = &status["parties"][0]["acknowledgements"][1]["said"];
+    assert_eq!(said["officer"]["name"], "Maj. Karim");
+    assert_eq!(said["entered"]["list"], "NSL North");
+    let listed = world.herald("msf", &["status"]).await.lines();
+    assert_eq!(listed[0]["name"], "Trauma Centre");
+
+    // A question is read where the organisation looks.
+    let question = [
+        "--queried",
+        "--officer",
+        "Maj. Karim",
+        "--question",
+        "Which gate?",
+    ];
+    let args = [&["ack", reference], &question[..]].concat();
+    world.herald("east", &args).await.json();
+    world.herald("msf", &["listen", "--once"]).await.lines();
     let page = world.path("page.html");
     world
         .herald("msf", &["status", reference, "--html", text(&page)])
         .await;
-    assert!(
-        std::fs::read_to_string(page)
-            .unwrap()
-            .contains("not approval")
-    );
+    let page = std::fs::read_to_string(page).unwrap();
+    for part in [
+        "ASKS: Which gate?",
+        "said by Maj. Karim",
+        "number 114",
+        "not approval",
+    ] {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
 
     // Taken back: the party is told.
     world

@@ -287,7 +287,10 @@ impl Results {
         let mut rows: Vec<_> = self.categories.iter().collect();
         rows.sort_by_key(|(_, (_, count))| std::cmp::Reverse(*count));
         let line = |(word, (category, count)): &(&String, &(Category, u64))| {
-            format!("  {count:>8} × \"{word}\" notified as {category}")
+            format!(
+                "  {count:>8} × \"{word}\" notified as {}",
+                category.profile().label
+            )
         };
         rows.iter().map(line).collect()
     }

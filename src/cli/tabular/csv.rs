@@ -14,6 +14,7 @@ use super::{
     BadRow, MAX_CELL_CHARS, MAX_COLUMNS, MAX_FILE_BYTES, Options, Origin, Row, Table, TableError,
     row_of, short_name,
 };
+use crate::domain::plural::count;
 
 /// Bytes that are looked at to tell the delimiter.
 const SNIFF_BYTES: usize = 64 * 1024;
@@ -257,7 +258,8 @@ impl<R: Read> Rows<R> {
             .map_or(0, |last| last + 1);
         if filled > self.columns {
             let message = format!(
-                "this row has {filled} cells and the header {}: a delimiter inside a text is not quoted. Put the text in \"quotes\"",
+                "this row has {} and the header {}: a delimiter inside a text is not quoted. Put the text in \"quotes\"",
+                count(filled, "cell"),
                 self.columns
             );
             return Err(BadRow {

@@ -9,6 +9,7 @@ use crate::crypto::statement::{self, Unverified};
 use crate::domain::actor::{ActorState, DeviceState};
 use crate::domain::ids::{ActorId, ContextId, DeviceId};
 use crate::domain::kind::Kind;
+use crate::domain::plural::count;
 use crate::domain::policy::{self, Signer};
 use crate::service::core::Core;
 use crate::service::intake::{
@@ -190,8 +191,8 @@ pub(super) fn accept(
     if age_s > i64::from(limits.check) {
         return Err(Problem::new(ProblemKind::Stale)
             .detail(format!(
-                "a check is answered within {} seconds of its signature",
-                limits.check
+                "a check is answered within {} of its signature",
+                count(limits.check, "second")
             ))
             .pointer("/iat"));
     }
