@@ -116,3 +116,28 @@ fn put(value: &mut Value, member: &str, content: Value) {
         object.insert(member.to_owned(), content);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spatial::parse::lint::lies_in;
+    use crate::spatial::parse::{Country, parse_position};
+
+    #[test]
+    fn the_examples_ask_about_the_country_of_the_deployment_that_the_documents_show() {
+        let readme = include_str!("../../README.md");
+        let yemen = Country::from_code("YEM").expect("in the table");
+        let examples = EXAMPLES.lines().chain(readme.lines());
+        let mut looked_at = 0;
+        for example in examples.filter_map(|line| line.trim().strip_prefix("herald check ")) {
+            let first = example.split(" --").next().unwrap_or_default();
+            let Ok(place) = parse_position(first.trim_matches('"')) else {
+                continue;
+            };
+            assert!(lies_in(place.position, yemen), "{example}");
+            assert!(place.spread_m <= 1.0, "{example}");
+            looked_at += 1;
+        }
+        assert_eq!(looked_at, 3);
+    }
+}

@@ -6,6 +6,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::FILE_MOST;
+use crate::spatial::Position;
 use crate::spatial::parse::{
     TypedPosition, format, format_dtg, parse_duration, parse_position, parse_time,
 };
@@ -44,6 +45,9 @@ pub struct Defaults {
     /// The operation's name, your own
     #[arg(long, value_name = "NAME")]
     operation: Option<String>,
+    /// The area is meant although it lies outside the context's country: else nothing notified there is INDETERMINATE
+    #[arg(long)]
+    outside_countries: bool,
     /// The zone of times that name none, like Asia/Aden
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
@@ -57,6 +61,8 @@ pub struct Asked {
     pub words: String,
     /// By how many metres the circle was widened, because the place was typed with few digits.
     pub widened_m: Option<f64>,
+    /// Other places that may have been meant by what was typed; of GeoJSON the one with its axes swapped.
+    pub readings: Vec<(&'static str, Position)>,
     /// What was odd about the place as it was typed.
     odd: Vec<String>,
 }
@@ -106,6 +112,8 @@ struct Line {
     effect_radius: Option<f64>,
     #[serde(default)]
     operation: Option<String>,
+    #[serde(default)]
+    outside_countries: Option<bool>,
 }
 
 /// A question from a position as typed.
@@ -149,6 +157,11 @@ pub fn place(typed: &str, options: &Defaults) -> Result<Asked, String> {
     })?;
     Ok(Asked {
         widened_m: widening.map(|w| w.by_m),
+        readings: read
+            .alternatives
+            .iter()
+            .map(|r| (r.slip().explanation(), r.position()))
+            .collect(),
         ..asked
     })
 }
@@ -247,6 +260,7 @@ pub fn line(text: &str, options: &Defaults) -> (Option<Value>, Result<Asked, Str
             .or_else(|| options.for_.clone().filter(|_| !given)),
         effect_radius: line.effect_radius.unwrap_or(options.effect_radius),
         operation: line.operation.or_else(|| options.operation.clone()),
+        outside_countries: line.outside_countries.unwrap_or(options.outside_countries),
         zone: options.zone.clone(),
     };
     let asked = match (line.at, line.geometry) {
@@ -338,9 +352,11 @@ fn finish(
         area,
         effect_radius_m: options.effect_radius,
         window,
+        outside_countries: options.outside_countries,
         operation: options.operation.clone(),
         typed: (!typed.is_empty()).then(|| typed.join(" | ")),
     };
+    let readings = swapped(&area.area).into_iter().collect();
     // What the server would refuse is refused here, where the person who typed it sees why.
     Question::read(&area).map_err(|problem| problem.to_string())?;
     let words = format!(
@@ -352,8 +368,39 @@ fn finish(
         area,
         words,
         widened_m: None,
+        readings,
         odd: remarks,
     })
+}
+
+/// The first place of an area with its axes swapped: what it is when latitude was written first.
+fn swapped(area: &AskedArea) -> Option<(&'static str, Position)> {
+    let first = |geometry: &Geometry| match &geometry.value {
+        GeometryValue::LineString { coordinates } => coordinates.first().cloned(),
+        GeometryValue::MultiLineString { coordinates } | GeometryValue::Polygon { coordinates } => {
+            coordinates.first().and_then(|ring| ring.first()).cloned()
+        }
+        GeometryValue::MultiPolygon { coordinates } => coordinates
+            .first()
+            .and_then(|polygon| polygon.first())
+            .and_then(|ring| ring.first())
+            .cloned(),
+        _ => None,
+    };
+    let [lon, lat] = match area {
+        AskedArea::Circle { center, .. } => *center,
+        AskedArea::Polygon { geometry } | AskedArea::Corridor { geometry, .. } => {
+            match first(geometry)?.as_slice() {
+                [lon, lat, ..] => [*lon, *lat],
+                _ => return None,
+            }
+        }
+    };
+    let turned = Position::new(lat, lon).ok()?;
+    Some((
+        "longitude and latitude look swapped (GeoJSON puts longitude first)",
+        turned,
+    ))
 }
 
 fn window(options: &Defaults) -> Result<Window, String> {

@@ -1,6 +1,8 @@
 //! Who asks, and what comes of a question: signed, sent, the answer believed under the pinned root, and kept.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -11,12 +13,12 @@ use super::{put, say};
 use crate::cli::api::{Api, ApiError};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::profile::{self, Profile, write_private};
-use crate::cli::{Context, directory};
+use crate::cli::profile::{self, Profile, file, write_private};
+use crate::cli::{Context, composing, directory};
 use crate::crypto::keys::SigningKey;
 use crate::crypto::secret_file;
 use crate::domain::check::Verdict;
-use crate::spatial::parse::format_dtg;
+use crate::spatial::parse::{Country, format_dtg};
 use crate::wire::build::{Part, build};
 use crate::wire::check::read_answer;
 use crate::wire::claims::{CheckClaims, Claims};
@@ -25,11 +27,18 @@ use crate::wire::parts::{AnswerPart, name};
 use crate::wire::problem::ProblemKind;
 use crate::wire::trust::{Trust, TrustError};
 
+/// After this long the policy is fetched again, once an answer has come.
+const A_DAY: Duration = Duration::from_hours(24);
+/// How long that may take.
+const REFRESH: Duration = Duration::from_secs(5);
+
 /// Who asks, with the keys.
 pub struct Planner {
     profile: Profile,
     api: Api,
     key: SigningKey,
+    /// The policy was fetched again, once a run.
+    refreshed: AtomicBool,
 }
 
 /// What came of a question.
@@ -40,6 +49,8 @@ pub struct Outcome {
     at: OffsetDateTime,
     /// Where it is kept; or why it could not be, which makes it no less an answer.
     kept: Result<PathBuf, String>,
+    /// What to look at first where the area lies outside the context's country.
+    hint: Option<String>,
     /// Whom to call when in doubt, as last told here.
     call: Option<String>,
 }
@@ -105,7 +116,12 @@ impl Planner {
     pub fn open(context: &Context) -> Result<Self, CliError> {
         let (profile, api) = context.connect()?;
         let key = profile.signing_key()?;
-        Ok(Self { profile, api, key })
+        Ok(Self {
+            profile,
+            api,
+            key,
+            refreshed: AtomicBool::new(false),
+        })
     }
 
     /// Signs, asks, checks the answer and keeps it. Whatever goes wrong is an outcome.
@@ -123,9 +139,14 @@ impl Planner {
                 Err("there is no answer".to_owned()),
             ),
         };
+        let hint = match &answer {
+            Ok(answer) => self.hint(asked, answer).await,
+            Err(_) => None,
+        };
         Outcome {
             answer,
             at,
+            hint,
             kept,
             call: profile::call(self.profile.dir()),
         }
@@ -144,6 +165,30 @@ impl Planner {
         let envelope = self.api.check(&question).await?;
         let (answer, envelope) = self.believe(envelope, built.hash).await?;
         Ok((answer, question, envelope))
+    }
+
+    /// Of an area outside the context's country: what was likely meant. The country is that of the policy as last seen,
+    /// which is fetched again when it is a day old.
+    async fn hint(&self, asked: &Asked, answer: &AnswerPart) -> Option<String> {
+        let slug = ProblemKind::OutsideCountries.spec().slug;
+        let outside = answer.doubts.iter().any(|doubt| doubt == slug);
+        let seen = || composing::seen_policy(&self.profile).unwrap_or_default();
+        let lacking = outside && seen().country.is_none();
+        if (lacking || self.is_old()) && !self.refreshed.swap(true, Ordering::Relaxed) {
+            // An answer must not wait for what only explains it.
+            let known = composing::known(&self.profile, &self.api);
+            if let Ok(Err(error)) = tokio::time::timeout(REFRESH, known).await {
+                tracing::debug!(%error, "the policy could not be fetched again");
+            }
+        }
+        let country = |code: Option<String>| Country::from_code(&code?);
+        outside.then(|| say::outside(asked, country(seen().country)))
+    }
+
+    /// Whether the policy has not been seen for a day.
+    fn is_old(&self) -> bool {
+        let seen = std::fs::metadata(self.profile.path(file::POLICY)).and_then(|m| m.modified());
+        seen.map_or(true, |at| at.elapsed().is_ok_and(|age| age > A_DAY))
     }
 
     /// Keeps the number to call for when the server cannot be asked. That it cannot be kept makes it no less an answer.
@@ -238,7 +283,8 @@ impl Outcome {
         if let Some(widened_m) = asked.widened_m {
             put(&mut value, "widened_m", json!(widened_m));
         }
-        let remarks = asked.remarks(self.at);
+        let mut remarks = asked.remarks(self.at);
+        remarks.extend(self.hint.clone());
         if !remarks.is_empty() {
             put(&mut value, "remarks", json!(remarks));
         }
@@ -251,7 +297,7 @@ impl Outcome {
     /// For people.
     pub fn text(&self, asked: &Asked) -> String {
         match &self.answer {
-            Ok(answer) => say::answer(answer, asked, self.at, &self.kept),
+            Ok(answer) => say::answer(answer, asked, self.hint.as_deref(), self.at, &self.kept),
             Err(none) => say::no_answer(none, self.call.as_deref()),
         }
     }

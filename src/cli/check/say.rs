@@ -11,7 +11,9 @@ use crate::cli::words::plain;
 use crate::crypto::disclosure::Disclosure;
 use crate::domain::check::{ABSENCE_SENTENCE, Flag, HitRelation, Verdict};
 use crate::domain::notification::{Subject, Tier};
-use crate::spatial::parse::{format, format_dtg, format_rfc3339};
+use crate::spatial::parse::lint::lies_in;
+use crate::spatial::parse::{Country, format, format_dtg, format_rfc3339};
+use crate::wire::check::COUNTRY_MARGIN_M;
 use crate::wire::object::{Object, Shape};
 use crate::wire::parts::{AnswerPart, Hit, Place};
 use crate::wire::policy::Policy;
@@ -32,6 +34,7 @@ pub fn age_s(answer: &AnswerPart, at: OffsetDateTime) -> i64 {
 pub fn answer(
     answer: &AnswerPart,
     asked: &Asked,
+    hint: Option<&str>,
     at: OffsetDateTime,
     kept: &Result<PathBuf, String>,
 ) -> String {
@@ -43,6 +46,9 @@ pub fn answer(
     }
     for doubt in &answer.doubts {
         line(&mut text, &format!("Doubt: {}.", doubt_words(doubt)));
+    }
+    if let Some(hint) = hint {
+        line(&mut text, hint);
     }
     for (number, one) in (1..).zip(answer.hits.iter().take(SHOWN)) {
         text.push('\n');
@@ -78,6 +84,28 @@ pub fn answer(
         ),
     }
     text
+}
+
+/// What to look at first where an area lies outside the context's country.
+pub fn outside(asked: &Asked, country: Option<Country>) -> String {
+    let as_it_is = "If the area is meant as it is, ask again with --outside-countries (in a line: \"outside_countries\":true).";
+    let Some(country) = country else {
+        return format!("Look at the order of the coordinates. {as_it_is}");
+    };
+    let km = COUNTRY_MARGIN_M / 1_000.0;
+    let mut text = format!("This is neither in {country} nor within {km} km of it.");
+    let mut readings = asked.readings.iter();
+    if let Some((why, place)) = readings.find(|(_, place)| lies_in(*place, country)) {
+        // Writing to a string cannot fail.
+        write!(
+            text,
+            " Perhaps {}: read so, it begins at {}, in {country}. If that is meant, correct it and ask again.",
+            why,
+            format::both(*place)
+        )
+        .ok();
+    }
+    format!("{text} {as_it_is}")
 }
 
 /// Why there is no answer, and whom to call.
@@ -151,6 +179,7 @@ fn verdict(answer: &AnswerPart) -> String {
             objects(answer.hits_total)
         ),
         Verdict::NoneNotifiedToYou => "NONE NOTIFIED TO YOU in this area and window. This does not say that nobody is there.\n".to_owned(),
+        Verdict::Indeterminate if answer.hits_total == 0 => format!("{TREAT_AS_CONFLICT}\n"),
         Verdict::Indeterminate => format!(
             "{TREAT_AS_CONFLICT} What could be read of it hits {}.\n",
             objects(answer.hits_total)

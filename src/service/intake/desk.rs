@@ -13,6 +13,7 @@ use crate::domain::kind::Kind;
 use crate::domain::notification::{NotificationState, ScreeningState, Tier};
 use crate::service::core::internal;
 use crate::service::records::Record;
+use crate::spatial::parse::Country;
 use crate::store::{actors, invites, mailbox, notifications};
 use crate::wire::claims::{
     Admission, AdmitClaims, DutyClaims, InviteClaims, PolicyClaims, ScreenClaims, ScreenResult,
@@ -98,7 +99,7 @@ fn check_policy(policy: &Policy) -> Result<(), Problem> {
     if policy
         .country
         .as_ref()
-        .is_some_and(|c| c.len() != 3 || !c.bytes().all(|b| b.is_ascii_uppercase()))
+        .is_some_and(|c| Country::from_code(c).is_none_or(|known| known.alpha3() != c))
     {
         return refuse(
             "/country",

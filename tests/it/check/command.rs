@@ -252,3 +252,70 @@ async fn no_missed_conflict_few_digits_are_asked_about_wider_and_a_sign_is_refus
         vague.value()
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_missed_conflict_a_place_outside_the_contexts_country_is_indeterminate_until_it_is_meant()
+ {
+    let rig = stage().await;
+    let mut policy = rig.done("ocha", &["policy"]).await.value().clone();
+    policy["country"] = json!("YEM");
+    policy["call"] = json!("+967770000111");
+    let path = rig.dir().join("policy.json");
+    std::fs::write(&path, policy.to_string()).unwrap();
+    rig.done("ocha", &["policy", "set", path.to_str().unwrap()])
+        .await;
+
+    let swapped = ["check", "44.20000, 15.30000", "--radius", "500"];
+    let said = rig.herald("east", &swapped).await;
+    assert_eq!(
+        (said.exit, verdict(said.value())),
+        (12, "indeterminate"),
+        "{}",
+        said.beside
+    );
+    assert_eq!(
+        said.value()["answer"]["doubts"],
+        json!(["outside-countries"])
+    );
+    let remarks = said.value()["remarks"].to_string();
+    assert!(
+        remarks.contains("swapped") && remarks.contains("in Yemen"),
+        "the country is that of the policy: {remarks}"
+    );
+    let meant = [&swapped[..], &["--outside-countries"]].concat();
+    let meant = rig.herald("east", &meant).await;
+    assert_eq!(
+        (meant.exit, verdict(meant.value())),
+        (0, "none_notified_to_you")
+    );
+    let inside = ["check", "15.30000, 44.20000", "--radius", "500"];
+    assert_eq!(rig.herald("east", &inside).await.exit, 0);
+    let hit = ["check", "42SVF8769463602", "--radius", "100"];
+    assert_eq!(
+        rig.herald("east", &hit).await.exit,
+        10,
+        "what is hit is hit wherever it lies"
+    );
+
+    let questions = rig.dir().join("questions.ndjson");
+    let lines = [
+        r#"{"at": "44.20000, 15.30000", "radius": 500}"#,
+        r#"{"at": "44.20000, 15.30000", "radius": 500, "outside_countries": true}"#,
+        r#"{"geometry": {"type": "Polygon", "coordinates": [[[15.3, 44.2], [15.4, 44.2], [15.4, 44.3], [15.3, 44.2]]]}}"#,
+    ];
+    std::fs::write(&questions, lines.join("\n")).unwrap();
+    let answers = rig
+        .herald("east", &["check", questions.to_str().unwrap()])
+        .await;
+    let verdicts: Vec<&str> = answers.lines.iter().map(verdict).collect();
+    assert_eq!(
+        verdicts,
+        ["indeterminate", "none_notified_to_you", "indeterminate"]
+    );
+    assert!(
+        answers.lines[2]["remarks"][0]
+            .as_str()
+            .unwrap()
+            .contains("GeoJSON puts longitude first")
+    );
+}
