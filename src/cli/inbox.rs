@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,9 @@ use crate::wire::envelope::{Event, MAX_ENVELOPE, MAX_STATEMENT};
 
 /// The longest event, in bytes.
 const EVENT_MOST: usize = MAX_ENVELOPE + MAX_STATEMENT;
+
+/// The longest line of the index, in bytes.
+const LINE_MOST: u64 = 64 << 10;
 
 /// What is known of an event without opening it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +62,7 @@ pub struct Entry {
 
 impl Entry {
     fn of(event: &Event, claims: &Claims, doubt: Option<String>, offset: u64, length: u32) -> Self {
-        let (nid, rev) = subject(claims).unzip();
+        let (nid, rev) = claims.revision().unzip();
         Self {
             seq: event.seq,
             pos: event.pos,
@@ -83,30 +86,6 @@ impl Entry {
                 Kind::Site | Kind::Movement | Kind::Withdraw | Kind::Close
             )
     }
-}
-
-/// The one notification and revision that a statement is about.
-pub fn subject(claims: &Claims) -> Option<(Nid, Revision)> {
-    Some(match claims {
-        Claims::Site(c) => (c.nid, c.rev),
-        Claims::Movement(c) => (c.nid, c.rev),
-        Claims::Withdraw(c) => (c.nid, c.rev),
-        Claims::Close(c) => (c.nid, c.rev),
-        Claims::Screen(c) => (c.nid, c.rev),
-        Claims::Cosign(c) => (c.nid, c.rev),
-        Claims::Notice(c) => (c.nid, c.rev),
-        Claims::Keys(_)
-        | Claims::Renew(_)
-        | Claims::Policy(_)
-        | Claims::Admit(_)
-        | Claims::Invite(_)
-        | Claims::Revoke(_)
-        | Claims::Duty(_)
-        | Claims::Ack(_)
-        | Claims::Check(_)
-        | Claims::Receipt(_)
-        | Claims::Answer(_) => return None,
-    })
 }
 
 /// A profile's inbox.
@@ -275,6 +254,8 @@ impl Inbox {
         loop {
             line.clear();
             let read = reader
+                .by_ref()
+                .take(LINE_MOST)
                 .read_until(b'\n', &mut line)
                 .map_err(io_error(&path, "read"))?;
             let Ok(entry) = serde_json::from_slice::<Entry>(&line) else {
@@ -316,7 +297,15 @@ fn open_private(path: &Path) -> Result<File, ProfileError> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .custom_flags(nix::libc::O_NONBLOCK)
         .open(path)
+        .and_then(|file| {
+            if file.metadata()?.is_file() {
+                Ok(file)
+            } else {
+                Err(std::io::Error::other("it is not a regular file"))
+            }
+        })
         .map_err(io_error(path, "opened"))
 }
 

@@ -93,7 +93,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let value = json!({"actor": args.actor, "role": args.role, "server": me.server, "invite": code.to_string(), "exp": exp});
     context.out.emit(&value, || {
         format!(
-            "Invite for {} ({}), once, for {}:\n\n  herald enrol --server {} --invite {code}\n\nHand it over in person or on a number that you know.",
+            "Invite for {} ({}), once, for {}:\n\n{code}\n\nHand it over in person or on a number that you know. There:\n\n  herald enrol --server {} --invite -     (it asks for the code)",
             args.actor,
             args.role,
             count(args.days, "day"),

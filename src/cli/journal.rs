@@ -11,7 +11,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -267,6 +267,13 @@ fn read_entries(path: &Path) -> Result<HashMap<Digest, Entry>, CliError> {
         .map_err(profile::io_error(path, "opened"))?;
     // Held until it is mended: what another process is just writing is no line that a crash cut off.
     file.lock().map_err(profile::io_error(path, "locked"))?;
+    if !file.metadata().is_ok_and(|meta| meta.is_file()) {
+        return Err(ProfileError::Damaged {
+            path: path.to_owned(),
+            reason: "it is not a regular file".to_owned(),
+        }
+        .into());
+    }
     let whole = file
         .metadata()
         .map_err(profile::io_error(path, "read"))?
@@ -276,6 +283,8 @@ fn read_entries(path: &Path) -> Result<HashMap<Digest, Entry>, CliError> {
     loop {
         line.clear();
         let read = reader
+            .by_ref()
+            .take(MAX_LINE as u64 + 1)
             .read_until(b'\n', &mut line)
             .map_err(profile::io_error(path, "read"))?;
         if read == 0 {

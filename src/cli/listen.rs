@@ -282,7 +282,7 @@ pub fn as_json(event: &Event, received: &Received) -> Value {
         .to_json()
         .ok()
         .and_then(|json| serde_json::from_slice::<Value>(&json).ok());
-    let subject = super::inbox::subject(&received.claims);
+    let subject = received.claims.revision();
     json!({
         "seq": event.seq, "pos": event.pos, "at_us": event.at_us, "kind": received.claims.kind(), "iss": common.iss,
         "reference": subject.map(|(nid, _)| nid.reference()), "nid": subject.map(|(nid, _)| nid),

@@ -9,6 +9,7 @@ pub mod directory;
 pub mod draft;
 pub mod error;
 pub mod exit;
+pub mod files;
 pub mod find;
 pub mod inbox;
 pub mod journal;

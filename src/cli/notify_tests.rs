@@ -419,9 +419,8 @@ async fn a_party_that_nobody_admitted_is_refused_before_anything_is_signed() {
     assert!(kept(&world).is_empty());
 }
 
-#[tokio::test]
-async fn lint_says_where_and_writes_a_copy_with_the_remark_beside_the_cell() {
-    let world = World::new();
+/// A sheet whose one place lies elsewhere than its country.
+fn sheet_with_a_slip(world: &World) -> String {
     let bytes = {
         let mut book = rust_xlsxwriter::Workbook::new();
         let page = book.add_worksheet();
@@ -437,7 +436,13 @@ async fn lint_says_where_and_writes_a_copy_with_the_remark_beside_the_cell() {
     };
     let path = world.path().join("sites.xlsx");
     std::fs::write(&path, bytes).expect("written");
-    let file = path.display().to_string();
+    path.display().to_string()
+}
+
+#[tokio::test]
+async fn lint_says_where_and_writes_a_copy_with_the_remark_beside_the_cell() {
+    let world = World::new();
+    let file = sheet_with_a_slip(&world);
     let (exit, said) = world.run(&["lint", &file]).await;
     assert_eq!(exit, Exit::Ok);
     assert!(
@@ -451,4 +456,106 @@ async fn lint_says_where_and_writes_a_copy_with_the_remark_beside_the_cell() {
         world.run(&["lint", &file, "--strict"]).await.0,
         Exit::Refused
     );
+}
+
+#[tokio::test]
+async fn the_outbox_is_named_where_something_waits_in_it_and_nowhere_else() {
+    let world = World::new();
+    for nothing in [&["queue"][..], &["statistics"], &["policy"]] {
+        let (exit, said) = world.run(nothing).await;
+        assert_eq!(exit, Exit::Unreachable, "{nothing:?}: {said}");
+        assert!(!said.contains("outbox"), "{nothing:?}: {said}");
+    }
+    assert!(kept(&world).is_empty());
+}
+
+#[tokio::test]
+async fn the_copy_with_remarks_is_its_owners_alone_and_no_link_is_written_through() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    let sheet = sheet_with_a_slip(&world);
+    let copy = world.path().join("sites.checked.xlsx");
+    let elsewhere = world.write("elsewhere", "theirs");
+    std::os::unix::fs::symlink(&elsewhere, &copy).expect("laid");
+    let (_, said) = world.run(&["lint", &sheet]).await;
+    assert!(said.contains("name another file"), "{said}");
+    assert_eq!(std::fs::read(&elsewhere).expect("read"), b"theirs");
+    std::fs::remove_file(&copy).expect("taken away");
+    std::fs::write(&copy, b"an earlier copy").expect("written");
+    world.run(&["lint", &sheet]).await;
+    let mode = std::fs::metadata(&copy).expect("made").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_profile_into_which_others_may_write_is_refused_naming_the_chmod() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    let open = |mode| {
+        std::fs::set_permissions(world.path(), std::fs::Permissions::from_mode(mode)).expect("own");
+    };
+    for mode in [0o777, 0o770] {
+        open(mode);
+        let (exit, said) = world.run(&["send", "--list"]).await;
+        assert_eq!(exit, Exit::Failure, "{said}");
+        assert!(said.contains("chmod go-w"), "{said}");
+    }
+    open(0o700);
+    assert_eq!(world.run(&["send", "--list"]).await.0, Exit::Ok);
+}
+
+#[tokio::test]
+async fn a_device_or_a_pipe_in_the_place_of_a_file_is_refused_and_nothing_hangs() {
+    let world = World::new();
+    let (exit, said) = world.run(&["verify", "/dev/zero"]).await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(said.contains("not a regular file"), "{said}");
+    let keys = world.path().join("keys.json");
+    std::fs::remove_file(&keys).expect("taken away");
+    nix::unistd::mkfifo(&keys, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let sent = world.write("sent", "{}");
+    let (exit, said) = world.run(&["verify", &sent]).await;
+    assert_eq!(exit, Exit::Failure, "{said}");
+    assert!(said.contains("not a regular file"), "{said}");
+}
+
+#[tokio::test]
+async fn what_waits_in_the_outbox_is_said_where_it_was_signed() {
+    let world = World::new();
+    world
+        .run(&[HOSPITAL, &["--party", "east:exact"]].concat())
+        .await;
+    let Some(Claims::Site(site)) = kept(&world).first().map(claims) else {
+        panic!("a site waits");
+    };
+    let reference = site.nid.reference().to_string();
+    let withdraw = async |reason: &str| {
+        world
+            .run(&["withdraw", &reference, "--reason", reason])
+            .await
+    };
+    let (exit, said) = withdraw("moved\u{1b}[2J").await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(said.contains("/reason/text"), "{said}");
+    assert_eq!(kept(&world).len(), 1, "what would be refused is not kept");
+    let (exit, said) = withdraw("it has moved").await;
+    assert_eq!(exit, Exit::Unreachable, "{said}");
+    assert!(said.contains("waits in the outbox"), "{said}");
+    assert_eq!(kept(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn text_that_steers_a_terminal_is_refused_here_in_its_cell_and_nothing_is_signed() {
+    let world = World::new();
+    let file = world.write(
+        "places.csv",
+        "name,category,country,coordinates,note\n\"Kunduz\u{1b}[2J\",hospital,AFG,\"36.71803, 68.86221\",\"two\r\nlines\"\n",
+    );
+    let (exit, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(
+        said.contains("row 2") && said.contains("character 7 of name"),
+        "{said}"
+    );
+    assert!(kept(&world).is_empty());
 }

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::files::{self, Pipes};
 use super::rows::Row;
 use crate::crypto::digest::Digest;
 use crate::domain::clock;
@@ -28,6 +29,9 @@ use crate::domain::kind::Kind;
 use crate::wire::api::Submitted;
 use crate::wire::envelope::{Envelope, MAX_ENVELOPE};
 use crate::wire::problem::ProblemBody;
+
+/// The longest record of an item, in bytes: its description and the server's answer.
+const RECORD_MOST: u64 = 1 << 20;
 
 /// What is wrong with the outbox. Paths are the profile's own.
 #[derive(Debug, thiserror::Error)]
@@ -237,16 +241,8 @@ impl Outbox {
     /// When it is not there, or is no envelope's size.
     pub fn bytes(&self, id: &OutboxId) -> Result<Vec<u8>, OutboxError> {
         let path = self.path(State::Pending, id, "hn");
-        let size = fs::metadata(&path)
-            .map_err(|source| missing(id, &path, source))?
-            .len();
-        if size > MAX_ENVELOPE as u64 {
-            return Err(OutboxError::Damaged {
-                path: path.display().to_string(),
-                reason: format!("it has {size} bytes, more than an envelope can have"),
-            });
-        }
-        fs::read(&path).map_err(|source| missing(id, &path, source))
+        files::read(&path, MAX_ENVELOPE as u64, Pipes::Refused)
+            .map_err(|source| missing(id, &path, source))
     }
 
     /// Files an item under `sent`, with the server's answer. Doing it twice does no harm.
@@ -406,7 +402,8 @@ impl Outbox {
 
     fn read_record(&self, state: State, id: &OutboxId) -> Result<Record, OutboxError> {
         let path = self.path(state, id, "json");
-        let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+        let bytes =
+            files::read(&path, RECORD_MOST, Pipes::Refused).map_err(io_error("read", &path))?;
         serde_json::from_slice(&bytes).map_err(|error| OutboxError::Damaged {
             path: path.display().to_string(),
             reason: error.to_string(),
@@ -438,7 +435,10 @@ fn record(meta: &Meta) -> Record {
 
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
+    options
+        .write(true)
+        .mode(0o600)
+        .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW);
     options
 }
 

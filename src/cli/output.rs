@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use super::error::CliError;
-use super::words::is_unruly;
+use crate::domain::text::is_unruly;
 
 /// Where a command's words go.
 #[derive(Clone)]

@@ -15,6 +15,7 @@ use super::Context;
 use super::directory;
 use super::error::CliError;
 use super::exit::Exit;
+use super::files::{self, Pipes};
 use super::profile::{Profile, ProfileError};
 use crate::crypto::digest::{Digest, Kid};
 use crate::domain::actor::ActorKind;
@@ -48,7 +49,7 @@ const ITEMS_MOST: usize = 1_000_000;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Receipts, acknowledgements, answers, events or envelopes
+    /// Receipts, acknowledgements, answers, events or envelopes; - for standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// A key directory (the answer of GET /v1/keys) instead of the profile's
@@ -161,13 +162,12 @@ fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
             "Check the file's name.",
         )
     };
-    let length = std::fs::metadata(path)
-        .map_err(|e| fault(e.to_string()))?
-        .len();
-    if length > FILE_MOST {
-        return Err(fault(format!("it is longer than {FILE_MOST} bytes")));
-    }
-    std::fs::read(path).map_err(|e| fault(e.to_string()))
+    let read = if path.as_os_str() == "-" {
+        files::read_stdin(FILE_MOST)
+    } else {
+        files::read(path, FILE_MOST, Pipes::Read)
+    };
+    read.map_err(|e| fault(e.to_string()))
 }
 
 /// What a file holds. Anything that is none of the known forms is one unreadable item, never nothing.

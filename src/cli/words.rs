@@ -24,6 +24,8 @@ use crate::wire::parts::{
     AckDetail, Audience, Contact, Entered, NoticeDetail, Place, Reason, Reasons, Window, name,
 };
 
+pub use crate::domain::text::is_unruly;
+
 /// Positions of a geometry that are shown; more are counted.
 const SHOWN: usize = 8;
 
@@ -260,13 +262,6 @@ fn details(text: &mut String, received: &Received) {
         }
         _ => {}
     }
-}
-
-/// Whether a character moves the cursor, ends a line, or turns the order of what stands around it: what somebody else
-/// wrote could forge a line with it, or hide one.
-pub fn is_unruly(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What somebody else wrote, fit to stand within one line on a terminal. Letters of every script stay as they are.

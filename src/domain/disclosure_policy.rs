@@ -123,6 +123,35 @@ pub const fn may_read(kind: Kind, part: PartClass, reader: Relation) -> Read {
     }
 }
 
+/// How a part comes to the server with a statement of this kind: [`Read::Reseal`] is sealed to the server, which opens
+/// it; [`Read::PassOn`] is sealed to its readers, and the server keeps it as it is; [`Read::Never`] is no part of this
+/// kind. It follows from who is handed it.
+pub fn comes_as(kind: Kind, part: PartClass) -> Read {
+    let handed = |how| {
+        RELATIONS
+            .iter()
+            .any(|reader| may_read(kind, part, *reader) == how)
+    };
+    if handed(Read::Reseal) {
+        Read::Reseal
+    } else if handed(Read::PassOn) {
+        Read::PassOn
+    } else {
+        Read::Never
+    }
+}
+
+/// Every way in which a reader may stand to a statement.
+const RELATIONS: [Relation; 7] = [
+    Relation::Coordinator,
+    Relation::Owner,
+    Relation::Party(Tier::Exact),
+    Relation::Party(Tier::OnCheck),
+    Relation::Party(Tier::Cell),
+    Relation::Party(Tier::Withdrawn),
+    Relation::Stranger,
+];
+
 const fn notification(part: PartClass, reader: Relation) -> Read {
     match (part, reader) {
         (PartClass::Place | PartClass::OtherAudience, Relation::Coordinator | Relation::Owner)
@@ -140,9 +169,34 @@ mod tests {
     use Relation as R;
 
     fn relations() -> impl Iterator<Item = R> {
-        [R::Coordinator, R::Owner, R::Stranger]
-            .into_iter()
-            .chain(Tier::ALL.iter().copied().map(R::Party))
+        RELATIONS.into_iter()
+    }
+
+    #[test]
+    fn every_tier_of_a_party_is_a_relation() {
+        for tier in Tier::ALL {
+            assert!(RELATIONS.contains(&R::Party(*tier)), "{tier}");
+        }
+    }
+
+    #[test]
+    fn a_part_comes_to_the_server_as_its_readers_are_handed_it_and_other_parts_do_not_come() {
+        for kind in Kind::ALL {
+            for part in P::ALL {
+                let expected = match (kind, part) {
+                    (Kind::Site | Kind::Movement, P::Place | P::OwnAudience | P::OtherAudience)
+                    | (Kind::Withdraw, P::Reason)
+                    | (Kind::Screen, P::Reasons)
+                    | (Kind::Ack | Kind::Notice, P::Detail)
+                    | (Kind::Invite, P::Person) => Read::Reseal,
+                    (Kind::Site | Kind::Movement, P::Contact) | (Kind::Keys, P::DeskKey) => {
+                        Read::PassOn
+                    }
+                    _ => Read::Never,
+                };
+                assert_eq!(comes_as(*kind, *part), expected, "{kind} {part:?}");
+            }
+        }
     }
 
     /// Every cell of the table that hands something out; all others must be `Never`.

@@ -16,7 +16,7 @@ use crate::crypto::seal;
 use crate::crypto::seal_key::{SealPublicKey, seal_kid};
 use crate::domain::actor::ActorKind;
 use crate::domain::clock::micros;
-use crate::domain::disclosure_policy::{PartClass, Read, Relation, may_read};
+use crate::domain::disclosure_policy::{Read, Relation, may_read};
 use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition, Nid, Seq};
 use crate::domain::kind::Kind;
 use crate::store::error::StoreError;
@@ -388,7 +388,7 @@ impl Job {
         let slot = SealSlot::of(&claims);
         let mut attachments = Vec::new();
         for record in &self.records {
-            let class = part_class(&record.part, &self.reader.actor);
+            let class = name::class(&record.part, Some(&self.reader.actor));
             let given = may_read(self.row.kind, class, relation);
             let refused =
                 |cause: &dyn std::fmt::Display| stop(seq, Some(pos), class.label(), cause);
@@ -460,24 +460,6 @@ impl Job {
                 _,
             ) => Relation::Stranger,
         }
-    }
-}
-
-/// What a part is to this reader.
-fn part_class(part: &str, reader: &ActorId) -> PartClass {
-    match part {
-        name::PLACE => PartClass::Place,
-        name::CONTACT => PartClass::Contact,
-        name::REASON => PartClass::Reason,
-        name::REASONS => PartClass::Reasons,
-        name::DETAIL => PartClass::Detail,
-        name::PERSON => PartClass::Person,
-        part if part.starts_with(name::DESK_PREFIX) => PartClass::DeskKey,
-        part => match part.strip_prefix(name::AUDIENCE_PREFIX) {
-            Some(party) if party == reader.as_str() => PartClass::OwnAudience,
-            Some(_) => PartClass::OtherAudience,
-            None => PartClass::Other,
-        },
     }
 }
 

@@ -230,26 +230,10 @@ impl SealSlot {
     /// The slot of a statement: its `nid` and `rev`; kinds without them take `jti` and 0.
     pub fn of(claims: &Claims) -> Self {
         let common = claims.common();
-        let (nid, rev) = match claims {
-            Claims::Site(c) => (c.nid.to_string(), c.rev.get()),
-            Claims::Movement(c) => (c.nid.to_string(), c.rev.get()),
-            Claims::Withdraw(c) => (c.nid.to_string(), c.rev.get()),
-            Claims::Close(c) => (c.nid.to_string(), c.rev.get()),
-            Claims::Screen(c) => (c.nid.to_string(), c.rev.get()),
-            Claims::Cosign(c) => (c.nid.to_string(), c.rev.get()),
-            Claims::Notice(c) => (c.nid.to_string(), c.rev.get()),
-            Claims::Keys(_)
-            | Claims::Renew(_)
-            | Claims::Policy(_)
-            | Claims::Admit(_)
-            | Claims::Invite(_)
-            | Claims::Revoke(_)
-            | Claims::Duty(_)
-            | Claims::Ack(_)
-            | Claims::Check(_)
-            | Claims::Receipt(_)
-            | Claims::Answer(_) => (common.jti.to_string(), 0),
-        };
+        let (nid, rev) = claims.revision().map_or_else(
+            || (common.jti.to_string(), 0),
+            |(nid, rev)| (nid.to_string(), rev.get()),
+        );
         Self {
             iss: common.iss.to_string(),
             nid,

@@ -327,6 +327,32 @@ claims! {
     }
 }
 
+impl Claims {
+    /// The one notification and revision that the statement is about; none for kinds that are about several or about none.
+    pub fn revision(&self) -> Option<(Nid, Revision)> {
+        Some(match self {
+            Self::Site(c) => (c.nid, c.rev),
+            Self::Movement(c) => (c.nid, c.rev),
+            Self::Withdraw(c) => (c.nid, c.rev),
+            Self::Close(c) => (c.nid, c.rev),
+            Self::Screen(c) => (c.nid, c.rev),
+            Self::Cosign(c) => (c.nid, c.rev),
+            Self::Notice(c) => (c.nid, c.rev),
+            Self::Keys(_)
+            | Self::Renew(_)
+            | Self::Policy(_)
+            | Self::Admit(_)
+            | Self::Invite(_)
+            | Self::Revoke(_)
+            | Self::Duty(_)
+            | Self::Ack(_)
+            | Self::Check(_)
+            | Self::Receipt(_)
+            | Self::Answer(_) => return None,
+        })
+    }
+}
+
 /// A device as its root names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -15,6 +15,8 @@ use crate::domain::notification::{CoordinateSource, Infrared, Relation, Subject,
 
 /// Names of parts, as they stand in disclosures and seals.
 pub mod name {
+    use crate::domain::disclosure_policy::PartClass;
+
     /// The place or route, its category, names and times: for the server, the coordinator and `exact` parties.
     pub const PLACE: &str = "place";
     /// People, phones, plates, passengers: for the coordinator and the chosen parties; the server cannot read it.
@@ -39,6 +41,26 @@ pub mod name {
     /// The name of a party's audience part.
     pub fn audience(party: &super::ActorId) -> String {
         format!("{AUDIENCE_PREFIX}{party}")
+    }
+
+    /// What a part of this name is to the reader; to the server, which is none, every audience part is another's.
+    pub fn class(part: &str, reader: Option<&super::ActorId>) -> PartClass {
+        match part {
+            PLACE => PartClass::Place,
+            CONTACT => PartClass::Contact,
+            REASON => PartClass::Reason,
+            REASONS => PartClass::Reasons,
+            DETAIL => PartClass::Detail,
+            PERSON => PartClass::Person,
+            part if part.starts_with(DESK_PREFIX) => PartClass::DeskKey,
+            part => match part.strip_prefix(AUDIENCE_PREFIX) {
+                Some(party) if reader.is_some_and(|own| own.as_str() == party) => {
+                    PartClass::OwnAudience
+                }
+                Some(_) => PartClass::OtherAudience,
+                None => PartClass::Other,
+            },
+        }
     }
 
     /// The name of the part that hands the desk's key to a device.

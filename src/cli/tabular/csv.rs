@@ -3,7 +3,6 @@
 //! a village's name into another.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::Path;
 
@@ -14,6 +13,7 @@ use super::{
     BadRow, MAX_CELL_CHARS, MAX_COLUMNS, MAX_FILE_BYTES, Options, Origin, Row, Table, TableError,
     row_of, short_name,
 };
+use crate::cli::files::{self, Pipes};
 use crate::domain::plural::count;
 
 /// Bytes that are looked at to tell the delimiter.
@@ -38,7 +38,7 @@ pub fn open(path: &Path, options: &Options) -> Result<Table, TableError> {
     if path.as_os_str() == "-" {
         return read(Box::new(io::stdin()), origin, options);
     }
-    let file = File::open(path).map_err(io)?;
+    let file = files::open(path, Pipes::Read).map_err(io)?;
     let bytes = file.metadata().map_err(io)?.len();
     if bytes > MAX_FILE_BYTES {
         let path = path.display().to_string();
@@ -438,7 +438,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("f.csv.gz");
         let mut out = flate2::write::GzEncoder::new(
-            File::create(&path).expect("a file"),
+            std::fs::File::create(&path).expect("a file"),
             flate2::Compression::fast(),
         );
         out.write_all(b"name,lat,lon\nA,1,2\n").expect("written");

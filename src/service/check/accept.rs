@@ -24,6 +24,7 @@ use crate::wire::envelope::{Content, Envelope};
 use crate::wire::parts::{CheckArea, name};
 use crate::wire::policy::Policy;
 use crate::wire::problem::{Problem, ProblemKind};
+use crate::wire::text;
 
 /// A question whose form is right; the signature has not been looked at.
 pub(super) struct Read {
@@ -164,14 +165,15 @@ pub(super) fn signed_by(
     read.unverified
         .verify(&device_key(&device)?)
         .map_err(|error| refused_statement(&error))?;
-    let text = read.area.encoded().to_owned();
+    let encoded = read.area.encoded().to_owned();
+    text::check(read.area.value(), "/area")?;
     let asked: CheckArea = serde_path_to_error::deserialize(read.area.into_value())
         .map_err(|error| refused_member(&error, "/area"))?;
     Ok(Signed {
         statement: read.statement,
         hash,
         actor: principal.actor.clone(),
-        area: text,
+        area: encoded,
         ctx: read.claims.ctx,
         device: device.device,
         jti: read.claims.jti,

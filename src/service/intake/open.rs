@@ -11,8 +11,8 @@ use crate::crypto::digest::Kid;
 use crate::crypto::disclosure::Disclosure;
 use crate::crypto::month::Month;
 use crate::domain::clock::Clock;
+use crate::domain::disclosure_policy::{Read, comes_as};
 use crate::domain::ids::ActorId;
-use crate::domain::kind::Kind;
 use crate::service::core::{Core, internal};
 use crate::service::records::Record;
 use crate::store::statements::NewRecord;
@@ -21,6 +21,7 @@ use crate::wire::claims::Claims;
 use crate::wire::envelope::{Content, Envelope};
 use crate::wire::parts::name;
 use crate::wire::problem::{Problem, ProblemKind};
+use crate::wire::text;
 
 /// The parts of a statement that the server can read, by name.
 pub(in crate::service) struct OpenedParts(BTreeMap<String, Disclosure>);
@@ -64,61 +65,6 @@ pub(in crate::service) fn read_value<T: DeserializeOwned>(
         .map_err(|error| refused_member(&error, &format!("/{part}")))
 }
 
-/// Parts of this kind that the server reads; a name that ends in `.` is a prefix.
-const fn server_reads(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::Site | Kind::Movement => &[name::PLACE, name::AUDIENCE_PREFIX],
-        Kind::Withdraw => &[name::REASON],
-        Kind::Screen => &[name::REASONS],
-        Kind::Ack | Kind::Notice => &[name::DETAIL],
-        Kind::Invite => &[name::PERSON],
-        Kind::Keys
-        | Kind::Renew
-        | Kind::Policy
-        | Kind::Admit
-        | Kind::Revoke
-        | Kind::Duty
-        | Kind::Close
-        | Kind::Cosign
-        | Kind::Check
-        | Kind::Receipt
-        | Kind::Answer => &[],
-    }
-}
-
-/// Parts of this kind that the server passes on as they are sealed.
-const fn passed_on(kind: Kind) -> &'static [&'static str] {
-    match kind {
-        Kind::Site | Kind::Movement => &[name::CONTACT],
-        Kind::Keys => &[name::DESK_PREFIX],
-        Kind::Withdraw
-        | Kind::Screen
-        | Kind::Ack
-        | Kind::Notice
-        | Kind::Invite
-        | Kind::Renew
-        | Kind::Policy
-        | Kind::Admit
-        | Kind::Revoke
-        | Kind::Duty
-        | Kind::Close
-        | Kind::Cosign
-        | Kind::Check
-        | Kind::Receipt
-        | Kind::Answer => &[],
-    }
-}
-
-fn is_one_of(part: &str, names: &[&str]) -> bool {
-    names.iter().any(|name| {
-        if name.ends_with('.') {
-            part.starts_with(name)
-        } else {
-            part == *name
-        }
-    })
-}
-
 /// Opens what is sealed to the server; checks that nothing else travels than what this kind has.
 pub(super) fn parts(
     core: &Core,
@@ -135,13 +81,15 @@ pub(super) fn parts(
                 "the part {part} travels in the clear; parts of {kind} statements are sealed"
             )));
         };
-        if *kid == own && is_one_of(part, server_reads(kind)) {
+        let comes = comes_as(kind, name::class(part, None));
+        if *kid == own && comes == Read::Reseal {
             let disclosure = build::open(claims, attachment, &core.deployment.hpke)
                 .map_err(|e| refused_part(&e))?;
+            text::check(disclosure.value(), &format!("/{part}"))?;
             if opened.insert(part.to_owned(), disclosure).is_some() {
                 return Err(twice(part));
             }
-        } else if is_one_of(part, passed_on(kind)) && *kid != own {
+        } else if *kid != own && comes == Read::PassOn {
             if !claims.sd().contains(&attachment.sd) {
                 return Err(refused_part(&OpenError::Foreign {
                     part: part.to_owned(),

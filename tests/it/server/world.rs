@@ -303,6 +303,7 @@ impl World {
             mode: Mode::Exercise,
             country: None,
             hosts: vec!["127.0.0.1".to_owned()],
+            listen: herald::config::DEFAULT_LISTEN,
             coordinator: "ocha".parse().unwrap(),
             coordinator_name: "The coordinator".to_owned(),
             person: "Cora Ordinator".to_owned(),
