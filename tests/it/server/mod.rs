@@ -3,6 +3,9 @@
 
 mod acks;
 mod bytes;
+mod calls;
+mod devices;
+mod enrolling;
 mod groups;
 mod identity;
 mod intake;
@@ -13,5 +16,7 @@ mod renewal;
 mod say;
 mod world;
 
+pub use calls::Answer;
+pub use devices::{Member, Unit};
 pub use say::{Notified, Site, ack_item};
-pub use world::{Answer, Member, Unit, World};
+pub use world::World;

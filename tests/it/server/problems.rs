@@ -25,7 +25,9 @@ use herald::wire::problem::ProblemKind as P;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::world::{Answer, Fresh, World};
+use super::calls::Answer;
+use super::devices::Fresh;
+use super::world::World;
 use super::{Notified, Site, Unit, ack_item};
 
 /// Provoked at their own layer: on real sockets, with limits short enough to wait for.
@@ -441,7 +443,7 @@ async fn callers(walk: &mut Walk) {
     let me = |http| walk.world.call(http, Method::GET, "/v1/me", None);
     let fresh = Fresh::new();
     let certificate = walk.world.issue(&fresh);
-    let unknown = super::world::client(&walk.world.ca, Some((&certificate, &fresh.tls)));
+    let unknown = super::devices::client(&walk.world.ca, Some((&certificate, &fresh.tls)));
     let answers = [
         (P::CertificateMissing, me(&walk.world.nobody).await),
         (P::CertificateUnknown, me(&unknown).await),
