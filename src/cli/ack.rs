@@ -50,13 +50,13 @@ pub struct Args {
     /// An officer received it
     #[arg(long, group = "state")]
     pub received: bool,
-    /// It was entered on the own list
+    /// It was entered on the own list; needs --list
     #[arg(long, group = "state", requires = "list")]
     pub entered: bool,
-    /// It was not entered
+    /// It was not entered; needs --reason
     #[arg(long, group = "state", requires = "reason")]
     pub not_entered: bool,
-    /// Something is to be asked
+    /// Something is to be asked; needs --question
     #[arg(long, group = "state", requires = "question")]
     pub queried: bool,
     /// It was taken off the own list
@@ -80,10 +80,10 @@ pub struct Args {
     /// The position as it stands on the own list: MGRS, or latitude and longitude
     #[arg(long, value_name = "POSITION")]
     pub at: Option<String>,
-    /// Why
+    /// Why it was not entered, or was taken off
     #[arg(long)]
     pub reason: Option<String>,
-    /// What is asked
+    /// What is asked of the organisation
     #[arg(long)]
     pub question: Option<String>,
     /// The revision, when it is not the latest received

@@ -30,7 +30,7 @@ Admission lets an actor take part. It says nothing about what it notifies or ack
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Whom
+    /// The organisation or party, by its short name
     pub actor: ActorId,
     /// The fingerprint of its root, as the person read it to you
     #[arg(long, value_parser = parse_fingerprint)]

@@ -1,9 +1,10 @@
 //! What time has brought, in plain words: the server's own alerts. Silence is said loudly, and never as if it changed what is
 //! protected.
 
-use super::words::{count, put, time_words};
+use super::words::{put, time_words};
 use crate::domain::exchange::AlertEvent;
 use crate::domain::ids::ActorId;
+use crate::domain::plural::count;
 use crate::wire::parts::AlertDetail;
 
 /// Notifications of one alert that are named; more are counted.

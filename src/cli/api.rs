@@ -85,7 +85,7 @@ impl ApiError {
     pub fn action(&self) -> Option<&str> {
         Some(match self {
             Self::Unreachable { .. } => {
-                "Check the line and the address, then repeat; repeating does no harm. What was signed waits in the outbox: `herald send`."
+                "Check the line and the address, then repeat; repeating does no harm."
             }
             Self::OtherServer { .. } => {
                 "Check the address. If it is right, tell the coordinator on a number that you know before you send anything."

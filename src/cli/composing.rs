@@ -7,43 +7,44 @@ use super::api::{Api, ApiError};
 use super::draft::compose::Settings;
 use super::draft::words::{self, Choice};
 use super::error::CliError;
-use super::profile::{self, Profile};
+use super::profile::{self, Profile, file};
 use super::tabular::columns::Field;
 use super::tabular::{Options, TableError};
 use super::{Context, directory, draft, policy};
+use crate::domain::actor::ActorKind;
 use crate::domain::notification::Relation;
 use crate::spatial::parse::Country;
+use crate::wire::api::KeyDirectory;
 use crate::wire::policy::Policy;
 use crate::wire::trust::Trust;
-
-/// The policy as last seen.
-const POLICY_FILE: &str = "policy.json";
 
 /// How to read what is given, and whom to notify.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ComposeArgs {
-    /// Whom to notify, and what they see: PARTY:exact, PARTY:on_check or PARTY:cell, with :onward if they may pass it on
+    /// Whom to notify, and what they see: PARTY:exact (the place), PARTY:on_check (10 km squares now, the place when a
+    /// check of theirs hits it) or PARTY:cell (the squares alone); add :onward if they may pass it on. May be repeated;
+    /// without it the coordinator alone is told
     #[arg(long = "party", value_name = "PARTY:TIER", value_parser = words::choice)]
     pub parties: Vec<Choice>,
     /// The country that places are held against, where they do not say: three letters [default: the context's]
     #[arg(long, value_parser = country)]
     pub country: Option<Country>,
-    /// The zone of times that have none, like Asia/Kabul
+    /// The time zone of times that name none, like Asia/Kabul
     #[arg(long)]
     pub zone: Option<String>,
-    /// Requested buffer in metres, where none is said
+    /// Metres around the place that you ask to be kept in mind, for rows that give none (the requested buffer)
     #[arg(long, value_name = "METRES", value_parser = metres)]
     pub buffer: Option<f64>,
-    /// You support the place rather than run it, where nothing is said
+    /// You support the places rather than run them, for rows that do not say
     #[arg(long)]
     pub supported: bool,
-    /// Refuse whatever has a warning
+    /// Refuse what has a warning too, not only what cannot be read
     #[arg(long)]
     pub strict: bool,
     /// Say what a column means: --map "Type de site=category"
     #[arg(long, value_name = "COLUMN=FIELD", value_parser = map)]
     pub map: Vec<(String, Field)>,
-    /// The sheet of a spreadsheet
+    /// Which sheet of a spreadsheet
     #[arg(long)]
     pub sheet: Option<String>,
 }
@@ -124,7 +125,7 @@ struct Seen {
 /// # Errors
 /// When the file is damaged.
 pub fn seen_policy(profile: &Profile) -> Result<Policy, CliError> {
-    let path = profile.path(POLICY_FILE);
+    let path = profile.path(file::POLICY);
     if !path.exists() {
         return Ok(Policy::default());
     }
@@ -152,12 +153,7 @@ pub async fn known(profile: &Profile, api: &Api) -> Result<Known, CliError> {
             let current = api.policy().await?;
             policy::signed(&current, &trust)?;
             let policy = current.policy;
-            profile::write_json(
-                &profile.path(POLICY_FILE),
-                &Seen {
-                    policy: policy.clone(),
-                },
-            )?;
+            keep_policy(profile, &policy, &directory)?;
             Ok(Known {
                 trust,
                 policy,
@@ -177,4 +173,27 @@ pub async fn known(profile: &Profile, api: &Api) -> Result<Known, CliError> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Keeps what the coordinator signed, and the number to call when in doubt: the policy's, else the coordinator's own.
+fn keep_policy(
+    profile: &Profile,
+    policy: &Policy,
+    directory: &KeyDirectory,
+) -> Result<(), CliError> {
+    let seen = Seen {
+        policy: policy.clone(),
+    };
+    profile::write_json(&profile.path(file::POLICY), &seen)?;
+    let duty = || {
+        let coordinator = directory
+            .actors
+            .iter()
+            .find(|actor| actor.kind == ActorKind::Coordinator);
+        coordinator.and_then(|actor| actor.duty.clone())
+    };
+    if let Some(call) = policy.call.clone().or_else(duty) {
+        profile::keep_call(profile.dir(), &call)?;
+    }
+    Ok(())
 }

@@ -11,12 +11,12 @@ use super::inbox::Inbox;
 use super::outbox::Meta;
 use super::profile::Profile;
 use super::submit::submit;
-use super::words::count;
 use super::{Context, directory};
 use crate::crypto::digest::Digest;
 use crate::domain::ids::{LogPosition, Nid, Revision};
 use crate::domain::kind::Kind;
 use crate::domain::notification::{NotificationState, Subject};
+use crate::domain::plural::count;
 use crate::wire::build::build;
 use crate::wire::claims::ConfirmClaims;
 

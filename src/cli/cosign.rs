@@ -19,7 +19,8 @@ Examples:
   herald listen --once            what colleagues have notified comes here too
   herald cosign HN-WD2P-F2DD
 
-Another device of your organisation must have signed the revision. What you sign is shown before.";
+Another device of your organisation must have signed the revision. Read it first, with `herald status HN-…`; \
+what you sign is shown once more beside your signature.";
 
 /// Arguments.
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,7 @@ use super::outbox::Meta;
 use super::submit::submit;
 use super::{Context, directory};
 use crate::domain::kind::Kind;
+use crate::domain::phone;
 use crate::wire::build::build;
 use crate::wire::claims::DutyClaims;
 
@@ -30,16 +31,7 @@ pub struct Args {
 }
 
 fn parse_phone(text: &str) -> Result<String, String> {
-    let plain: String = text
-        .chars()
-        .filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '/' | '.'))
-        .collect();
-    let digits = plain.strip_prefix('+').unwrap_or_default();
-    if (6..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
-        Ok(plain)
-    } else {
-        Err("write it in international form: + and 6 to 15 digits".to_owned())
-    }
+    phone::dialled(text).ok_or_else(|| format!("write {}", phone::FORM))
 }
 
 /// Registers the number.
@@ -62,20 +54,4 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         format!("{phone} is your duty number. Call it once yourself, tonight.")
     });
     Ok(Exit::Ok)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::parse_phone;
-
-    #[test]
-    fn a_number_is_read_as_people_write_it_and_one_without_its_country_is_asked_again() {
-        assert_eq!(
-            parse_phone("+967 (77) 000-111"),
-            Ok("+96777000111".to_owned())
-        );
-        for bad in ["077000111", "+12", "+96777x00111", ""] {
-            assert!(parse_phone(bad).is_err(), "{bad}");
-        }
-    }
 }

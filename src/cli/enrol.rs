@@ -2,10 +2,12 @@
 //! its root; further ones wait for the root's signature, or bring it along. What is sent is kept until the answer is
 //! there, so that a lost answer costs a repetition.
 
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::api::{Api, ApiError};
 use super::error::CliError;
@@ -14,7 +16,7 @@ use super::passphrase::PassphraseArgs;
 use super::profile::{self, Profile, ProfileError, ProfileFile, ProfileLock, file};
 use super::root_file::{Root, device_fingerprint};
 use super::words::{add, plain};
-use super::{Context, connect};
+use super::{Context, composing, connect};
 use crate::crypto::b64url;
 use crate::crypto::digest::Kid;
 use crate::crypto::keys::SigningKey;
@@ -27,14 +29,15 @@ use crate::domain::ids::{ActorId, ContextId, DeviceId, Issuer};
 use crate::tls;
 use crate::wire::api::{EnrolRequest, EnrolResponse, KeyDirectory};
 use crate::wire::claims::{Common, DeviceKey};
-use crate::wire::invite::InviteCode;
+use crate::wire::invite::{InviteCode, InviteCodeError};
 use crate::wire::problem::ProblemKind;
 use crate::wire::trust::{self, Pins, SERVER, Trust, TrustError};
 
 const EXAMPLES: &str = "\
 Examples:
-  herald enrol --server https://herald.example.org:8443 --invite HN1.…
-  herald enrol --server https://herald.example.org:8443 --invite HN1.… --root /media/usb/root.sealed.json
+  herald enrol --server https://herald.example.org:8443 --invite -          asks for the code; it is not shown
+  herald enrol --server https://herald.example.org:8443 --invite - < invite.txt
+  herald enrol --server https://herald.example.org:8443 --invite - --root /media/usb/root.sealed.json
 
 The first device of an organisation or party also makes its root, root.sealed.json, sealed under a passphrase. \
 Move that file to a medium that is kept offline: it signs your next devices. Then read your fingerprint to the \
@@ -45,6 +48,9 @@ pub(super) const DEVICE_LIFE_S: i64 = 365 * 86_400;
 /// A device's keys count from this many seconds before they are made: clocks differ.
 pub(super) const CLOCK_SLACK_S: i64 = 300;
 
+/// The longest line with an invite code, in bytes.
+const INVITE_MOST: usize = 4 * 1024;
+
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -52,8 +58,8 @@ pub struct Args {
     /// Where the server is
     #[arg(long, value_name = "URL")]
     pub server: String,
-    /// The invite code
-    #[arg(long, value_name = "CODE")]
+    /// The invite code; - reads it from standard input, so that nobody on this machine sees it among its processes
+    #[arg(long, value_name = "CODE|-", allow_hyphen_values = true)]
     pub invite: InviteArg,
     /// A further device: the root's file, which signs it at once
     #[arg(long, value_name = "FILE")]
@@ -63,9 +69,14 @@ pub struct Args {
     pub passphrase: PassphraseArgs,
 }
 
-/// The invite code as an argument; never shown.
+/// Where the invite code comes from; never shown.
 #[derive(Clone)]
-pub struct InviteArg(InviteCode);
+pub enum InviteArg {
+    /// The command line, which everybody who is logged in to the machine can read.
+    Code(Box<InviteCode>),
+    /// Standard input.
+    Stdin,
+}
 
 impl std::fmt::Debug for InviteArg {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -74,10 +85,45 @@ impl std::fmt::Debug for InviteArg {
 }
 
 impl std::str::FromStr for InviteArg {
-    type Err = crate::wire::invite::InviteCodeError;
+    type Err = InviteCodeError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
+        match text {
+            "-" => Ok(Self::Stdin),
+            text => text.parse().map(Box::new).map(Self::Code),
+        }
     }
+}
+
+impl InviteArg {
+    fn read(&self) -> Result<InviteCode, CliError> {
+        match self {
+            Self::Code(code) => Ok(InviteCode::clone(code)),
+            Self::Stdin if std::io::stdin().is_terminal() => {
+                let typed = rpassword::prompt_password("The invite code (it is not shown): ");
+                read_code(typed.unwrap_or_default().as_bytes())
+            }
+            Self::Stdin => read_code(std::io::stdin().lock()),
+        }
+    }
+}
+
+/// The code on the first line of what is piped in.
+fn read_code(source: impl Read) -> Result<InviteCode, CliError> {
+    let unread = |why: String| {
+        CliError::refused(
+            format!("no invite code can be read from standard input: {why}"),
+            "Paste the code, which begins with HN1., or pipe in a file that holds it alone.",
+        )
+    };
+    let mut line = Zeroizing::new(Vec::with_capacity(INVITE_MOST));
+    BufReader::new(source.take(INVITE_MOST as u64))
+        .read_until(b'\n', &mut line)
+        .map_err(|e| unread(e.to_string()))?;
+    std::str::from_utf8(&line)
+        .unwrap_or_default()
+        .trim()
+        .parse()
+        .map_err(|e: InviteCodeError| unread(e.to_string()))
 }
 
 /// What is sent, kept until its answer is here. Holds the invite's secret: a secret file.
@@ -97,9 +143,10 @@ struct Draft {
 /// # Errors
 /// When there is a profile already, the server is not the pinned one, or it refuses.
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
-    let code = &args.invite.0;
+    let code = &args.invite.read()?;
     let dir = &context.dir;
     secret_file::create_dir(dir).map_err(ProfileError::from)?;
+    secret_file::check_dir(dir).map_err(ProfileError::from)?;
     let lock = profile::lock(dir, "enrolment")?;
     if dir.join(file::PROFILE).exists() {
         return Err(ProfileError::Exists(dir.clone()).into());
@@ -108,7 +155,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let api = Api::new(&args.server, enrolment()?)?;
     let draft = match kept(dir, code)? {
         Some(draft) => draft,
-        None => draft(&args, context, &api).await?,
+        None => draft(&args, code, context, &api).await?,
     };
     let response = match api.enrol(&draft.request).await {
         Ok(response) => response,
@@ -116,8 +163,19 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     };
     let ca = connect::fetch_ca(&args.server, enrolment()?, code.ca).await?;
     let profile = settle(dir, code, &draft, &response, &ca, &lock)?;
+    learn(&profile).await;
     report(context, &profile, &draft, &response);
     Ok(Exit::Ok)
+}
+
+/// Keeps everybody's keys, the policy and the number to call, so that a first check that gets no answer can name it. The
+/// device is enrolled whether or not this comes through; it is fetched again with what is asked or sent later.
+async fn learn(profile: &Profile) {
+    if let Ok(api) = Api::of_profile(profile)
+        && let Err(error) = composing::known(profile, &api).await
+    {
+        tracing::debug!(%error, "keys and policy could not be kept at enrolment");
+    }
 }
 
 /// A colleague signed other keys in between: the draft is of no use any more, and the next run makes another. After any
@@ -151,8 +209,13 @@ fn kept(dir: &Path, code: &InviteCode) -> Result<Option<Draft>, CliError> {
     ))
 }
 
-async fn draft(args: &Args, context: &Context, api: &Api) -> Result<Draft, CliError> {
-    let (code, dir) = (&args.invite.0, &context.dir);
+async fn draft(
+    args: &Args,
+    code: &InviteCode,
+    context: &Context,
+    api: &Api,
+) -> Result<Draft, CliError> {
+    let dir = &context.dir;
     let directory = api.keys().await?;
     let (ctx, mode) = deployment(&directory, code)?;
     let (key, seal) = (SigningKey::generate(), SealKey::generate());
@@ -181,7 +244,7 @@ async fn draft(args: &Args, context: &Context, api: &Api) -> Result<Draft, CliEr
         jti: uuid::Uuid::new_v4(),
         iat: now,
     };
-    let (root, keys) = root_and_keys(args, dir, &directory, common, &me)?;
+    let (root, keys) = root_and_keys(args, code, dir, &directory, common, &me)?;
     let own_root = root.as_ref().map(Root::kid);
     let coordinator_root = code.coordinator_root.or(own_root).ok_or_else(|| {
         CliError::refused(
@@ -230,12 +293,12 @@ fn deployment(directory: &KeyDirectory, code: &InviteCode) -> Result<(ContextId,
 /// along for a further one, and neither for one that will wait to be signed.
 fn root_and_keys(
     args: &Args,
+    code: &InviteCode,
     dir: &Path,
     directory: &KeyDirectory,
     common: Common,
     me: &DeviceKey,
 ) -> Result<(Option<Root>, Option<String>), CliError> {
-    let code = &args.invite.0;
     let known = directory
         .actors
         .iter()
@@ -338,6 +401,8 @@ fn report(context: &Context, profile: &Profile, draft: &Draft, response: &EnrolR
     let value = json!({
         "actor": me.actor, "name": me.name, "role": me.role, "device": me.device, "context": me.ctx, "mode": me.mode,
         "state": response.me.device_state, "actor_state": response.me.actor_state,
+        "deployment_root_fingerprint": me.deployment_root.digest().fingerprint(),
+        "coordinator_root_fingerprint": me.coordinator_root.digest().fingerprint(),
         "root_fingerprint": root, "device_fingerprint": device.fingerprint(),
         "root_file": new_root.exists().then(|| new_root.display().to_string()),
     });
@@ -370,8 +435,21 @@ fn report(context: &Context, profile: &Profile, draft: &Draft, response: &EnrolR
         } else if new_root.exists() {
             text += "\nYou are the coordinator: organisations and parties pin this root with their invites.\n";
         }
+        pinned(&mut text, me);
         text
     });
+}
+
+/// What this device holds fast from now on, for people to compare.
+fn pinned(text: &mut String, me: &ProfileFile) {
+    add(
+        text,
+        format_args!(
+            "\nThis device believes what stands under these two roots, which came with the invite, and nothing else:\n  the deployment's:   {}\n  the coordinator's:  {}\nCompare both with people whom you trust, once. Who checks files later, without this server, needs the first: herald verify --keys … --root \"…\"\n",
+            me.deployment_root.digest().fingerprint(),
+            me.coordinator_root.digest().fingerprint(),
+        ),
+    );
 }
 
 fn unusable(error: &dyn std::error::Error) -> CliError {
@@ -379,4 +457,33 @@ fn unusable(error: &dyn std::error::Error) -> CliError {
         format!("the device's keys or certificate do not serve: {error}"),
         "Run the command again; if it stays so, tell the coordinator.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::digest::Digest;
+    use crate::domain::actor::Role;
+
+    #[test]
+    fn an_invite_is_read_from_standard_input_and_only_one_line_of_it() {
+        let code = InviteCode::fresh(
+            Digest::of(b"ca"),
+            Kid::from_digest(Digest::of(b"root")),
+            None,
+            "msf".parse().expect("a slug"),
+            Role::Organisation,
+        );
+        for text in [
+            format!("{code}"),
+            format!("  {code}\r\nhow to use it"),
+            format!("{code}\n"),
+        ] {
+            assert!(read_code(text.as_bytes()).expect("a code") == code);
+        }
+        assert!(matches!("-".parse(), Ok(InviteArg::Stdin)));
+        let refused = read_code(&b"HN1.secretsecret"[..]).expect_err("no code");
+        assert!(!refused.text().contains("secretsecret"));
+        assert!(read_code(std::io::repeat(b'a')).is_err(), "it ends");
+    }
 }

@@ -41,6 +41,9 @@ pub enum CliError {
     /// The server, or the way to it.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// The server did not take what was signed for now: it waits in the outbox.
+    #[error(transparent)]
+    Kept(ApiError),
     /// A key that is not believed.
     #[error(transparent)]
     Trust(#[from] TrustError),
@@ -76,11 +79,16 @@ impl CliError {
     pub const fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
-            Self::Refused { .. } | Self::Api(ApiError::Problem(_)) => Exit::Refused,
-            Self::Api(ApiError::Unreachable { .. }) => Exit::Unreachable,
+            Self::Refused { .. }
+            | Self::Api(ApiError::Problem(_))
+            | Self::Kept(ApiError::Problem(_)) => Exit::Refused,
+            Self::Api(ApiError::Unreachable { .. }) | Self::Kept(ApiError::Unreachable { .. }) => {
+                Exit::Unreachable
+            }
             Self::Failed { .. }
             | Self::Profile(_)
             | Self::Api(_)
+            | Self::Kept(_)
             | Self::Trust(_)
             | Self::Outbox(_)
             | Self::Build(_)
@@ -93,6 +101,9 @@ impl CliError {
         match self {
             Self::Refused { action, .. } | Self::Failed { action, .. } => Some(action),
             Self::Api(error) => error.action(),
+            Self::Kept(_) => Some(
+                "What was signed waits in the outbox: do not sign it again, send it with `herald send` when the line is back.",
+            ),
             Self::Usage(_) => Some("See --help."),
             Self::Profile(_)
             | Self::Trust(_)
@@ -105,7 +116,9 @@ impl CliError {
     /// For people.
     pub fn text(&self) -> String {
         let mut text = match self {
-            Self::Api(ApiError::Problem(problem)) => problem_text(problem),
+            Self::Api(ApiError::Problem(problem)) | Self::Kept(ApiError::Problem(problem)) => {
+                problem_text(problem)
+            }
             _ => self.to_string(),
         };
         if let Some(action) = self.action() {
@@ -118,7 +131,9 @@ impl CliError {
     /// For programs.
     pub fn json(&self) -> Value {
         let problem = match self {
-            Self::Api(ApiError::Problem(problem)) => serde_json::to_value(problem).ok(),
+            Self::Api(ApiError::Problem(problem)) | Self::Kept(ApiError::Problem(problem)) => {
+                serde_json::to_value(problem).ok()
+            }
             _ => None,
         };
         json!({"error": {

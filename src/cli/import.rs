@@ -2,7 +2,6 @@
 //! and signed on all cores, sent in batches with a few under way at once, and filed in a journal, so that the same command
 //! again, or after an interruption, sends what is missing and nothing twice.
 
-mod journal;
 mod results;
 mod signing;
 
@@ -15,7 +14,6 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use self::journal::{Batch, Entry, Journal};
 use self::results::{Results, RowResult, Verdict};
 use self::signing::{Signer, Work};
 use super::api::{Api, ApiError};
@@ -23,8 +21,13 @@ use super::composing::{ComposeArgs, known};
 use super::draft::drafts;
 use super::error::CliError;
 use super::exit::Exit;
-use super::send::is_temporary;
+use super::journal::{Batch, Journal};
+use super::outbox::Outbox;
+use super::profile::Profile;
+use super::rows::{Entry, ROWS, Rows};
+use super::send::{self, is_temporary};
 use super::{Context, tabular};
+use crate::domain::plural::count;
 use crate::wire::api::BulkItem;
 use crate::wire::trust::Trust;
 
@@ -34,8 +37,10 @@ Examples:
   herald import sites.xlsx --party east:exact --map \"Type de structure=category\"
   zcat list.csv.gz | herald import - --party east:cell --results results.csv
 
-Rows are known by their reference, or by name, country and place where they have none. The same command again says \
-`unchanged` for what arrived before, and notifies the next revision of what changed. Stop it with Ctrl-C at any time.";
+Rows are known by their reference, or by name, country and place (a movement: its times too) where they have none. The same \
+command again says `unchanged` for what was notified before, by `notify` too, and notifies the next revision of what \
+changed. Stop it with Ctrl-C at any time, and repeat it. It is for large files, and needs a line: what became of each row \
+goes into the file of results. For some dozens of rows, or without a line: herald notify FILE.";
 
 /// Batches signed and waiting to be sent.
 const READY_BATCHES: usize = 3;
@@ -74,7 +79,7 @@ struct Answered {
 /// When the file cannot be read at all, the journal fails, or a receipt does not stand under the server's keys.
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let (profile, api) = context.connect()?;
-    let _lock = profile.lock("import")?;
+    let _lock = profile.lock(ROWS)?;
     let known = known(&profile, &api).await?;
     if let Some(error) = known.offline {
         return Err(error.into());
@@ -85,6 +90,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
             .out
             .note(format!("The column {column} is not read."));
     }
+    flush(&profile, &api, &known.trust, context).await?;
     let trust = Arc::new(known.trust);
     let journal = Journal::open(&profile)?;
     let results = Results::create(&args.file, args.results.clone(), context)?;
@@ -100,7 +106,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let started = Instant::now();
     import.resume().await?;
     // Only now: what was resumed is in the journal, and must not be signed again.
-    let (known_rows, salt) = import.journal.snapshot();
+    let rows = Rows::open(&profile, &import.journal)?;
     let signer = Signer {
         settings: args.compose.settings(known.policy, context),
         strict: args.compose.strict,
@@ -108,11 +114,29 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         key: profile.signing_key()?,
         profile,
         clock: context.clock.clone(),
-        known: known_rows,
-        salt,
+        rows,
     };
     import.all(signer, table).await?;
     finish(&mut import, started.elapsed(), context)
+}
+
+/// Sends first what waits in the outbox: a row that changed there is revised behind it, not beside it.
+async fn flush(
+    profile: &Profile,
+    api: &Api,
+    trust: &Trust,
+    context: &Context,
+) -> Result<(), CliError> {
+    if Outbox::open(profile.dir())?.pending()?.is_empty() {
+        return Ok(());
+    }
+    let flushed = send::flush(profile, api, trust).await?;
+    context.out.note(format!(
+        "From the outbox: {} sent, {} refused by the server (see herald send --list).",
+        flushed.sent.len(),
+        flushed.refused.len()
+    ));
+    flushed.stopped.map_or(Ok(()), |error| Err(error.into()))
 }
 
 struct Import {
@@ -129,7 +153,7 @@ impl Import {
     /// Sends first what an earlier run had signed.
     async fn resume(&mut self) -> Result<(), CliError> {
         for batch in self.journal.unfinished()? {
-            let answered = send(Arc::clone(&self.api), batch).await;
+            let answered = deliver(Arc::clone(&self.api), batch).await;
             self.file(answered)?;
             if self.trouble.is_some() {
                 break;
@@ -186,7 +210,7 @@ impl Import {
             return Ok(());
         }
         let batch = self.journal.spool(work.items, work.envelopes)?;
-        under_way.spawn(send(Arc::clone(&self.api), batch));
+        under_way.spawn(deliver(Arc::clone(&self.api), batch));
         Ok(())
     }
 
@@ -242,7 +266,7 @@ impl Import {
 }
 
 /// Sends a batch; what the server was too busy for is sent again, the same bytes, a few times.
-async fn send(api: Arc<Api>, batch: Batch) -> Answered {
+async fn deliver(api: Arc<Api>, batch: Batch) -> Answered {
     let mut took = Vec::new();
     let outcome = answers(&api, &batch, &mut took).await;
     Answered {
@@ -306,12 +330,12 @@ fn finish(import: &mut Import, took: Duration, context: &Context) -> Result<Exit
     context.out.emit(&value, || {
         let mut lines = import.results.category_lines();
         lines.push(format!(
-            "{} accepted, {} unchanged, {} refused in {:.1} s: {rate:.0} a second. {} rows have a warning.",
-            counts.accepted, counts.unchanged, counts.refused, took.as_secs_f64(), counts.warnings
+            "{} accepted, {} unchanged, {} refused in {:.1} s: {rate:.0} a second. With a warning: {}.",
+            counts.accepted, counts.unchanged, counts.refused, took.as_secs_f64(), count(counts.warnings, "row")
         ));
         lines.push(format!("What became of each row: {}", import.results.path().display()));
         if let Some(error) = &import.trouble {
-            lines.push(format!("Stopped: {error}. {} signed rows wait; repeat the same command to go on.", counts.waiting));
+            lines.push(format!("Stopped: {error}. Signed and waiting: {}; repeat the same command to go on.", count(counts.waiting, "row")));
         } else if interrupted {
             lines.push("Interrupted. Repeat the same command to go on; nothing is sent twice.".to_owned());
         }

@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,9 @@ use crate::wire::envelope::{Event, MAX_ENVELOPE, MAX_STATEMENT};
 
 /// The longest event, in bytes.
 const EVENT_MOST: usize = MAX_ENVELOPE + MAX_STATEMENT;
+
+/// The longest line of the index, in bytes.
+const LINE_MOST: u64 = 64 << 10;
 
 /// What is known of an event without opening it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -247,6 +250,8 @@ impl Inbox {
         loop {
             line.clear();
             let read = reader
+                .by_ref()
+                .take(LINE_MOST)
                 .read_until(b'\n', &mut line)
                 .map_err(io_error(&path, "read"))?;
             let Ok(entry) = serde_json::from_slice::<Entry>(&line) else {

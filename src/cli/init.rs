@@ -1,11 +1,13 @@
 //! Makes a deployment: its root for offline keeping, the keys that live on the node, and the coordinator's invite.
 
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::passphrase::PassphraseArgs;
+use crate::config::DEFAULT_LISTEN;
 use crate::domain::actor::Mode;
 use crate::domain::ids::{ActorId, ContextId};
 use crate::service::deployment::{self, DeploymentError, NewDeployment};
@@ -43,6 +45,9 @@ pub struct Args {
     /// A DNS name or address by which clients reach the server; may be repeated
     #[arg(long = "host", required = true, value_name = "NAME")]
     pub hosts: Vec<String>,
+    /// Where `herald serve` will listen unless it is told otherwise
+    #[arg(long, value_name = "ADDRESS", default_value_t = DEFAULT_LISTEN)]
+    pub listen: SocketAddr,
     /// The coordinator's short name
     #[arg(long, default_value = "coordinator", value_name = "NAME")]
     pub coordinator: ActorId,
@@ -87,6 +92,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         mode: args.mode,
         country: args.country,
         hosts: args.hosts,
+        listen: args.listen,
         coordinator: args.coordinator,
         coordinator_name: args.coordinator_name,
         person: args.person,
@@ -94,8 +100,12 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let code = deployment::create(&args.dir, &new, &secret, context.clock.now())
         .map_err(|error| refused(&error))?;
     let dir = args.dir.display();
-    let value =
-        serde_json::json!({ "dir": args.dir, "mode": new.mode, "invite": code.to_string() });
+    let root = code.deployment_root.digest().fingerprint();
+    let host = new.hosts.first().map_or("localhost", String::as_str);
+    let server = address(host, new.listen.port());
+    let value = serde_json::json!({
+        "dir": args.dir, "mode": new.mode, "invite": code.to_string(), "server": server, "root_fingerprint": root,
+    });
     context.out.emit(&value, || {
         format!(
             "A new {mode} deployment stands in {dir}.\n\n\
@@ -103,13 +113,24 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
              2. Start the server:            herald serve --dir {dir}\n\
              3. Give this invite to {person}; it counts once, for seven days, and whoever has it first becomes the coordinator:\n\n\
              {code}\n\n\
-             \x20  herald enrol --server https://{host}:8443 --invite CODE --profile DIR",
+             \x20  herald enrol --server {server} --invite - --profile DIR     (it asks for the code)\n\n\
+             4. Write down the fingerprint of the deployment's root. Every invite carries it and every device pins it; tell it \
+             to auditors and to whoever enrols, by another way than this machine, so that they can compare:\n\n\
+             \x20  {root}",
             mode = new.mode,
             person = new.person,
-            host = new.hosts.first().map_or("localhost", String::as_str),
         )
     });
     Ok(Exit::Ok)
+}
+
+/// Where clients reach the server. An IPv6 address stands in brackets (RFC 3986 §3.2.2).
+fn address(host: &str, port: u16) -> String {
+    if host.parse::<Ipv6Addr>().is_ok() {
+        format!("https://[{host}]:{port}")
+    } else {
+        format!("https://{host}:{port}")
+    }
 }
 
 fn refused(error: &DeploymentError) -> CliError {

@@ -10,6 +10,7 @@ use super::{Context, directory};
 use crate::domain::actor::{ActorKind, Role};
 use crate::domain::ids::ActorId;
 use crate::domain::kind::Kind;
+use crate::domain::plural::count;
 use crate::wire::build::{Part, build};
 use crate::wire::claims::InviteClaims;
 use crate::wire::invite::InviteCode;
@@ -21,7 +22,7 @@ Examples:
   herald invite east --name \"Eastern Command liaison\" --role party-desk --person \"Maj. Karim\"
   herald invite east --role party-planner --person \"Cpt. Said\"        (a further device)
 
-Hand the code over in person or on a number that you know. It counts once, and for seven days.";
+Hand the code over in person or on a number that you know. It counts once, for seven days unless --days says otherwise.";
 
 /// The longest that an invite counts, in days.
 const MOST_DAYS: u8 = 7;
@@ -92,8 +93,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let value = json!({"actor": args.actor, "role": args.role, "server": me.server, "invite": code.to_string(), "exp": exp});
     context.out.emit(&value, || {
         format!(
-            "Invite for {} ({}), once, for {} days:\n\n  herald enrol --server {} --invite {code}\n\nHand it over in person or on a number that you know.",
-            args.actor, args.role, args.days, me.server
+            "Invite for {} ({}), once, for {}:\n\n{code}\n\nHand it over in person or on a number that you know. There:\n\n  herald enrol --server {} --invite -     (it asks for the code)",
+            args.actor,
+            args.role,
+            count(args.days, "day"),
+            me.server
         )
     });
     Ok(Exit::Ok)

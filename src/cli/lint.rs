@@ -14,6 +14,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::tabular::xlsx::{Remark, write_checked};
 use super::tabular::{self, FileKind, Origin};
+use crate::domain::plural::count;
 use crate::wire::policy::Policy;
 
 const EXAMPLES: &str = "\
@@ -155,10 +156,10 @@ fn show(context: &Context, report: &Report, copy: Option<&Path>) {
     context.out.emit(&value, || {
         let mut lines: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
         if report.more > 0 {
-            lines.push(format!("… and {} more remarks", report.more));
+            lines.push(format!("… and {} more", count(report.more, "remark")));
         }
         lines.push(format!(
-            "{} can be notified, {} of them have something odd; {} refused. Nothing was sent.",
+            "{} can be notified, {} of them with something odd; {} refused. Nothing was sent.",
             report.good, report.odd, report.refused
         ));
         lines.extend(

@@ -15,6 +15,7 @@ use super::stream::{Said, Stream};
 use super::{Context, directory, reached, words};
 use crate::crypto::random::random_bytes;
 use crate::domain::ids::Seq;
+use crate::domain::plural::count;
 use crate::wire::envelope::Event;
 use crate::wire::trust::Trust;
 
@@ -115,7 +116,8 @@ impl<'a> Listener<'a> {
         }
         let head = self.inbox.cursor();
         self.context.out.note(format!(
-            "All that was sent to your desk is here: {head} events."
+            "All that was sent to your desk is here: {}.",
+            count(head, "event")
         ));
         Ok(())
     }
@@ -168,7 +170,7 @@ impl<'a> Listener<'a> {
                     self.settle(&mut stream).await?;
                     self.context
                         .out
-                        .note(format!("Up to date ({seq} events). Listening."));
+                        .note(format!("Up to date ({}). Listening.", count(seq, "event")));
                 }
                 Ok(Said::Quiet) => self.settle(&mut stream).await?,
                 Ok(Said::Ended(why)) => {

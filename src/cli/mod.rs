@@ -9,10 +9,13 @@ pub mod directory;
 pub mod draft;
 pub mod error;
 pub mod exit;
+pub mod files;
 pub mod find;
 pub mod inbox;
+pub mod journal;
 #[cfg(test)]
 mod notify_tests;
+pub mod opened;
 pub mod outbox;
 pub mod output;
 pub mod own;
@@ -21,6 +24,7 @@ pub mod profile;
 pub mod reached;
 pub mod received;
 pub mod root_file;
+pub mod rows;
 pub mod stream;
 pub mod submit;
 pub mod tabular;
@@ -116,7 +120,7 @@ pub enum Command {
     Enrol(enrol::Args),
     /// Show, sign or renew your devices
     Devices(devices::Args),
-    /// Take a device back
+    /// Take a lost or former device's right to speak back
     Revoke(revoke::Args),
     /// Invite a person to enrol a device (coordinator)
     Invite(invite::Args),
@@ -130,23 +134,23 @@ pub enum Command {
     Template(template::Args),
     /// Look for mistakes in coordinates and times before anything is sent
     Lint(lint::Args),
-    /// Notify a site or a movement
+    /// Notify sites or movements: one, or those of a file (organisation)
     Notify(Box<notify::Args>),
-    /// Notify many sites from one file
+    /// Notify the many rows of a large file, as a stream (organisation)
     Import(import::Args),
-    /// Send what waits in the outbox
+    /// Send what was signed and waits in the outbox
     Send(send::Args),
-    /// Take a notification back
+    /// Take a notification back (organisation)
     Withdraw(withdraw::Args),
-    /// Say that a movement arrived, or that a site's use ended
+    /// Say that a movement arrived, or that a site's use ended (organisation)
     Close(close::Args),
     /// Say how far a movement is: departed, at a waypoint, delayed (organisation)
     Progress(progress::Args),
     /// Confirm that sites stand as they were notified (organisation)
     Confirm(confirm::Args),
-    /// Sign a colleague's notification as the second person
+    /// Sign a colleague's notification as the second person (organisation)
     Cosign(cosign::Args),
-    /// Show one page on a notification: who has it, and who is silent
+    /// Show where notifications stand: who has them, who is silent, who asks
     Status(status::Args),
     /// Receive what is sent to your desk
     Listen(listen::Args),
@@ -162,7 +166,7 @@ pub enum Command {
     Check(check::Args),
     /// Check a receipt, acknowledgement or answer without the server
     Verify(verify::Args),
-    /// Show counts, without places or names
+    /// Show counts, without places or names (coordinator, auditor, operator)
     Statistics(statistics::Args),
     /// Watch the whole story with a server of its own
     Demo(demo::Args),
@@ -212,10 +216,15 @@ pub fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            Output::standard(false).error(&CliError::failed(
+            let out = Output::standard(false);
+            out.error(&CliError::failed(
                 format!("the program cannot start its threads: {error}"),
                 "Close other programs, or raise the limit on threads.",
             ));
+            if asks(&std::env::args_os().collect::<Vec<_>>()) {
+                out.note(check::NOT_ASKED);
+                return Exit::Indeterminate.into();
+            }
             return Exit::Failure.into();
         }
     };
@@ -231,12 +240,16 @@ pub fn main() -> ExitCode {
 
 /// Runs one command line: what `main`, the demo and the tests call. `args` begins with the program's name.
 pub async fn run(args: Vec<OsString>, out: Output, clock: Clock) -> Exit {
+    let asks = asks(&args);
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too; they are results.
             if error.use_stderr() {
                 out.note(error.render().to_string());
+                if asks {
+                    out.note(check::NOT_ASKED);
+                }
                 return Exit::Usage;
             }
             out.raw(error.render().to_string());
@@ -248,9 +261,27 @@ pub async fn run(args: Vec<OsString>, out: Output, clock: Clock) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             out.error(&error);
+            if asks {
+                out.note(check::NOT_ASKED);
+            }
             error.exit()
         }
     }
+}
+
+/// Whether a command line, understood or not, means to ask: whoever gets no answer must be told what that means.
+fn asks(args: &[OsString]) -> bool {
+    let mut words = args.iter().skip(1);
+    while let Some(word) = words.next() {
+        match word.to_str() {
+            Some("--profile") => {
+                words.next();
+            }
+            Some(option) if option.starts_with('-') => {}
+            other => return other == Some("check"),
+        }
+    }
+    false
 }
 
 async fn start(cli: Cli, out: Output, clock: Clock) -> Result<Exit, CliError> {
@@ -409,5 +440,32 @@ mod tests {
         };
         assert_eq!(run(&["herald", "frobnicate"]).await, Exit::Usage);
         assert_eq!(run(&["herald", "--help"]).await, Exit::Ok);
+    }
+
+    #[tokio::test]
+    async fn no_missed_conflict_a_question_that_is_not_understood_says_what_that_means() {
+        let beside = async |words: &[&str]| {
+            let (out, _, beside) = Output::captured(false);
+            let args = words.iter().map(OsString::from).collect();
+            let exit = Box::pin(run(args, out, Clock::System)).await;
+            assert_eq!(exit, Exit::Usage);
+            beside.text()
+        };
+        for question in [
+            &["herald", "check", "--radius", "ten"][..],
+            &[
+                "herald",
+                "--profile",
+                "x",
+                "--json",
+                "check",
+                "1, 2",
+                "--radius",
+            ],
+        ] {
+            assert!(beside(question).await.contains("TREAT AS CONFLICT"));
+        }
+        let other = beside(&["herald", "--profile", "check", "queue", "--nonsense"]).await;
+        assert!(!other.contains("TREAT AS CONFLICT"));
     }
 }

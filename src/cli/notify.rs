@@ -8,21 +8,22 @@ use serde_json::{Value, json};
 
 use super::api::{Api, ApiError};
 use super::composing::{ComposeArgs, Known, known};
-use super::draft::compose::{Composed, Last, Settings, compose, flags};
+use super::draft::compose::{Composed, Composition, Last, Settings, compose, flags};
 use super::draft::finding::{Finding, Severity};
 use super::draft::sign::{Next, sign};
 use super::draft::{Cells, Draft, drafts};
 use super::error::CliError;
 use super::exit::Exit;
+use super::journal::Journal;
 use super::lint::command_line;
 use super::outbox::{Meta, Outbox};
-use super::profile::Profile;
+use super::profile::{Profile, ProfileError};
+use super::rows::{ROWS, Row, Rows, Seen, Standing};
 use super::tabular::columns::Field;
 use super::{Context, own, send, tabular};
-use crate::domain::ids::{Nid, Reference};
+use crate::domain::ids::{Nid, Reference, Revision};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Subject;
-use crate::wire::claims::Common;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,7 +34,12 @@ Examples:
       --waypoint \"Wad Madani = 14.4012, 33.5199 @ 2026-05-03T08:40Z ±30m\" --half-width 100 --party east:exact
   herald notify --revise HN-2217-0AB4 --category hospital --name \"Trauma Centre\" --at 42SVF8769463602 --party east:exact
 
-Without a line nothing is lost: the signed bytes wait in the outbox and `herald send` sends them (exit code 4).";
+The same file again, mended or not, says nothing twice: a row that did not change is left out as `unchanged`, one that did \
+becomes the next revision of the same notification, and only what is new is new. Rows are known again by your own \
+reference, or by name, country and place (a movement: its times too) where they have none. `herald import` does the same \
+for large files, and knows the rows of either: it reads as a stream, writes what became of each row into a file instead \
+of showing it, and needs a line. `notify` shows everything as typed beside what it is read as, and works without a line: \
+the signed bytes wait in the outbox and `herald send` sends them (exit code 4).";
 
 /// Notifications of one run; more belongs into `herald import`.
 const MAX_NOTIFICATIONS: usize = 5_000;
@@ -82,22 +88,22 @@ pub struct Given {
     /// A waypoint: "[NAME =] POSITION [@ ARRIVAL [to DEPARTURE] [±SLACK]]"; one for each
     #[arg(long, value_name = "WAYPOINT", allow_hyphen_values = true)]
     pub waypoint: Vec<String>,
-    /// From when, with zone
+    /// From when, with its zone: 2027-05-03T06:00Z or 030600ZMAY27
     #[arg(long)]
     pub from: Option<String>,
-    /// Until when, with zone
+    /// Until when, with its zone
     #[arg(long)]
     pub until: Option<String>,
     /// Half the width of a movement's corridor, metres
     #[arg(long)]
     pub half_width: Option<String>,
-    /// Your own reference
+    /// Your own reference: the site or movement is known again by it
     #[arg(long)]
     pub reference: Option<String>,
-    /// OCHA P-code
+    /// The administrative area's code (OCHA P-code), like YE1709
     #[arg(long)]
     pub pcode: Option<String>,
-    /// How it is marked
+    /// How it is marked, like: red cross on the roof
     #[arg(long)]
     pub marking: Option<String>,
     /// Whether the marking shows in infrared: yes, no, unknown
@@ -261,17 +267,18 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     }
     let outcome = sign_all(
         drafts,
-        &settings,
-        args.compose.strict,
         revised.as_ref(),
         &Signing {
             profile: &profile,
             known: &known,
+            settings: &settings,
+            strict: args.compose.strict,
+            of_a_file: args.file.is_some(),
             context,
         },
     )?;
     show(context, &outcome);
-    if outcome.signed.is_empty() {
+    if outcome.signed.is_empty() && outcome.unchanged.is_empty() {
         return Ok(Exit::Refused);
     }
     let exit = deliver(&profile, &api, known, args.no_send, context).await?;
@@ -378,98 +385,161 @@ async fn revised(
 struct Signing<'a> {
     profile: &'a Profile,
     known: &'a Known,
+    settings: &'a Settings,
+    strict: bool,
+    of_a_file: bool,
     context: &'a Context,
+}
+
+/// A notification that was signed.
+struct Signed {
+    nid: Nid,
+    rev: Revision,
+    composed: Box<Composed>,
+}
+
+/// A row that was left out.
+struct Unchanged {
+    nid: Option<Nid>,
+    name: String,
+    remark: Option<String>,
 }
 
 /// What was signed and what was not.
 #[derive(Default)]
 struct Outcome {
-    signed: Vec<(Nid, u32, Box<Composed>)>,
+    signed: Vec<Signed>,
+    unchanged: Vec<Unchanged>,
     findings: Vec<Finding>,
     refused: usize,
 }
 
+impl Outcome {
+    fn refuse(&mut self, finding: Finding) {
+        self.findings.push(finding);
+        self.refused += 1;
+    }
+
+    /// What was composed, unless something in it is refused.
+    fn read(&mut self, composition: Composition, strict: bool) -> Option<Box<Composed>> {
+        let odd = composition.has_warnings();
+        self.findings.extend(composition.findings);
+        let composed = composition.composed.filter(|_| !(strict && odd));
+        if composed.is_none() {
+            self.refused += 1;
+        }
+        composed
+    }
+}
+
 fn sign_all(
     drafts: Vec<Result<Draft, Finding>>,
-    settings: &Settings,
-    strict: bool,
     revised: Option<&Revised>,
     signing: &Signing<'_>,
 ) -> Result<Outcome, CliError> {
+    // A single notification does not wait for a long import to end.
+    let _lock = match signing.profile.lock(ROWS) {
+        Err(ProfileError::Busy { .. }) if !signing.of_a_file => None,
+        lock => Some(lock?),
+    };
     let mut outcome = Outcome::default();
-    let outbox = Outbox::open(signing.profile.dir())?;
-    let key = signing.profile.signing_key()?;
+    let rows = Rows::open(signing.profile, &Journal::open(signing.profile)?)?;
+    let mut seen = Seen::default();
     for draft in drafts {
-        let composition = match draft {
-            Ok(draft) => compose(&draft, settings, revised.and_then(|revised| revised.last)),
+        let draft = match draft {
+            Ok(draft) => draft,
             Err(finding) => {
-                outcome.findings.push(finding);
-                outcome.refused += 1;
+                outcome.refuse(finding);
                 continue;
             }
         };
-        let odd = composition.has_warnings();
-        outcome.findings.extend(composition.findings);
-        let Some(composed) = composition.composed.filter(|_| !(strict && odd)) else {
-            outcome.refused += 1;
+        let last = revised.and_then(|revised| revised.last);
+        let composition = compose(&draft, signing.settings, last);
+        let Some(composed) = &composition.composed else {
+            outcome.read(composition, signing.strict);
             continue;
         };
-        let next = revised.map_or_else(Next::first, |revised| revised.next.clone());
-        let common: Common = signing.profile.common(&signing.context.clock);
-        let signed = sign(&composed, &next, common, &signing.known.trust, &key)?;
-        let kind = match composed.subject {
-            Subject::Site => Kind::Site,
-            Subject::Movement => Kind::Movement,
+        let row = rows.row(composed);
+        let line = draft.cells.origin.row;
+        let standing = match revised {
+            Some(revised) => Standing::Changed(revised.next.clone()),
+            None => seen
+                .again(line, &row, composed)
+                .unwrap_or_else(|| rows.standing(&row, composed)),
         };
-        let meta = Meta::of(
-            kind,
-            &signed.built.envelope.statement,
-            signing.context.clock.now(),
-        )
-        .about(next.nid, next.rev)
-        .naming(signed.parties.clone());
-        own::keep(signing.profile, next.nid, &signed.built)?;
-        outbox.put(&signed.built.envelope, &meta)?;
-        outcome.signed.push((next.nid, next.rev.get(), composed));
+        let (next, composition) = match standing {
+            Standing::New => (Next::first(), composition),
+            Standing::Changed(next) if revised.is_none() => {
+                // Once more, held against the revision before.
+                let last = own::last(signing.profile, next.nid)?;
+                (next, compose(&draft, signing.settings, last))
+            }
+            Standing::Changed(next) => (next, composition),
+            Standing::Unchanged { nid, remark } => {
+                let name = composed.place.properties.name.clone();
+                outcome.unchanged.push(Unchanged { nid, name, remark });
+                continue;
+            }
+            Standing::Refused(why) => {
+                let origin = draft.cells.origin.clone();
+                outcome.refuse(Finding::refused("notified-before", origin, why));
+                continue;
+            }
+        };
+        if let Some(composed) = outcome.read(composition, signing.strict) {
+            outcome.signed.push(keep(composed, &next, row, signing)?);
+        }
     }
     Ok(outcome)
+}
+
+/// Signs, and keeps the exact bytes with the row that they came from: from then on the row counts as notified.
+fn keep(
+    composed: Box<Composed>,
+    next: &Next,
+    row: Row,
+    signing: &Signing<'_>,
+) -> Result<Signed, CliError> {
+    let (profile, clock) = (signing.profile, &signing.context.clock);
+    let key = profile.signing_key()?;
+    let common = profile.common(clock);
+    let signed = sign(&composed, next, common, &signing.known.trust, &key)?;
+    let kind = match composed.subject {
+        Subject::Site => Kind::Site,
+        Subject::Movement => Kind::Movement,
+    };
+    let meta = Meta::of(kind, &signed.built.envelope.statement, clock.now())
+        .about(next.nid, next.rev)
+        .naming(signed.parties.clone())
+        .from_row(row);
+    own::keep(profile, next.nid, &signed.built)?;
+    Outbox::open(profile.dir())?.put(&signed.built.envelope, &meta)?;
+    Ok(Signed {
+        nid: next.nid,
+        rev: next.rev,
+        composed,
+    })
 }
 
 fn show(context: &Context, outcome: &Outcome) {
     let signed: Vec<Value> = outcome
         .signed
         .iter()
-        .map(|(nid, rev, composed)| {
+        .map(|Signed { nid, rev, composed }| {
             let shown: Vec<Value> = composed.shown.iter().map(|shown| json!({"what": shown.what, "typed": shown.typed, "read": shown.read})).collect();
             json!({"nid": nid, "rev": rev, "reference": nid.reference(), "name": composed.place.properties.name, "read_as": shown})
         })
         .collect();
-    let value = json!({"signed": signed, "refused": outcome.refused, "findings": outcome.findings.iter().map(Finding::json).collect::<Vec<_>>()});
+    let unchanged: Vec<Value> = outcome
+        .unchanged
+        .iter()
+        .map(|row| json!({"nid": row.nid, "reference": row.nid.map(Nid::reference), "name": row.name, "remark": row.remark}))
+        .collect();
+    let findings: Vec<Value> = outcome.findings.iter().map(Finding::json).collect();
+    let value = json!({"signed": signed, "unchanged": unchanged, "refused": outcome.refused, "findings": findings});
     context.out.emit(&value, || {
-        let mut lines: Vec<String> = Vec::new();
-        for (nid, rev, composed) in &outcome.signed {
-            let parties: Vec<String> = composed
-                .audience
-                .iter()
-                .map(|part| format!("{} ({})", part.party, part.tier))
-                .collect();
-            let parties = if parties.is_empty() {
-                "no party; the coordinator alone".to_owned()
-            } else {
-                parties.join(", ")
-            };
-            lines.push(format!(
-                "{}, revision {rev}: {}, for {parties}",
-                nid.reference(),
-                composed.place.properties.name
-            ));
-            lines.extend(composed.shown.iter().map(|shown| {
-                format!(
-                    "  {:<22} typed {}\n  {:<22} read  {}",
-                    shown.what, shown.typed, "", shown.read
-                )
-            }));
-        }
+        let mut lines: Vec<String> = outcome.signed.iter().flat_map(signed_lines).collect();
+        lines.extend(outcome.unchanged.iter().map(unchanged_line));
         lines.extend(outcome.findings.iter().map(|finding| {
             let mark = if finding.severity == Severity::Note {
                 "  "
@@ -478,19 +548,68 @@ fn show(context: &Context, outcome: &Outcome) {
             };
             format!("{mark}{finding}")
         }));
-        lines.push(format!(
-            "{} signed, {} refused.",
-            outcome.signed.len(),
-            outcome.refused
-        ));
-        if outcome.refused > 0 && !outcome.signed.is_empty() {
-            lines.push(
-                "Put only what was refused, once mended, into the next file: what was signed would be notified a second time."
-                    .to_owned(),
-            );
-        }
+        lines.push(totals(outcome));
         lines.join("\n")
     });
+}
+
+fn signed_lines(Signed { nid, rev, composed }: &Signed) -> Vec<String> {
+    let parties: Vec<String> = composed
+        .audience
+        .iter()
+        .map(|part| format!("{} ({})", part.party, part.tier))
+        .collect();
+    let parties = if parties.is_empty() {
+        "no party; the coordinator alone".to_owned()
+    } else {
+        parties.join(", ")
+    };
+    let replaces = if *rev == Revision::FIRST {
+        ""
+    } else {
+        ", of the same notification"
+    };
+    let name = &composed.place.properties.name;
+    let mut lines = vec![format!(
+        "{}, revision {rev}{replaces}: {name}, for {parties}",
+        nid.reference()
+    )];
+    lines.extend(composed.shown.iter().map(|shown| {
+        format!(
+            "  {:<22} typed {}\n  {:<22} read  {}",
+            shown.what, shown.typed, "", shown.read
+        )
+    }));
+    lines
+}
+
+fn unchanged_line(row: &Unchanged) -> String {
+    let reference = row
+        .nid
+        .map_or_else(String::new, |nid| format!("{}, ", nid.reference()));
+    let remark = row
+        .remark
+        .as_ref()
+        .map_or_else(String::new, |remark| format!(" ({remark})"));
+    format!(
+        "{reference}unchanged: {}; not notified again{remark}",
+        row.name
+    )
+}
+
+fn totals(outcome: &Outcome) -> String {
+    let signed = outcome.signed.len();
+    let new = outcome
+        .signed
+        .iter()
+        .filter(|signed| signed.rev == Revision::FIRST)
+        .count();
+    format!(
+        "{signed} signed ({new} new, {} revised), {} unchanged, {} refused.",
+        signed - new,
+        outcome.unchanged.len(),
+        outcome.refused
+    )
 }
 
 #[cfg(test)]

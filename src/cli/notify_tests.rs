@@ -2,7 +2,9 @@
 //! refused. The sending itself is held to the real server in the integration tests.
 
 use crate::cli::exit::Exit;
+use crate::cli::journal;
 use crate::cli::outbox::Outbox;
+use crate::cli::rows::Entry;
 use crate::cli::testing::World;
 use crate::crypto::disclosure::Disclosure;
 use crate::crypto::seal_key::SealKey;
@@ -11,6 +13,7 @@ use crate::wire::build;
 use crate::wire::claims::Claims;
 use crate::wire::envelope::Envelope;
 use crate::wire::parts::{Audience, Contact, Place, name};
+use crate::wire::problem::{Problem, ProblemKind};
 
 const HOSPITAL: &[&str] = &[
     "notify",
@@ -241,10 +244,168 @@ async fn one_bad_row_of_a_file_is_said_and_the_good_ones_are_kept() {
     let file = world.write("sites.csv", "name,category,country,coordinates\nA,school,AFG,\"36.71803, 68.86221\"\nB,school,AFG,nowhere\nC,school,AFG,\"36.72803, 68.86221\"\n");
     let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
     assert!(
-        said.contains("row 3") && said.contains("2 signed, 1 refused"),
+        said.contains("row 3")
+            && said.contains("2 signed (2 new, 0 revised), 0 unchanged, 1 refused"),
         "{said}"
     );
     assert_eq!(kept(&world).len(), 2);
+}
+
+const SITES: &str = "name,category,country,coordinates\n\
+    A,school,AFG,\"36.71803, 68.86221\"\n\
+    B,school,AFG,nowhere\n\
+    C,school,AFG,\"36.72803, 68.86221\"\n";
+
+fn revisions(world: &World) -> Vec<(crate::domain::ids::Nid, u32)> {
+    let of = |envelope: &Envelope| match claims(envelope) {
+        Claims::Site(site) => (site.nid, site.rev.get()),
+        Claims::Movement(movement) => (movement.nid, movement.rev.get()),
+        _ => panic!("a revision"),
+    };
+    kept(world).iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn a_mended_file_again_notifies_only_what_was_refused_and_never_a_place_twice() {
+    let world = World::new();
+    let file = world.write("sites.csv", SITES);
+    world.run(&["notify", &file, "--party", "east:exact"]).await;
+    let file = world.write(
+        "sites.csv",
+        &SITES.replace("nowhere", "\"36.73803, 68.86221\""),
+    );
+    let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert!(
+        said.contains("1 signed (1 new, 0 revised), 2 unchanged, 0 refused"),
+        "{said}"
+    );
+    let (exit, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert!(
+        said.contains("0 signed (0 new, 0 revised), 3 unchanged, 0 refused"),
+        "{said}"
+    );
+    assert_eq!(exit, Exit::Unreachable, "what waits is still to be sent");
+    assert_eq!(kept(&world).len(), 3);
+}
+
+#[tokio::test]
+async fn what_was_filed_as_sent_by_half_when_the_power_went_is_not_notified_again() {
+    let world = World::new();
+    let file = world.write("sites.csv", SITES);
+    world.run(&["notify", &file, "--party", "east:exact"]).await;
+    // The journal knows one row; the outbox still holds both.
+    let outbox = Outbox::open(world.path()).expect("an outbox");
+    let (_, meta) = outbox.pending().expect("listed").remove(0);
+    let entry = Entry::of_meta(&meta).expect("a row");
+    journal::file(&world.profile(), &entry).expect("filed");
+    let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert!(
+        said.contains("0 signed (0 new, 0 revised), 2 unchanged"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn what_the_server_refused_is_no_row_that_was_notified() {
+    let world = World::new();
+    let file = world.write("sites.csv", SITES);
+    world.run(&["notify", &file, "--party", "east:exact"]).await;
+    let outbox = Outbox::open(world.path()).expect("an outbox");
+    let (id, _) = outbox.pending().expect("listed").remove(0);
+    let problem = Problem::new(ProblemKind::NotAdmitted);
+    outbox.mark_refused(&id, problem.body()).expect("filed");
+    let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert!(
+        said.contains("1 signed (1 new, 0 revised), 1 unchanged"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_row_that_changed_becomes_the_next_revision_of_the_same_notification_and_says_so() {
+    let world = World::new();
+    let sites =
+        "reference,name,category,country,coordinates\nR1,A,school,AFG,\"36.71803, 68.86221\"\n";
+    let file = world.write("sites.csv", sites);
+    world.run(&["notify", &file, "--party", "east:exact"]).await;
+    let file = world.write("sites.csv", &sites.replace("R1,A", "R1,Renamed"));
+    let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    let revisions = revisions(&world);
+    let [(first, 1), (second, 2)] = revisions[..] else {
+        panic!("two revisions: {revisions:?}\n{said}")
+    };
+    assert_eq!(first, second);
+    let plainly = format!(
+        "{}, revision 2, of the same notification: Renamed",
+        first.reference()
+    );
+    assert!(said.contains(&plainly), "{said}");
+}
+
+#[tokio::test]
+async fn a_file_again_without_its_parties_does_not_take_the_places_back_in_passing() {
+    let world = World::new();
+    let file = world.write("sites.csv", SITES);
+    world.run(&["notify", &file, "--party", "east:exact"]).await;
+    let (exit, said) = world.run(&["notify", &file]).await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(
+        said.contains("was notified to east; repeat --party"),
+        "{said}"
+    );
+    assert_eq!(kept(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn two_convoys_on_one_road_at_other_times_are_two_and_the_same_one_again_is_not() {
+    let world = World::new();
+    let notify = |day: &'static str| {
+        let world = &world;
+        async move {
+            let waypoints = [
+                format!("15.5007, 32.5599 @ 2026-05-{day}T06:00Z"),
+                format!("14.4012, 33.5199 @ 2026-05-{day}T08:40Z"),
+            ];
+            let args = [
+                "notify",
+                "--name",
+                "Convoy",
+                "--country",
+                "SDN",
+                "--party",
+                "east:exact",
+            ];
+            let stops = waypoints
+                .iter()
+                .flat_map(|stop| ["--waypoint", stop.as_str()]);
+            let args: Vec<&str> = args.into_iter().chain(stops).collect();
+            world.run(&args).await.1
+        }
+    };
+    notify("06").await;
+    notify("07").await;
+    let said = notify("06").await;
+    assert!(said.contains("unchanged: Convoy"), "{said}");
+    let revisions = revisions(&world);
+    assert_eq!(revisions.len(), 2);
+    assert_ne!(revisions[0].0, revisions[1].0);
+}
+
+#[tokio::test]
+async fn what_was_withdrawn_is_not_brought_back_by_an_old_file_nor_called_unchanged() {
+    let world = World::new();
+    let file = world.write("sites.csv", SITES);
+    world.run(&["notify", &file, "--party", "east:exact"]).await;
+    let reference = revisions(&world)[0].0.reference().to_string();
+    world
+        .run(&["withdraw", &reference, "--reason", "it has moved"])
+        .await;
+    let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert!(
+        said.contains(&format!("notified as {reference}, which was withdrawn")),
+        "{said}"
+    );
+    assert!(said.contains("1 unchanged, 2 refused"), "{said}");
 }
 
 #[tokio::test]
@@ -258,9 +419,8 @@ async fn a_party_that_nobody_admitted_is_refused_before_anything_is_signed() {
     assert!(kept(&world).is_empty());
 }
 
-#[tokio::test]
-async fn lint_says_where_and_writes_a_copy_with_the_remark_beside_the_cell() {
-    let world = World::new();
+/// A sheet whose one place lies elsewhere than its country.
+fn sheet_with_a_slip(world: &World) -> String {
     let bytes = {
         let mut book = rust_xlsxwriter::Workbook::new();
         let page = book.add_worksheet();
@@ -276,7 +436,13 @@ async fn lint_says_where_and_writes_a_copy_with_the_remark_beside_the_cell() {
     };
     let path = world.path().join("sites.xlsx");
     std::fs::write(&path, bytes).expect("written");
-    let file = path.display().to_string();
+    path.display().to_string()
+}
+
+#[tokio::test]
+async fn lint_says_where_and_writes_a_copy_with_the_remark_beside_the_cell() {
+    let world = World::new();
+    let file = sheet_with_a_slip(&world);
     let (exit, said) = world.run(&["lint", &file]).await;
     assert_eq!(exit, Exit::Ok);
     assert!(
@@ -290,4 +456,106 @@ async fn lint_says_where_and_writes_a_copy_with_the_remark_beside_the_cell() {
         world.run(&["lint", &file, "--strict"]).await.0,
         Exit::Refused
     );
+}
+
+#[tokio::test]
+async fn the_outbox_is_named_where_something_waits_in_it_and_nowhere_else() {
+    let world = World::new();
+    for nothing in [&["queue"][..], &["statistics"], &["policy"]] {
+        let (exit, said) = world.run(nothing).await;
+        assert_eq!(exit, Exit::Unreachable, "{nothing:?}: {said}");
+        assert!(!said.contains("outbox"), "{nothing:?}: {said}");
+    }
+    assert!(kept(&world).is_empty());
+}
+
+#[tokio::test]
+async fn the_copy_with_remarks_is_its_owners_alone_and_no_link_is_written_through() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    let sheet = sheet_with_a_slip(&world);
+    let copy = world.path().join("sites.checked.xlsx");
+    let elsewhere = world.write("elsewhere", "theirs");
+    std::os::unix::fs::symlink(&elsewhere, &copy).expect("laid");
+    let (_, said) = world.run(&["lint", &sheet]).await;
+    assert!(said.contains("name another file"), "{said}");
+    assert_eq!(std::fs::read(&elsewhere).expect("read"), b"theirs");
+    std::fs::remove_file(&copy).expect("taken away");
+    std::fs::write(&copy, b"an earlier copy").expect("written");
+    world.run(&["lint", &sheet]).await;
+    let mode = std::fs::metadata(&copy).expect("made").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_profile_into_which_others_may_write_is_refused_naming_the_chmod() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    let open = |mode| {
+        std::fs::set_permissions(world.path(), std::fs::Permissions::from_mode(mode)).expect("own");
+    };
+    for mode in [0o777, 0o770] {
+        open(mode);
+        let (exit, said) = world.run(&["send", "--list"]).await;
+        assert_eq!(exit, Exit::Failure, "{said}");
+        assert!(said.contains("chmod go-w"), "{said}");
+    }
+    open(0o700);
+    assert_eq!(world.run(&["send", "--list"]).await.0, Exit::Ok);
+}
+
+#[tokio::test]
+async fn a_device_or_a_pipe_in_the_place_of_a_file_is_refused_and_nothing_hangs() {
+    let world = World::new();
+    let (exit, said) = world.run(&["verify", "/dev/zero"]).await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(said.contains("not a regular file"), "{said}");
+    let keys = world.path().join("keys.json");
+    std::fs::remove_file(&keys).expect("taken away");
+    nix::unistd::mkfifo(&keys, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let sent = world.write("sent", "{}");
+    let (exit, said) = world.run(&["verify", &sent]).await;
+    assert_eq!(exit, Exit::Failure, "{said}");
+    assert!(said.contains("not a regular file"), "{said}");
+}
+
+#[tokio::test]
+async fn what_waits_in_the_outbox_is_said_where_it_was_signed() {
+    let world = World::new();
+    world
+        .run(&[HOSPITAL, &["--party", "east:exact"]].concat())
+        .await;
+    let Some(Claims::Site(site)) = kept(&world).first().map(claims) else {
+        panic!("a site waits");
+    };
+    let reference = site.nid.reference().to_string();
+    let withdraw = async |reason: &str| {
+        world
+            .run(&["withdraw", &reference, "--reason", reason])
+            .await
+    };
+    let (exit, said) = withdraw("moved\u{1b}[2J").await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(said.contains("/reason/text"), "{said}");
+    assert_eq!(kept(&world).len(), 1, "what would be refused is not kept");
+    let (exit, said) = withdraw("it has moved").await;
+    assert_eq!(exit, Exit::Unreachable, "{said}");
+    assert!(said.contains("waits in the outbox"), "{said}");
+    assert_eq!(kept(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn text_that_steers_a_terminal_is_refused_here_in_its_cell_and_nothing_is_signed() {
+    let world = World::new();
+    let file = world.write(
+        "places.csv",
+        "name,category,country,coordinates,note\n\"Kunduz\u{1b}[2J\",hospital,AFG,\"36.71803, 68.86221\",\"two\r\nlines\"\n",
+    );
+    let (exit, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(
+        said.contains("row 2") && said.contains("character 7 of name"),
+        "{said}"
+    );
+    assert!(kept(&world).is_empty());
 }

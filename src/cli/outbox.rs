@@ -10,6 +10,7 @@
 //! ```
 //! An item exists where its `.hn` file stands; the `.json` is written first. All files are 0600.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -19,6 +20,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::files::{self, Pipes};
+use super::rows::Row;
 use crate::crypto::digest::Digest;
 use crate::domain::clock;
 use crate::domain::ids::{ActorId, Nid, Revision};
@@ -26,6 +29,9 @@ use crate::domain::kind::Kind;
 use crate::wire::api::Submitted;
 use crate::wire::envelope::{Envelope, MAX_ENVELOPE};
 use crate::wire::problem::ProblemBody;
+
+/// The longest record of an item, in bytes: its description and the server's answer.
+const RECORD_MOST: u64 = 1 << 20;
 
 /// What is wrong with the outbox. Paths are the profile's own.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +92,9 @@ pub struct Meta {
     /// The parties that this and earlier revisions name; the next revision must name them too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parties: Vec<ActorId>,
+    /// The row that it was composed from, so that the same row again is known while this waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<Row>,
 }
 
 impl Meta {
@@ -98,6 +107,7 @@ impl Meta {
             rev: None,
             at,
             parties: Vec::new(),
+            row: None,
         }
     }
 
@@ -113,6 +123,13 @@ impl Meta {
     #[must_use]
     pub fn naming(mut self, parties: Vec<ActorId>) -> Self {
         self.parties = parties;
+        self
+    }
+
+    /// With the row that it was composed from.
+    #[must_use]
+    pub const fn from_row(mut self, row: Row) -> Self {
+        self.row = Some(row);
         self
     }
 }
@@ -224,16 +241,8 @@ impl Outbox {
     /// When it is not there, or is no envelope's size.
     pub fn bytes(&self, id: &OutboxId) -> Result<Vec<u8>, OutboxError> {
         let path = self.path(State::Pending, id, "hn");
-        let size = fs::metadata(&path)
-            .map_err(|source| missing(id, &path, source))?
-            .len();
-        if size > MAX_ENVELOPE as u64 {
-            return Err(OutboxError::Damaged {
-                path: path.display().to_string(),
-                reason: format!("it has {size} bytes, more than an envelope can have"),
-            });
-        }
-        fs::read(&path).map_err(|source| missing(id, &path, source))
+        files::read(&path, MAX_ENVELOPE as u64, Pipes::Refused)
+            .map_err(|source| missing(id, &path, source))
     }
 
     /// Files an item under `sent`, with the server's answer. Doing it twice does no harm.
@@ -312,6 +321,23 @@ impl Outbox {
         Ok(latest)
     }
 
+    /// The notifications that were withdrawn or closed from here, and not refused.
+    ///
+    /// # Errors
+    /// When a folder or a description cannot be read.
+    pub fn ended(&self) -> Result<HashSet<Nid>, OutboxError> {
+        let mut ended = HashSet::new();
+        for state in [State::Sent, State::Pending] {
+            for id in self.ids(state)? {
+                let of = |kind: Kind| id.0.ends_with(&format!("-{kind}"));
+                if of(Kind::Withdraw) || of(Kind::Close) {
+                    ended.extend(self.read_record(state, &id)?.meta.nid);
+                }
+            }
+        }
+        Ok(ended)
+    }
+
     fn file(
         &self,
         id: &OutboxId,
@@ -377,7 +403,8 @@ impl Outbox {
 
     fn read_record(&self, state: State, id: &OutboxId) -> Result<Record, OutboxError> {
         let path = self.path(state, id, "json");
-        let bytes = fs::read(&path).map_err(io_error("read", &path))?;
+        let bytes =
+            files::read(&path, RECORD_MOST, Pipes::Refused).map_err(io_error("read", &path))?;
         serde_json::from_slice(&bytes).map_err(|error| OutboxError::Damaged {
             path: path.display().to_string(),
             reason: error.to_string(),
@@ -409,7 +436,10 @@ fn record(meta: &Meta) -> Record {
 
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
+    options
+        .write(true)
+        .mode(0o600)
+        .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOFOLLOW);
     options
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use super::error::CliError;
-use super::words::is_unruly;
+use crate::domain::text::is_unruly;
 
 /// Where a command's words go.
 #[derive(Clone)]
@@ -107,7 +107,10 @@ impl Output {
         if self.json {
             self.write(&self.out, &line());
         } else {
-            self.write(&self.out, &fit(&text()));
+            let text = text();
+            if !text.is_empty() {
+                self.write(&self.out, &fit(&text));
+            }
         }
     }
 

@@ -73,17 +73,25 @@ pub fn keep(profile: &Profile, nid: Nid, built: &Built) -> Result<(), CliError> 
     Ok(profile::write_private(&path, &envelope.encode())?)
 }
 
-/// The place of the last revision that this device notified; none where it is not known or cannot be opened.
+/// Where and when the last revision was that this device notified; none where it is not known or cannot be opened.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn last(profile: &Profile, nid: Nid) -> Result<Option<Last>, CliError> {
+    Ok(last_place(profile, nid)?.and_then(|place| last_of(&place)))
+}
+
+/// The place of that revision.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn last_place(profile: &Profile, nid: Nid) -> Result<Option<Place>, CliError> {
     let path = path(profile, nid);
     if !path.exists() {
         return Ok(None);
     }
     let bytes = profile::read_private(&path)?;
-    Ok(place(profile, &bytes).and_then(|place| last_of(&place)))
+    Ok(place(profile, &bytes))
 }
 
 fn place(profile: &Profile, bytes: &[u8]) -> Option<Place> {

@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::files::{self, Pipes};
 use super::outbox::Meta;
 use super::submit::submit;
 use super::{Context, directory};
@@ -137,17 +138,10 @@ async fn set(context: &Context, path: &std::path::Path) -> Result<Exit, CliError
 }
 
 fn read(path: &std::path::Path) -> Result<Policy, CliError> {
-    let size = std::fs::metadata(path).map_or(0, |m| m.len());
-    if size > FILE_MOST {
-        return Err(CliError::refused(
-            format!("{} is longer than any policy", path.display()),
-            "Give a policy as `herald policy --json` prints it.",
-        ));
-    }
-    let bytes = std::fs::read(path).map_err(|e| {
+    let bytes = files::read(path, FILE_MOST, Pipes::Read).map_err(|e| {
         CliError::failed(
             format!("{} cannot be read: {e}", path.display()),
-            "Give a readable file.",
+            "Give a policy as `herald policy --json` prints it.",
         )
     })?;
     serde_json::from_slice(&bytes).map_err(|e| {

@@ -1,7 +1,7 @@
 //! A profile: the directory in which one device keeps who it is, its keys, the pins it holds the server against, and
 //! what it sent and received. The directory is 0700 and every file 0600; a key that others can read is refused.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::files::{self, Pipes};
 use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::keys::SigningKey;
 use crate::crypto::seal_key::SealKey;
@@ -129,6 +130,10 @@ pub mod file {
     pub const ROOT: &str = "root.sealed.json";
     /// The key directory as last seen.
     pub const KEYS: &str = "keys.json";
+    /// The number to call when in doubt, as last told.
+    pub const CALL: &str = "call";
+    /// The context's policy as last seen.
+    pub const POLICY: &str = "policy.json";
     /// The enrolment request while its answer is not known.
     pub const ENROLLING: &str = "enrolling.json";
 }
@@ -154,6 +159,7 @@ impl Profile {
         if !path.exists() {
             return Err(ProfileError::None(dir.to_owned()));
         }
+        secret_file::check_dir(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
             file: read_json(&path)?,
@@ -354,6 +360,7 @@ pub fn lock(dir: &Path, what: &'static str) -> Result<ProfileLock, ProfileError>
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .custom_flags(nix::libc::O_NONBLOCK)
         .open(&path)
         .map_err(io_error(&path, "opened"))?;
     match file.try_lock() {
@@ -366,16 +373,9 @@ pub fn lock(dir: &Path, what: &'static str) -> Result<ProfileLock, ProfileError>
 /// Reads a file of the profile whole.
 ///
 /// # Errors
-/// When it cannot be read, or is larger than any file of ours.
+/// When it cannot be read, is no regular file, or is larger than any file of ours.
 pub fn read_private(path: &Path) -> Result<Vec<u8>, ProfileError> {
-    let size = fs::metadata(path).map_err(io_error(path, "read"))?.len();
-    if size > MAX_FILE_BYTES {
-        return Err(ProfileError::Damaged {
-            path: path.to_owned(),
-            reason: format!("it has {size} bytes, more than any file of a profile"),
-        });
-    }
-    fs::read(path).map_err(io_error(path, "read"))
+    files::read(path, MAX_FILE_BYTES, Pipes::Refused).map_err(io_error(path, "read"))
 }
 
 /// Writes a file of the profile, 0600, whole or not at all, and on disk when this returns.
@@ -421,6 +421,23 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), ProfileErr
     write_private(path, &bytes)
 }
 
+/// The number to call when in doubt, as last told to this profile, whatever state the rest of it is in. That it cannot be
+/// read must not hide that there is no answer.
+pub fn call(dir: &Path) -> Option<String> {
+    String::from_utf8(read_private(&dir.join(file::CALL)).ok()?).ok()
+}
+
+/// Keeps the number to call when in doubt, for when the server cannot be asked.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn keep_call(dir: &Path, number: &str) -> Result<(), ProfileError> {
+    if call(dir).as_deref() == Some(number) {
+        return Ok(());
+    }
+    write_private(&dir.join(file::CALL), number.as_bytes())
+}
+
 /// An error that names a file and what was tried.
 pub fn io_error(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> ProfileError {
     let path = path.to_owned();
@@ -440,6 +457,7 @@ fn damaged(path: &Path, reason: &dyn std::error::Error) -> ProfileError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

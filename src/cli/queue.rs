@@ -4,14 +4,17 @@
 use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use super::words::{add, plain, time_words};
+use super::words::{add, flag_words, plain, time_words};
 use crate::domain::actor::Role;
 use crate::wire::api::{NotificationStatus, Queue};
 
 const EXAMPLES: &str = "\
 Examples:
   herald queue
-  herald queue --json";
+  herald queue --json
+
+For the coordinator: actors whose fingerprint is to be compared, and revisions that nobody has looked at. For a party: \
+what no officer has said to have received. An organisation finds what its parties said with `herald status`.";
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -66,11 +69,11 @@ fn text(queue: &Queue, coordinator: bool) -> String {
 fn line(notification: &NotificationStatus) -> String {
     let latest = notification.revisions.last();
     let revision = latest.map_or_else(String::new, |r| {
-        let flags: Vec<_> = r.flags.iter().map(ToString::to_string).collect();
+        let flags: Vec<_> = r.flags.iter().map(|flag| flag_words(*flag)).collect();
         let flags = if flags.is_empty() {
             String::new()
         } else {
-            format!("  [{}]", flags.join(", "))
+            format!("  [{}]", flags.join("; "))
         };
         format!("revision {}  since {}{flags}", r.rev, time_words(r.at))
     });

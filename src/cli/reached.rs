@@ -94,7 +94,7 @@ async fn one(
     match submit(profile, api, trust, &built, &meta).await {
         Ok(_) => Ok(()),
         // It is in the outbox: pending when the line broke, refused with its reason when the server did not take it.
-        Err(error @ CliError::Api(_)) => {
+        Err(error @ (CliError::Api(_) | CliError::Kept(_))) => {
             context.out.note(format!(
                 "What reached this desk from {organisation} could not be said yet: {}",
                 error.text()

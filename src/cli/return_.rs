@@ -20,7 +20,7 @@ Examples:
   herald return HN-WD2P-F2DD --reason \"the point lies in the sea; please read the MGRS again\"
   herald return HN-WD2P-F2DD --reason \"/geometry: the second point is 40 km off\" --reason \"no duty number\"
 
-A reason may begin with a JSON pointer into the place, then a colon.";
+A reason may begin with the member that it is about, as a JSON pointer into the place: /geometry, /properties/name.";
 
 /// Arguments.
 #[derive(Debug, clap::Args)]

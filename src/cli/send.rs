@@ -3,12 +3,14 @@
 
 use serde_json::{Value, json};
 
-use super::Context;
 use super::api::{Api, ApiError, BATCH_BYTES, BATCH_ITEMS};
 use super::error::{CliError, problem_text};
 use super::exit::Exit;
 use super::outbox::{Meta, Outbox, OutboxId};
 use super::profile::Profile;
+use super::rows::Entry;
+use super::words::kind_words;
+use super::{Context, journal};
 use crate::wire::api::{BulkItem, Submitted, SubmittedResult};
 use crate::wire::problem::ProblemBody;
 use crate::wire::trust::Trust;
@@ -114,7 +116,7 @@ pub async fn flush(profile: &Profile, api: &Api, trust: &Trust) -> Result<Flushe
                 break;
             }
         }
-        if let Err(error) = send_batch(&outbox, api, trust, &batch, &mut flushed).await? {
+        if let Err(error) = send_batch(profile, &outbox, api, trust, &batch, &mut flushed).await? {
             flushed.stopped = Some(error);
             break;
         }
@@ -125,6 +127,7 @@ pub async fn flush(profile: &Profile, api: &Api, trust: &Trust) -> Result<Flushe
 
 /// Sends a batch and files each item. The inner error ends the sending; nothing is lost by it.
 async fn send_batch(
+    profile: &Profile,
     outbox: &Outbox,
     api: &Api,
     trust: &Trust,
@@ -133,7 +136,7 @@ async fn send_batch(
 ) -> Result<Result<(), ApiError>, CliError> {
     if let [(id, meta, bytes)] = batch {
         match api.submit(bytes).await {
-            Ok(submitted) => file_sent(outbox, trust, id, meta, submitted, flushed)?,
+            Ok(submitted) => file_sent(profile, outbox, trust, id, meta, submitted, flushed)?,
             Err(ApiError::Problem(problem)) if !is_temporary(&problem) => {
                 file_refused(outbox, id, meta, *problem, flushed)?;
             }
@@ -150,7 +153,7 @@ async fn send_batch(
     for ((id, meta, _), item) in batch.iter().zip(response.items) {
         match item {
             BulkItem::Submitted(submitted) => {
-                file_sent(outbox, trust, id, meta, *submitted, flushed)?;
+                file_sent(profile, outbox, trust, id, meta, *submitted, flushed)?;
             }
             BulkItem::Refused { problem, .. } if is_temporary(&problem) => {
                 waits = Some(ApiError::Problem(problem));
@@ -167,6 +170,7 @@ pub fn is_temporary(problem: &ProblemBody) -> bool {
 }
 
 fn file_sent(
+    profile: &Profile,
     outbox: &Outbox,
     trust: &Trust,
     id: &OutboxId,
@@ -175,6 +179,10 @@ fn file_sent(
     flushed: &mut Flushed,
 ) -> Result<(), CliError> {
     trust.check_receipt(&submitted.receipt, meta.hash)?;
+    // The journal first: until both are written the row counts from the outbox, and is filed again.
+    if let Some(entry) = Entry::of_meta(meta) {
+        journal::file(profile, &entry)?;
+    }
     outbox.mark_sent(id, &submitted)?;
     flushed.sent.push((meta.clone(), submitted));
     Ok(())
@@ -202,7 +210,7 @@ fn label(meta: &Meta) -> String {
         .rev
         .map(|rev| format!(", revision {rev}"))
         .unwrap_or_default();
-    format!("{}{about}{rev}", meta.kind)
+    format!("{}{about}{rev}", kind_words(meta.kind))
 }
 
 fn item(meta: &Meta) -> Value {

@@ -8,6 +8,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use crate::app::Server;
 use crate::config::{DEFAULT_LISTEN, DEFAULT_OPS, ServerConfig};
+use crate::service::deployment;
 use crate::telemetry::{self, LogFormat};
 
 const EXAMPLES: &str = "\
@@ -38,9 +39,9 @@ pub struct Args {
         hide_env_values = true
     )]
     pub database_url: Option<String>,
-    /// Where the API listens
-    #[arg(long, value_name = "ADDRESS", default_value_t = DEFAULT_LISTEN)]
-    pub listen: SocketAddr,
+    /// Where the API listens [default: as `herald init` was told, else 0.0.0.0:8443]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
     /// Where health and metrics listen; loopback only
     #[arg(long, value_name = "ADDRESS", default_value_t = DEFAULT_OPS)]
     pub ops: SocketAddr,
@@ -65,9 +66,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         config.data_dir = data_dir;
     }
     config.database_url = args.database_url;
-    config.listen = args.listen;
+    config.listen = match args.listen {
+        Some(listen) => listen,
+        None => deployment::about(&args.dir)
+            .map_err(|error| CliError::failed(error.to_string(), "Nothing was started."))?
+            .listen
+            .unwrap_or(DEFAULT_LISTEN),
+    };
     config.ops = args.ops;
-    let server = Server::start(config)
+    let server = Box::pin(Server::start(config))
         .await
         .map_err(|error| CliError::failed(error.to_string(), "Nothing was left running."))?;
     let signals = server.shutdown.watch_signals().map_err(|error| {

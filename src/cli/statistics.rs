@@ -10,7 +10,9 @@ use super::words::add;
 const EXAMPLES: &str = "\
 Examples:
   herald statistics
-  herald statistics --json";
+  herald statistics --json
+
+For the roles coordinator, auditor and operator; other devices are refused.";
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -40,6 +42,7 @@ pub async fn run(_args: Args, context: &Context) -> Result<Exit, CliError> {
 fn table(text: &mut String, title: &str, counts: &BTreeMap<String, u64>) {
     add(text, format_args!("{title}\n"));
     for (word, count) in counts {
+        let word = word.replace('_', " ");
         add(text, format_args!("  {word:<16} {count:>8}\n"));
     }
 }

@@ -1,31 +1,41 @@
 //! One page on a notification: who has it, who is silent, what was looked at, and what none of it means. As text, as a
 //! page to print, or as JSON.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Context;
 use super::api::Api;
 use super::error::CliError;
 use super::exit::Exit;
 use super::find::Named;
-use super::inbox::Inbox;
+use super::opened::{Opened, Said};
 use super::profile::{self, Profile};
-use super::received::{Readers, receive};
-use super::words::{ack_words, describe_place, tier_words, time_words};
-use super::{Context, directory};
+use super::words::{
+    ack_words, describe_place, entered_words, flag_words, plain, tier_words, time_words,
+};
+use crate::crypto::digest::Digest;
 use crate::domain::ack::AckState;
-use crate::domain::check::Flag;
+use crate::domain::actor::Role;
 use crate::domain::ids::LogPosition;
 use crate::domain::notification::{NotificationState, ScreeningState, SecondSignature, Tier};
+use crate::domain::plural::count;
 use crate::wire::api::{AckStatus, NotificationStatus, PartyStatus, RevisionStatus};
-use crate::wire::parts::{Place, name};
+use crate::wire::parts::Place;
 
 const EXAMPLES: &str = "\
 Examples:
   herald status                                  all notifications, one line each
   herald status HN-WD2P-F2DD
   herald status HN-WD2P-F2DD --html page.html    to print, or to hang up
-  herald status HN-WD2P-F2DD --json";
+  herald status HN-WD2P-F2DD --json
+
+Where it stands comes from the server; names, places, and what officers asked or said are opened here, from what \
+`herald listen` has brought to this device.";
 
 /// Pages of notifications that are asked for at most.
 const PAGES: usize = 10_000;
@@ -52,29 +62,40 @@ pub struct Args {
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let (profile, api) = context.connect()?;
     let Some(named) = args.notification else {
-        return all(context, &api).await;
+        return all(context, &profile, &api).await;
     };
     let status = api.notification(&named.to_string()).await?;
-    let place = place(&profile, &status).unwrap_or_default();
+    let page = Page::of(
+        status,
+        profile.me().role,
+        Opened::of(&profile).ok().as_ref(),
+    );
     let as_of = context.clock.now();
     if let Some(path) = args.html {
-        profile::write_private(&path, html(&status, &place, as_of).as_bytes())?;
+        profile::write_private(&path, html(&page, as_of).as_bytes())?;
         context.out.note(format!(
             "Written to {}; it may show a place.",
             path.display()
         ));
         return Ok(Exit::Ok);
     }
-    context.out.emit(&status, || text(&status, &place, as_of));
+    context.out.emit(&page.json(), || text(&page, as_of));
     Ok(Exit::Ok)
 }
 
-async fn all(context: &Context, api: &Api) -> Result<Exit, CliError> {
+async fn all(context: &Context, profile: &Profile, api: &Api) -> Result<Exit, CliError> {
+    let opened = Opened::of(profile).ok();
     let mut after: Option<LogPosition> = None;
     for _ in 0..PAGES {
         let page = api.notifications(after).await?;
-        for status in &page.items {
-            context.out.emit(status, || summary(status));
+        for status in page.items {
+            let place = opened.as_ref().and_then(|opened| opened.place(status.nid));
+            let name = place.map(|place| place.properties.name);
+            let mut value = json!(status);
+            put(&mut value, "name", name.as_ref());
+            context
+                .out
+                .emit(&value, || summary(&status, name.as_deref()));
         }
         after = page.next;
         if after.is_none() || context.out.is_closed() {
@@ -85,22 +106,67 @@ async fn all(context: &Context, api: &Api) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-/// The place as this desk received it, if it did and may read it. Without a line to check keys, as last seen.
-fn place(profile: &Profile, status: &NotificationStatus) -> Option<String> {
-    let inbox = Inbox::open(profile.dir()).ok()?;
-    let trust = directory::cached(profile).ok()?;
-    let readers = Readers::of(profile).ok()?;
-    let mut found = None;
-    for entry in inbox.about(status.nid).filter(|e| e.is_revision()) {
-        let event = inbox.event(entry).ok()?;
-        let received = receive(&event, &trust, &readers).ok()?;
-        if let Some(place) = received.part::<Place>(name::PLACE) {
-            let mut text = String::new();
-            describe_place(&mut text, &place);
-            found = Some(text);
+/// What the server says of a notification, and what this desk can open of it.
+struct Page {
+    status: NotificationStatus,
+    place: Option<Place>,
+    /// By the hash of the acknowledgement.
+    said: HashMap<Digest, Said>,
+    /// Whether this desk is told what stands in acknowledgements.
+    told: bool,
+}
+
+impl Page {
+    fn of(status: NotificationStatus, role: Role, opened: Option<&Opened<'_>>) -> Self {
+        let acknowledgements = status
+            .parties
+            .iter()
+            .flat_map(|party| &party.acknowledgements);
+        let said = acknowledgements
+            .filter_map(|ack| Some((ack.of, opened?.said(&ack.of, status.nid)?)))
+            .collect();
+        Self {
+            place: opened.and_then(|opened| opened.place(status.nid)),
+            said,
+            told: matches!(role, Role::Organisation | Role::Coordinator),
+            status,
         }
     }
-    found
+
+    /// As the server says it, with `name` and `place` beside, and `said` in each acknowledgement.
+    fn json(&self) -> Value {
+        let mut value = json!(self.status);
+        put(
+            &mut value,
+            "name",
+            self.place.as_ref().map(|place| &place.properties.name),
+        );
+        put(&mut value, "place", self.place.as_ref());
+        for (number, party) in self.status.parties.iter().enumerate() {
+            for (index, ack) in party.acknowledgements.iter().enumerate() {
+                let pointer = format!("/parties/{number}/acknowledgements/{index}");
+                if let Some(value) = value.pointer_mut(&pointer) {
+                    put(value, "said", self.said.get(&ack.of));
+                }
+            }
+        }
+        value
+    }
+
+    fn place_words(&self) -> String {
+        let mut text = String::new();
+        if let Some(place) = &self.place {
+            describe_place(&mut text, place);
+        }
+        text
+    }
+}
+
+/// Adds a member, when there is something to say.
+fn put(value: &mut Value, name: &str, member: Option<&impl Serialize>) {
+    if let (Some(object), Some(member)) = (value.as_object_mut(), member) {
+        object.insert(name.to_owned(), json!(member));
+    }
 }
 
 const fn state_words(state: NotificationState) -> &'static str {
@@ -126,24 +192,9 @@ const fn screening_words(screening: ScreeningState) -> &'static str {
     }
 }
 
-const fn flag_words(flag: Flag) -> &'static str {
-    match flag {
-        Flag::Unscreened => "unscreened",
-        Flag::Returned => "returned",
-        Flag::SecondSignatureMissing => "second signature missing",
-        Flag::BeingReplaced => "being replaced; both count",
-        Flag::OverduePositionUnknown => {
-            "overdue, position unknown: its whole remaining route counts"
-        }
-        Flag::Delayed => "delayed; its earlier times count too",
-        Flag::Emergency => "notified as an emergency",
-        Flag::Stale => "not reconfirmed in time",
-    }
-}
-
 /// Who answered the latest revision: a device that took it is not an officer who has seen it.
 fn parties_reached(status: &NotificationStatus) -> String {
-    let (mut silent, mut by_device, mut answered) = (0, 0, 0);
+    let (mut silent, mut by_device, mut answered, mut asking) = (0, 0, 0, 0);
     // A party to which a later revision no longer goes owes no word on it; that it is taken back, all are to say.
     let asked = status
         .parties
@@ -159,17 +210,20 @@ fn parties_reached(status: &NotificationStatus) -> String {
             silent += 1;
         } else if latest.all(|a| a.state == AckState::ReachedDesk) {
             by_device += 1;
+        } else if asks(party) {
+            asking += 1;
         } else {
             answered += 1;
         }
     }
-    let all = silent + by_device + answered;
+    let all = silent + by_device + answered + asking;
     if all == 0 {
         return "no party chosen".to_owned();
     }
     let parts = [
         (silent, "silent"),
         (by_device, "reached, no officer has answered"),
+        (asking, "ASKING: see its status"),
         (answered, "answered by an officer"),
     ];
     let words: Vec<_> = parts
@@ -177,12 +231,23 @@ fn parties_reached(status: &NotificationStatus) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, words)| format!("{count} {words}"))
         .collect();
-    format!("latest revision, of {all} parties: {}", words.join("; "))
+    format!(
+        "latest revision, of {}: {}",
+        count(all, "party"),
+        words.join("; ")
+    )
 }
 
-fn summary(status: &NotificationStatus) -> String {
+/// Whether a question is the last that a party's officer said of the latest revision.
+fn asks(party: &PartyStatus) -> bool {
+    let last = party.acknowledgements.iter().rev().find(|a| a.latest);
+    last.is_some_and(|a| a.state == AckState::Queried)
+}
+
+fn summary(status: &NotificationStatus, name: Option<&str>) -> String {
+    let name = name.map_or_else(String::new, |name| format!("\"{}\", ", plain(name)));
     format!(
-        "{}  {} of {}: {}; {}",
+        "{}  {name}{} of {}: {}; {}",
         status.reference,
         status.subject,
         status.organisation,
@@ -215,7 +280,7 @@ fn revision_line(revision: &RevisionStatus) -> String {
     line
 }
 
-fn party_lines(party: &PartyStatus) -> Vec<String> {
+fn party_lines(party: &PartyStatus, page: &Page) -> Vec<String> {
     let sees = if party.tier == Tier::Withdrawn {
         ""
     } else {
@@ -232,7 +297,10 @@ fn party_lines(party: &PartyStatus) -> Vec<String> {
     if party.acknowledgements.is_empty() {
         lines.push("  SILENT: nothing signed. Call them.".to_owned());
     }
-    lines.extend(party.acknowledgements.iter().map(ack_line));
+    for ack in &party.acknowledgements {
+        lines.push(ack_line(ack));
+        lines.extend(said_lines(ack, page));
+    }
     lines
 }
 
@@ -255,8 +323,39 @@ fn ack_line(ack: &AckStatus) -> String {
     )
 }
 
+/// Who said it, what was asked, where it was entered.
+fn said_lines(ack: &AckStatus, page: &Page) -> Vec<String> {
+    let Some(said) = page.said.get(&ack.of) else {
+        let missing = page.told && ack.state != AckState::ReachedDesk;
+        let hint = "      by whom, and what else was said, is not here yet: herald listen --once";
+        return missing.then(|| hint.to_owned()).into_iter().collect();
+    };
+    let mut lines = Vec::new();
+    let mut line = |label: &str, text: &str| lines.push(format!("      {label} {}", plain(text)));
+    if let Some(question) = &said.question {
+        line("ASKS:", question);
+        line("to answer:", "call them, or notify a revision that says it");
+    }
+    if let Some(entered) = &said.entered {
+        line("entered", &entered_words(entered));
+    }
+    if let Some(reason) = &said.reason {
+        line("reason:", reason);
+    }
+    if let Some(officer) = &said.officer {
+        let more = [&officer.post, &officer.phone].into_iter().flatten();
+        let words: Vec<&str> = std::iter::once(&officer.name)
+            .chain(more)
+            .map(String::as_str)
+            .collect();
+        line("said by", &words.join(", "));
+    }
+    lines
+}
+
 /// The page as text.
-fn text(status: &NotificationStatus, place: &str, as_of: time::OffsetDateTime) -> String {
+fn text(page: &Page, as_of: time::OffsetDateTime) -> String {
+    let status = &page.status;
     let mut text = format!(
         "{}  {} of {}\n{}; {}\nas of {}\n",
         status.reference,
@@ -266,14 +365,14 @@ fn text(status: &NotificationStatus, place: &str, as_of: time::OffsetDateTime) -
         parties_reached(status),
         time_words(as_of)
     );
-    text += place;
+    text += &page.place_words();
     text += "\nRevisions\n";
     for revision in &status.revisions {
         writeln!(text, "  {}", revision_line(revision)).ok();
     }
     text += "\nParties\n";
     for party in &status.parties {
-        for line in party_lines(party) {
+        for line in party_lines(party, page) {
             writeln!(text, "  {line}").ok();
         }
     }
@@ -282,7 +381,8 @@ fn text(status: &NotificationStatus, place: &str, as_of: time::OffsetDateTime) -
 }
 
 /// The page to print: one file, no script, nothing fetched, dark on light.
-fn html(status: &NotificationStatus, place: &str, as_of: time::OffsetDateTime) -> String {
+fn html(page: &Page, as_of: time::OffsetDateTime) -> String {
+    let (status, place) = (&page.status, page.place_words());
     let mut body = format!(
         "<h1>{}</h1>\n<p>{} of {}. {}; {}.</p>\n<p class=\"as-of\">As of {}</p>\n",
         escape(status.reference.as_str()),
@@ -293,7 +393,7 @@ fn html(status: &NotificationStatus, place: &str, as_of: time::OffsetDateTime) -
         escape(&time_words(as_of))
     );
     if !place.is_empty() {
-        writeln!(body, "<pre>{}</pre>", escape(place)).ok();
+        writeln!(body, "<pre>{}</pre>", escape(&place)).ok();
     }
     body += "<h2>Revisions</h2>\n<ul>\n";
     for revision in &status.revisions {
@@ -301,7 +401,7 @@ fn html(status: &NotificationStatus, place: &str, as_of: time::OffsetDateTime) -
     }
     body += "</ul>\n<h2>Parties</h2>\n";
     for party in &status.parties {
-        let mut lines = party_lines(party).into_iter();
+        let mut lines = party_lines(party, page).into_iter();
         if let Some(first) = lines.next() {
             writeln!(body, "<h3>{}</h3>\n<ul>", escape(&first)).ok();
         }
@@ -338,9 +438,10 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::digest::Digest;
+    use crate::domain::check::Flag;
     use crate::domain::ids::{Nid, Revision};
     use crate::domain::notification::Subject;
+    use crate::wire::parts::AckDetail;
 
     fn example() -> NotificationStatus {
         let nid = Nid::random();
@@ -389,9 +490,83 @@ mod tests {
         }
     }
 
+    fn page(status: NotificationStatus) -> Page {
+        Page::of(status, Role::Organisation, None)
+    }
+
+    /// A page of a desk that could open everything.
+    fn opened() -> Page {
+        let said = serde_json::json!({
+            "officer": {"name": "Maj. Karim", "post": "liaison\n\u{1b}[1A"},
+            "items": [{
+                "nid": example().nid, "question": "Which gate <north>?", "reason": "outside our area",
+                "entered": {"list": "NSL", "version": "7", "number": "A-17", "typed": "42SVF8769463602"},
+            }],
+        });
+        let place = serde_json::json!({
+            "type": "Feature", "geometry": {"type": "Point", "coordinates": [68.8, 36.7]},
+            "properties": {"category": "food_distribution", "name": "Bakery North", "relation": "run"},
+        });
+        let status = example();
+        let mut detail: AckDetail = serde_json::from_value(said).expect("a detail");
+        for item in &mut detail.items {
+            item.nid = status.nid;
+        }
+        let said = Said::of(detail, status.nid);
+        Page {
+            place: Some(serde_json::from_value(place).expect("a place")),
+            said: [(Digest::of(b"ack"), said)].into(),
+            ..page(status)
+        }
+    }
+
+    #[test]
+    fn the_page_says_what_is_asked_by_whom_and_where_it_was_entered() {
+        let page = opened();
+        let now = time::OffsetDateTime::UNIX_EPOCH;
+        for shown in [
+            text(&page, now),
+            html(&page, now).replace("&lt;north&gt;", "<north>"),
+        ] {
+            for part in [
+                "ASKS: Which gate <north>?",
+                "said by Maj. Karim, liaison",
+                "entered on NSL, version 7, number A-17, at 42SVF8769463602",
+                "reason: outside our area",
+                "Bakery North",
+                "Food distribution point",
+            ] {
+                assert!(shown.contains(part), "{part} is missing in:\n{shown}");
+            }
+            assert!(!shown.contains('\u{1b}'));
+        }
+        let value = page.json();
+        assert_eq!(value["name"], "Bakery North");
+        let said = &value["parties"][0]["acknowledgements"][1]["said"];
+        assert_eq!(said["question"], "Which gate <north>?");
+        assert_eq!(said["entered"]["number"], "A-17");
+        assert_eq!(said["officer"]["name"], "Maj. Karim");
+    }
+
+    #[test]
+    fn what_has_not_come_here_yet_is_said_to_be_missing_and_how_to_fetch_it() {
+        let now = time::OffsetDateTime::UNIX_EPOCH;
+        assert!(text(&page(example()), now).contains("herald listen --once"));
+        let party = Page::of(example(), Role::PartyDesk, None);
+        assert!(!text(&party, now).contains("herald listen"));
+    }
+
+    #[test]
+    fn the_overview_names_the_place_where_the_desk_may_open_it() {
+        let status = example();
+        let line = summary(&status, Some("Trauma\nCentre"));
+        assert!(line.contains("\"Trauma Centre\", site of msf"), "{line}");
+        assert!(!summary(&status, None).contains('"'));
+    }
+
     #[test]
     fn the_page_says_who_has_it_who_is_silent_and_that_it_is_no_permission() {
-        let page = text(&example(), "", time::OffsetDateTime::UNIX_EPOCH);
+        let page = text(&page(example()), time::OffsetDateTime::UNIX_EPOCH);
         for part in [
             "of 3 parties: 2 silent; 1 answered by an officer",
             "SILENT: nothing signed",
@@ -413,9 +588,26 @@ mod tests {
                 .acknowledgements
                 .retain(|a| a.state == AckState::ReachedDesk);
         }
-        let line = summary(&status);
+        let line = summary(&status, None);
         assert!(
             line.ends_with("of 3 parties: 2 silent; 1 reached, no officer has answered"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_party_that_asks_is_not_counted_as_one_that_has_said_all() {
+        let mut status = example();
+        for ack in status
+            .parties
+            .iter_mut()
+            .flat_map(|p| &mut p.acknowledgements)
+        {
+            ack.state = AckState::Queried;
+        }
+        let line = summary(&status, None);
+        assert!(
+            line.ends_with("2 silent; 1 ASKING: see its status"),
             "{line}"
         );
     }
@@ -426,27 +618,27 @@ mod tests {
         for party in &mut status.parties {
             party.tier = Tier::Withdrawn;
         }
-        assert!(summary(&status).ends_with("no party chosen"));
+        assert!(summary(&status, None).ends_with("no party chosen"));
         status.state = NotificationState::Withdrawn;
-        let page = text(&status, "", time::OffsetDateTime::UNIX_EPOCH);
+        let page = text(&page(status), time::OffsetDateTime::UNIX_EPOCH);
         assert!(page.contains("of 3 parties: 2 silent"), "{page}");
         assert!(!page.contains("sees no longer"), "{page}");
     }
 
     #[test]
     fn the_printed_page_says_the_same_and_carries_no_markup_of_a_sender() {
-        let page = html(
-            &example(),
-            "what <script>alert(1)</script> & \"more\"",
-            time::OffsetDateTime::UNIX_EPOCH,
-        );
+        let mut page = opened();
+        if let Some(place) = &mut page.place {
+            place.properties.name = "<script>alert(1)</script> & \"more\"".to_owned();
+        }
+        let page = html(&page, time::OffsetDateTime::UNIX_EPOCH);
         assert!(!page.contains("<script>") && page.contains("&lt;script&gt;"));
         assert!(page.contains("SILENT: nothing signed") && page.contains("no access"));
     }
 
     #[test]
     fn no_word_of_the_page_reads_as_approval_or_protection() {
-        let page = text(&example(), "", time::OffsetDateTime::UNIX_EPOCH)
+        let page = text(&opened(), time::OffsetDateTime::UNIX_EPOCH)
             .replace(FOOT, "")
             .to_lowercase();
         for word in [

@@ -1,17 +1,41 @@
 //! Sending one statement: on disk first, then to the server, then its receipt checked against the server's pinned keys.
 
+use serde_json::Value;
+
 use super::api::{Api, ApiError};
 use super::error::CliError;
 use super::outbox::{Meta, Outbox};
 use super::profile::Profile;
+use crate::crypto::statement;
 use crate::wire::api::Submitted;
 use crate::wire::build::Built;
+use crate::wire::problem::Problem;
+use crate::wire::text;
 use crate::wire::trust::Trust;
+
+/// Refuses text that the server and every reader would refuse, before it is kept: what waits must be fit to be sent.
+fn fit(built: &Built) -> Result<(), CliError> {
+    let unfit = |problem: Problem| {
+        let body = problem.body();
+        let place = body.pointer.as_deref().unwrap_or_default();
+        let what = body.detail.as_deref().unwrap_or_default();
+        CliError::refused(format!("{place}: {what}"), body.action.clone())
+    };
+    let statement = statement::parse(built.envelope.statement.as_bytes());
+    let claims = statement.map_or(Value::Null, |own| {
+        serde_json::from_slice(own.payload()).unwrap_or_default()
+    });
+    text::check(&claims, "").map_err(unfit)?;
+    for part in &built.disclosures {
+        text::check(part.value(), &format!("/{}", part.name())).map_err(unfit)?;
+    }
+    Ok(())
+}
 
 /// Keeps the exact bytes, sends them, checks the receipt, and files both.
 ///
 /// # Errors
-/// [`ApiError::Unreachable`]: it waits in the outbox. A refusal is filed too. A receipt that does not stand under the
+/// [`CliError::Kept`]: it waits in the outbox. A refusal is filed too. A receipt that does not stand under the
 /// server's keys leaves the statement waiting.
 pub async fn submit(
     profile: &Profile,
@@ -20,6 +44,7 @@ pub async fn submit(
     built: &Built,
     meta: &Meta,
 ) -> Result<Submitted, CliError> {
+    fit(built)?;
     let outbox = Outbox::open(profile.dir())?;
     let id = outbox.put(&built.envelope, meta)?;
     let bytes = outbox.bytes(&id)?;
@@ -33,7 +58,11 @@ pub async fn submit(
             if let (ApiError::Problem(problem), false) = (&error, error.is_temporary()) {
                 outbox.mark_refused(&id, problem)?;
             }
-            Err(error.into())
+            Err(if error.is_temporary() {
+                CliError::Kept(error)
+            } else {
+                error.into()
+            })
         }
     }
 }

@@ -147,7 +147,7 @@ const PARTIES: &str = "Who is notified, and what each may see (exact, on_check, 
 const SITE: &[Line] = &[
     (
         Field::Reference,
-        "Your own reference. herald import knows a site again by it; to change one that was notified singly: herald notify --revise",
+        "Your own reference. The site is known again by it: a changed row becomes the next revision of the same notification",
         "EXAMPLE-1",
     ),
     (

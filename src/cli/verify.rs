@@ -15,6 +15,8 @@ use super::Context;
 use super::directory;
 use super::error::CliError;
 use super::exit::Exit;
+use super::files::{self, Pipes};
+use super::profile::{Profile, ProfileError};
 use crate::crypto::digest::{Digest, Kid};
 use crate::domain::actor::ActorKind;
 use crate::wire::api::{KeyDirectory, Submitted};
@@ -25,14 +27,18 @@ use crate::wire::trust::{Pins, Trust};
 
 const EXAMPLES: &str = "\
 Examples:
-  herald verify answers/031430ZMAY26-x7Qk2m9a.answer.hn answers/031430ZMAY26-x7Qk2m9a.question.hn
+  herald verify ~/.config/herald/answers/031430ZMAY27-x7Qk2m9a.*.hn      an answer, and its question
   herald verify ~/.config/herald/inbox/events
   herald verify ~/.config/herald/outbox/sent/*      what was sent, beside its receipts
   herald verify receipt.jws notification.hn --keys directory.json --root \"9f86 d081 884c 7d65 ...\"
 
 A file is an envelope, an event or a stream of either as this program keeps them, a statement alone, or the server's \
 answer to a submission in JSON. Files given together are held against one another: a receipt against its statement, an \
-answer against its question. The exit code is 0 when all of them hold, 1 otherwise.";
+answer against its question. The exit code is 0 when all of them hold, 1 otherwise.
+
+Keys are those that this device pinned when it enrolled. Without a profile give --keys and --root: the directory is the \
+answer of GET /v1/keys, which anybody may fetch (curl --insecure https://herald.example.org:8443/v1/keys > directory.json: \
+who sends it does not matter), and everything in it is held against the root whose fingerprint you give.";
 
 /// The largest file, in bytes.
 const FILE_MOST: u64 = 256 << 20;
@@ -43,7 +49,7 @@ const ITEMS_MOST: usize = 1_000_000;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Receipts, acknowledgements, answers, events or envelopes
+    /// Receipts, acknowledgements, answers, events or envelopes; - for standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// A key directory (the answer of GET /v1/keys) instead of the profile's
@@ -97,7 +103,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
 /// The keys to hold against: of a directory under a given root, or the profile's own.
 fn trust(args: &Args, context: &Context) -> Result<(Trust, Option<String>), CliError> {
     let (Some(path), Some(root)) = (&args.keys, args.root) else {
-        return Ok((directory::cached(&context.profile()?)?, None));
+        return Ok((directory::cached(&profile(context)?)?, None));
     };
     let refuse = |why: String| {
         CliError::refused(
@@ -137,6 +143,18 @@ fn trust(args: &Args, context: &Context) -> Result<(Trust, Option<String>), CliE
     Ok((Trust::establish(&keys, &pins)?, remark))
 }
 
+/// The profile; who has none is told how to do without.
+fn profile(context: &Context) -> Result<Profile, CliError> {
+    context.profile().map_err(|error| match error {
+        CliError::Profile(error @ ProfileError::None(_)) => CliError::failed(
+            error.to_string(),
+            "To verify without a profile, give --keys DIRECTORY.json (the answer of GET /v1/keys) and --root (the \
+             fingerprint of the deployment's root, compared with people whom you trust).",
+        ),
+        error => error,
+    })
+}
+
 fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
     let fault = |why: String| {
         CliError::refused(
@@ -144,13 +162,12 @@ fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
             "Check the file's name.",
         )
     };
-    let length = std::fs::metadata(path)
-        .map_err(|e| fault(e.to_string()))?
-        .len();
-    if length > FILE_MOST {
-        return Err(fault(format!("it is longer than {FILE_MOST} bytes")));
-    }
-    std::fs::read(path).map_err(|e| fault(e.to_string()))
+    let read = if path.as_os_str() == "-" {
+        files::read_stdin(FILE_MOST)
+    } else {
+        files::read(path, FILE_MOST, Pipes::Read)
+    };
+    read.map_err(|e| fault(e.to_string()))
 }
 
 /// What a file holds. Anything that is none of the known forms is one unreadable item, never nothing.
@@ -213,6 +230,21 @@ fn envelope(bytes: &[u8]) -> Result<Item, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::output::Output;
+    use crate::domain::clock::Clock;
+
+    #[tokio::test]
+    async fn who_has_no_profile_is_told_how_to_verify_without_one() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let profile = dir.path().join("none").display().to_string();
+        let (out, _, said) = Output::captured(false);
+        let line = ["herald", "--profile", &profile, "verify", "receipt.jws"];
+        let args = line.iter().map(Into::into).collect();
+        let exit = crate::cli::run(args, out, Clock::System).await;
+        assert_eq!(exit, Exit::Failure);
+        let said = said.text();
+        assert!(said.contains("--keys") && said.contains("--root"), "{said}");
+    }
 
     #[test]
     fn a_file_that_is_nothing_of_ours_is_said_to_be_unreadable() {

@@ -7,9 +7,12 @@ use geojson::GeometryValue;
 
 use super::received::Received;
 use crate::domain::ack::AckState;
+use crate::domain::check::Flag;
 use crate::domain::clock::from_micros;
 use crate::domain::ids::ActorId;
+use crate::domain::kind::Kind;
 use crate::domain::notification::Tier;
+use crate::domain::plural::count;
 use crate::spatial::Position;
 use crate::spatial::parse::{format, format_dtg};
 use crate::wire::claims::{
@@ -21,6 +24,8 @@ use crate::wire::parts::{
     AckDetail, AlertDetail, Audience, Contact, Entered, NoticeDetail, Place, ProgressPart, Reason,
     Reasons, Window, name,
 };
+
+pub use crate::domain::text::is_unruly;
 
 /// Positions of a geometry that are shown; more are counted.
 const SHOWN: usize = 8;
@@ -186,7 +191,7 @@ fn headline(received: &Received) -> String {
         | Claims::Duty(_)
         | Claims::Check(_)
         | Claims::Receipt(_)
-        | Claims::Answer(_) => format!("a `{}` of {who}", claims.kind()),
+        | Claims::Answer(_) => format!("{} of {who}", kind_words(claims.kind())),
     }
 }
 
@@ -307,13 +312,6 @@ fn details(text: &mut String, received: &Received) {
     }
 }
 
-/// Whether a character moves the cursor, ends a line, or turns the order of what stands around it: what somebody else
-/// wrote could forge a line with it, or hide one.
-pub fn is_unruly(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 /// What somebody else wrote, fit to stand within one line on a terminal. Letters of every script stay as they are.
 pub fn plain(text: &str) -> String {
     text.chars()
@@ -339,7 +337,9 @@ pub fn describe_place(text: &mut String, place: &Place) {
         "what",
         &format!(
             "{} \"{}\"{local}, {} by the organisation",
-            p.category, p.name, p.relation
+            p.category.profile().label,
+            p.name,
+            p.relation
         ),
     );
     let positions = positions(&place.geometry.value);
@@ -365,7 +365,7 @@ pub fn describe_place(text: &mut String, place: &Place) {
         put(
             text,
             "",
-            &format!("and {} more points", positions.len() - SHOWN),
+            &format!("and {} more", count(positions.len() - SHOWN, "point")),
         );
     }
     if let Some(window) = &p.window {
@@ -514,7 +514,8 @@ fn describe_ack(text: &mut String, claims: &AckClaims, detail: Option<&AckDetail
     text.push_str("    An acknowledgement is not approval and confers no access.\n");
 }
 
-fn entered_words(entered: &Entered) -> String {
+/// Where a party entered a place on its own list.
+pub fn entered_words(entered: &Entered) -> String {
     let mut line = format!("on {}", entered.list);
     for (label, value) in [
         ("version", &entered.version),
@@ -528,18 +529,58 @@ fn entered_words(entered: &Entered) -> String {
     line
 }
 
-/// A count with its noun.
-pub fn count(number: usize, what: &str) -> String {
-    if number == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{number} {what}s")
+/// A flag in words.
+pub const fn flag_words(flag: Flag) -> &'static str {
+    match flag {
+        Flag::Unscreened => "unscreened",
+        Flag::Returned => "returned",
+        Flag::SecondSignatureMissing => "second signature missing",
+        Flag::BeingReplaced => "being replaced; both count",
+        Flag::OverduePositionUnknown => {
+            "overdue, position unknown: its whole remaining route counts"
+        }
+        Flag::Delayed => "delayed; its earlier times count too",
+        Flag::Emergency => "notified as an emergency",
+        Flag::Stale => "not reconfirmed in time",
+    }
+}
+
+/// What a statement of a kind is called.
+pub const fn kind_words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Keys => "keys",
+        Kind::Renew => "renewal of a device",
+        Kind::Policy => "policy",
+        Kind::Admit => "admission",
+        Kind::Invite => "invite",
+        Kind::Revoke => "revocation of a device",
+        Kind::Duty => "duty number",
+        Kind::Site => "site",
+        Kind::Movement => "movement",
+        Kind::Withdraw => "withdrawal",
+        Kind::Close => "closing",
+        Kind::Screen => "screening",
+        Kind::Cosign => "second signature",
+        Kind::Ack => "acknowledgement",
+        Kind::Check => "check",
+        Kind::Receipt => "receipt",
+        Kind::Answer => "answer",
+        Kind::Notice => "notice",
+        Kind::Warn => "warning",
+        Kind::Reply => "reply",
+        Kind::Progress => "progress of a movement",
+        Kind::Confirm => "confirmation",
+        Kind::Distress => "distress call",
+        Kind::Respond => "answer to a distress call",
+        Kind::Resolve => "end of a distress call",
+        Kind::Alert => "alert",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::category::Category;
 
     #[test]
     fn no_word_for_a_state_or_tier_reads_as_permission_or_end_of_protection() {
@@ -557,6 +598,21 @@ mod tests {
             ] {
                 assert!(!text.contains(word), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_category_is_shown_in_the_words_of_its_table_and_not_of_the_wire() {
+        for category in Category::ALL {
+            let place = serde_json::json!({
+                "type": "Feature", "geometry": {"type": "Point", "coordinates": [68.8, 36.7]},
+                "properties": {"category": category.as_str(), "name": "A", "relation": "run"},
+            });
+            let place: Place = serde_json::from_value(place).expect("a place");
+            let mut text = String::new();
+            describe_place(&mut text, &place);
+            assert!(text.contains(category.profile().label), "{text}");
+            assert!(!text.contains('_'), "{text}");
         }
     }
 

@@ -33,6 +33,16 @@ pub enum SecretFileError {
         /// Its permission bits.
         mode: u32,
     },
+    /// Group or others may write into a directory that holds secret files.
+    #[error(
+        "others may write into {path} (mode {mode:04o}), and put keys or pins of their own there: look whether what stands in it is yours, then run `chmod go-w {path}`"
+    )]
+    OpenDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// A directory, a device or a pipe.
     #[error("{0} is not a regular file")]
     NotAFile(PathBuf),
@@ -70,6 +80,26 @@ pub fn create_dir(path: &Path) -> Result<(), SecretFileError> {
         .mode(0o700)
         .create(path)
         .map_err(io_error(path, "made"))
+}
+
+/// Refuses a directory into which anyone but its owner may write: whoever may, can put files of their own in the place of
+/// secret ones. One that is not there yet is left to whoever makes it.
+///
+/// # Errors
+/// [`SecretFileError::OpenDirectory`] and [`SecretFileError::Io`].
+pub fn check_dir(path: &Path) -> Result<(), SecretFileError> {
+    let mode = match fs::metadata(path) {
+        Ok(meta) => meta.permissions().mode() & 0o7777,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io_error(path, "looked at")(error)),
+    };
+    if mode & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(SecretFileError::OpenDirectory {
+        path: path.to_owned(),
+        mode,
+    })
 }
 
 /// Writes a new secret file with mode 0600; what stands there already is left as it is.
@@ -217,6 +247,26 @@ mod tests {
         for good in [0o600, 0o400] {
             fs::set_permissions(&path, fs::Permissions::from_mode(good)).expect("own file");
             assert!(read(&path).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_into_is_refused_saying_what_to_do() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("profile");
+        check_dir(&path).expect("it will be made");
+        create_dir(&path).expect("made");
+        for bad in [0o777, 0o770, 0o720, 0o702, 0o1777] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(bad)).expect("own");
+            let said = check_dir(&path).expect_err("open to others").to_string();
+            assert!(
+                said.contains(&format!("chmod go-w {}", path.display())),
+                "{said}"
+            );
+        }
+        for good in [0o700, 0o711, 0o755] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(good)).expect("own");
+            check_dir(&path).expect("its owner's alone to write");
         }
     }
 

@@ -35,9 +35,14 @@ pub enum IdError {
     Revision,
     /// A reference as spoken.
     #[error(
-        "a reference is written HN-XXXX-XXXX; check it once more with the person who read it to you"
+        "a reference is written HN-XXXX-XXXX, with digits and letters; check it once more with the person who read it to you"
     )]
     Reference,
+    /// A reference whose check digit does not fit.
+    #[error(
+        "a typing slip: the last character of a reference HN-XXXX-XXXX checks the seven before it, and does not fit them here; one character is wrong or two are swapped. Compare it once more with what you were sent or told"
+    )]
+    ReferenceSlip,
 }
 
 macro_rules! slug {
@@ -370,8 +375,11 @@ impl FromStr for Reference {
         let (Some(digits), Some(check)) = (body.get(..7), body.get(7..)) else {
             return Err(IdError::Reference);
         };
-        if !known || body.len() != 8 || check_digit(digits) != check.chars().next() {
+        if !known || body.len() != 8 {
             return Err(IdError::Reference);
+        }
+        if check_digit(digits) != check.chars().next() {
+            return Err(IdError::ReferenceSlip);
         }
         let (Some(a), Some(b)) = (body.get(..4), body.get(4..)) else {
             return Err(IdError::Reference);
@@ -399,7 +407,22 @@ mod tests {
             }
             slip[i] = if slip[i] == b'7' { b'8' } else { b'7' };
             let slip = String::from_utf8(slip).expect("ASCII");
-            assert_eq!(slip.parse::<Reference>(), Err(IdError::Reference), "{slip}");
+            assert_eq!(
+                slip.parse::<Reference>(),
+                Err(IdError::ReferenceSlip),
+                "{slip}"
+            );
+        }
+        let said = IdError::ReferenceSlip.to_string();
+        assert!(said.contains("typing slip") && said.contains("HN-XXXX-XXXX"));
+        for form in [
+            "HN-2217",
+            "HN-2217-ABCDE",
+            "HN-2217-AB\u{661}D",
+            "",
+            "Kunduz",
+        ] {
+            assert_eq!(form.parse::<Reference>(), Err(IdError::Reference), "{form}");
         }
     }
 

@@ -12,7 +12,10 @@ pub mod exchange;
 pub mod ids;
 pub mod kind;
 pub mod notification;
+pub mod phone;
+pub mod plural;
 pub mod policy;
+pub mod text;
 mod words;
 
 pub(crate) use words::words;

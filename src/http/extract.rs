@@ -12,22 +12,22 @@ use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use serde_path_to_error::{Path, Segment};
 use tokio::time::Instant;
 
 use super::limits::{BODY_MAX_BYTES, JSON_DEPTH_MAX, RequestLimits};
 use super::middleware::Platform;
 use crate::crypto::strict_json::{self, Fault, JsonError};
+use crate::wire::member;
 use crate::wire::problem::{Problem, ProblemKind};
-
-/// The longest member name that a pointer in a problem repeats.
-const POINTER_NAME_MAX: usize = 64;
-
-/// The most digits of an index that a pointer repeats.
-const INDEX_DIGITS_MAX: usize = 6;
 
 /// The most values and names in a JSON body of [`BODY_MAX_BYTES`]; larger bodies get as many again for each as much.
 const JSON_NODES_PER_BODY: usize = 100_000;
+
+/// The most that is read and thrown away of a body that is too large, in bytes.
+const DISCARD_MAX_BYTES: usize = 8 << 20;
+
+/// How long nothing may come of a body that is thrown away.
+const DISCARD_QUIET: Duration = Duration::from_secs(2);
 
 /// The first allocation for a body whose length is not known, in bytes.
 const BODY_FIRST_BYTES: usize = 4_096;
@@ -44,7 +44,13 @@ impl<S: Send + Sync, const MAX: usize> FromRequest<S> for BodyBytes<MAX> {
             .extensions()
             .get::<Arc<Platform>>()
             .map(|platform| platform.limits.request.clone());
-        let declared = content_length(request.headers());
+        let mut declared = content_length(request.headers());
+        if request.headers().contains_key(header::EXPECT)
+            && declared.is_some_and(|n| n > MAX as u64)
+        {
+            // The sender waits for our word before it sends anything: nothing is to be thrown away.
+            declared = Some(u64::MAX);
+        }
         read_body(
             request.into_body(),
             declared,
@@ -97,7 +103,7 @@ where
                     {
                         let words = error.inner().to_string();
                         problem =
-                            explain(problem, &words).pointer(json_pointer(error.path(), &words));
+                            explain(problem, &words).pointer(member::pointer(error.path(), &words));
                     }
                     source = error.source();
                 }
@@ -140,7 +146,7 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8], max_bytes: usize) -> Result
     serde_path_to_error::deserialize(value).map_err(|error| {
         let words = error.inner().to_string();
         explain(Problem::new(ProblemKind::InvalidMember), &words)
-            .pointer(json_pointer(error.path(), &words))
+            .pointer(member::pointer(error.path(), &words))
     })
 }
 
@@ -153,12 +159,7 @@ fn json_problem(error: &JsonError) -> Problem {
             ProblemKind::MalformedBody
         }
     };
-    let pointer = error
-        .pointer
-        .split('/')
-        .map(shown)
-        .collect::<Vec<_>>()
-        .join("/");
+    let pointer = member::masked(&error.pointer);
     let (line, column) = (u64::try_from(error.line), u64::try_from(error.column));
     let problem = Problem::new(kind)
         .detail(error.fault.to_string())
@@ -180,55 +181,9 @@ fn explain(problem: Problem, words: &str) -> Problem {
             Problem::new(kind)
         }
     };
-    if words.starts_with("unknown field") {
-        again(ProblemKind::UnknownMember).detail("a name that is not defined here")
-    } else if let Some(name) = quoted_after(words, "missing field") {
-        again(ProblemKind::MissingMember).detail(format!("{name} is missing"))
-    } else if let Some(name) = quoted_after(words, "duplicate field") {
-        again(ProblemKind::DuplicateMember).detail(format!("{name} appears twice"))
-    } else {
-        problem
-    }
-}
-
-/// The name in backquotes after `prefix`; serde writes only names from our own types there.
-fn quoted_after<'a>(words: &'a str, prefix: &str) -> Option<&'a str> {
-    words
-        .strip_prefix(prefix)?
-        .trim_start()
-        .strip_prefix('`')?
-        .split('`')
-        .next()
-}
-
-/// A path as a JSON pointer (RFC 6901). Names that are not ours are shown as `*`, for they may be data: an unknown
-/// member's, and a map's key that does not look like a member's name.
-fn json_pointer(path: &Path, words: &str) -> String {
-    let unknown = words
-        .starts_with("unknown field")
-        .then(|| path.iter().count().saturating_sub(1));
-    let mut pointer = String::new();
-    for (depth, segment) in path.iter().enumerate() {
-        pointer.push('/');
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&index.to_string()),
-            Segment::Map { key } | Segment::Enum { variant: key } if unknown != Some(depth) => {
-                pointer.push_str(shown(key));
-            }
-            Segment::Map { .. } | Segment::Enum { .. } | Segment::Unknown => pointer.push('*'),
-        }
-    }
-    pointer
-}
-
-/// A segment of a pointer as an answer may show it: an index or a member's name of our form, else `*`.
-fn shown(segment: &str) -> &str {
-    let name = segment.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    let index = segment.len() <= INDEX_DIGITS_MAX && segment.bytes().all(|b| b.is_ascii_digit());
-    if segment.len() <= POINTER_NAME_MAX && (name || index) {
-        segment
-    } else {
-        "*"
+    match member::fault(words) {
+        Some((kind, said)) => again(kind).detail(said),
+        None => problem,
     }
 }
 
@@ -252,7 +207,10 @@ async fn read_body(
         Problem::new(ProblemKind::TooLarge).detail(format!("at most {max} bytes are taken here"))
     };
     let declared = declared.map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-    if declared.is_some_and(|length| length > max) {
+    if let Some(length) = declared.filter(|length| *length > max) {
+        if length <= DISCARD_MAX_BYTES {
+            discard(body, limits).await;
+        }
         return Err(too_large());
     }
     // What a client declares is not allocated before it comes.
@@ -276,10 +234,29 @@ async fn read_body(
         };
         if let Ok(data) = frame.into_data() {
             if bytes.len() + data.len() > max {
+                drop(bytes);
+                discard(body, limits).await;
                 return Err(too_large());
             }
             bytes.extend_from_slice(&data);
         }
+    }
+}
+
+/// Reads on and keeps nothing: whoever writes a whole body before reading would else find the connection closed, and
+/// never the answer that says why. Bounded in bytes, in time, and in how long nothing may come.
+async fn discard(mut body: Body, limits: &RequestLimits) {
+    let mut left = DISCARD_MAX_BYTES;
+    let until = Instant::now() + limits.body_grace;
+    loop {
+        let patience = until.min(Instant::now() + DISCARD_QUIET);
+        let Ok(Some(Ok(frame))) = tokio::time::timeout_at(patience, body.frame()).await else {
+            return;
+        };
+        let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else {
+            return;
+        };
+        left = rest;
     }
 }
 

@@ -1,6 +1,7 @@
 //! A deployment on disk: made once by `herald init`, read at each start. Its root is for offline keeping; under it stand
 //! the node's signing key, the HPKE key, the device CA and the keyring, each a file that nobody else may read.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,7 @@ const CA_CERT: &str = "keys/ca.pem";
 const CA_KEY: &str = "keys/ca.key";
 const TLS_CERT: &str = "keys/tls.pem";
 const TLS_KEY: &str = "keys/tls.key";
+const KEYS_DIR: &str = "keys";
 const KEYRING: &str = "keyring";
 
 /// Why a deployment could not be made or read.
@@ -109,6 +111,8 @@ pub struct NewDeployment {
     pub country: Option<String>,
     /// DNS names and addresses by which clients reach it.
     pub hosts: Vec<String>,
+    /// Where the server listens unless it is told otherwise at its start.
+    pub listen: SocketAddr,
     /// The coordinator's short name.
     pub coordinator: ActorId,
     /// The coordinator's public name.
@@ -132,6 +136,9 @@ pub struct About {
     pub country: Option<String>,
     /// DNS names and addresses by which clients reach it.
     pub hosts: Vec<String>,
+    /// Where the server listens unless it is told otherwise at its start; absent in deployments of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
     /// Thumbprint of the root.
     pub root: Kid,
     node: DeviceId,
@@ -183,6 +190,7 @@ pub fn create(
         return Err(DeploymentError::Exists(dir.to_owned()));
     }
     open_dir(dir)?;
+    secret_file::check_dir(dir)?;
     for sub in [dir.join("offline"), dir.join("keys")] {
         secret_file::create_dir(&sub)?;
     }
@@ -225,6 +233,7 @@ pub fn create(
         mode: new.mode,
         country: new.country.clone(),
         hosts: new.hosts.clone(),
+        listen: Some(new.listen),
         root: root.kid(),
         node,
         first: FirstInvite {
@@ -316,14 +325,9 @@ fn write_tls(
 /// # Errors
 /// [`DeploymentError`], naming the file and what to do.
 pub fn load(dir: &Path, now: OffsetDateTime) -> Result<Loaded, DeploymentError> {
-    let about_file = dir.join(ABOUT);
-    if !about_file.exists() {
-        return Err(DeploymentError::Missing(dir.to_owned()));
-    }
-    let about: About = serde_json::from_slice(&secret_file::read(&about_file)?)
-        .map_err(|error| damaged(&about_file, &error))?;
-    if about.format > FORMAT {
-        return Err(DeploymentError::Newer(about.format));
+    let about = about(dir)?;
+    for part in [dir.to_owned(), dir.join(KEYS_DIR), dir.join(KEYRING)] {
+        secret_file::check_dir(&part)?;
     }
     let text = |file: &str| -> Result<String, DeploymentError> {
         let path = dir.join(file);
@@ -357,6 +361,23 @@ pub fn load(dir: &Path, now: OffsetDateTime) -> Result<Loaded, DeploymentError> 
         tls,
         tls_key,
     })
+}
+
+/// What stands in `deployment.json`.
+///
+/// # Errors
+/// [`DeploymentError`].
+pub fn about(dir: &Path) -> Result<About, DeploymentError> {
+    let file = dir.join(ABOUT);
+    if !file.exists() {
+        return Err(DeploymentError::Missing(dir.to_owned()));
+    }
+    let about: About = serde_json::from_slice(&secret_file::read(&file)?)
+        .map_err(|error| damaged(&file, &error))?;
+    if about.format > FORMAT {
+        return Err(DeploymentError::Newer(about.format));
+    }
+    Ok(about)
 }
 
 fn read_tls(

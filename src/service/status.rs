@@ -70,17 +70,21 @@ pub async fn one(
     }
 }
 
-/// A page of notifications behind a position, oldest first.
+/// A page of notifications behind a position, oldest first; at most `limit`, 1 to [`PAGE`].
 ///
 /// # Errors
-/// The database's.
+/// `invalid-query` for another limit; the database's.
 pub async fn page(
     core: &Core,
     principal: &Principal,
     after: LogPosition,
     limit: u32,
 ) -> Result<NotificationPage, Problem> {
-    let limit = limit.clamp(1, PAGE);
+    if !(1..=PAGE).contains(&limit) {
+        return Err(Problem::new(ProblemKind::InvalidQuery)
+            .detail(format!("limit is 1 to {PAGE}"))
+            .pointer("/limit"));
+    }
     let read = async {
         let mut tx = tx::begin(&core.pools.app, &principal.tenant()).await?;
         let (nids, next) = status::page(&mut tx, after, limit).await?;

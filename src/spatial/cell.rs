@@ -11,6 +11,7 @@ use super::shape::outline::beside;
 use super::shape::{Area, Footprint};
 use super::track::{Presence, Track};
 use super::window::Window;
+use crate::domain::plural::count;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -41,7 +42,8 @@ pub enum CellError {
     TooMany,
     /// Some of the object or its buffer lies outside the cells.
     #[error(
-        "the cells leave {missing} squares of the object or its buffer uncovered; compute them again"
+        "the cells leave {} of the object or its buffer uncovered; compute them again",
+        count(missing, "square")
     )]
     NotCovered {
         /// How many squares are missing.

@@ -36,7 +36,7 @@ pub async fn moment(
     party: &ActorId,
 ) -> Result<Moment, StoreError> {
     let row = sqlx::query(
-        "SELECT hn.now() AS now, mailbox_seq, desk_kid,
+        "SELECT hn.now() AS now, hn.my_mailbox_seq() AS mailbox_seq, desk_kid,
                 (SELECT c.duty FROM hn.actor c
                   WHERE c.ctx = $1 AND c.kind = 'coordinator' AND c.duty IS NOT NULL ORDER BY c.actor LIMIT 1) AS coordinator
            FROM hn.actor WHERE ctx = $1 AND actor = $2",

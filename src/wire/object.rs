@@ -9,6 +9,7 @@ use super::policy::Policy;
 use super::problem::{Problem, ProblemKind};
 use crate::domain::exchange::Step;
 use crate::domain::notification::Subject;
+use crate::domain::plural::count;
 use crate::spatial::shape::MAX_REACH_M;
 use crate::spatial::track::{self, Timing, Track, TrackError};
 use crate::spatial::{Area, Footprint, Position, ShapeError, Window};
@@ -155,9 +156,9 @@ fn read_track(place: &Place) -> Result<Track, Problem> {
     if !waypoints.is_empty() && !stays && waypoints.len() != positions.len() {
         return Err(Problem::new(ProblemKind::MovementInvalid)
             .detail(format!(
-                "{} waypoints for {} positions; give one for each",
-                waypoints.len(),
-                positions.len()
+                "{} for {}; give one for each",
+                count(waypoints.len(), "waypoint"),
+                count(positions.len(), "position")
             ))
             .pointer("/place/properties/waypoints"));
     }

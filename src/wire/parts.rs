@@ -593,6 +593,10 @@ pub struct CheckArea {
     pub effect_radius_m: f64,
     /// When.
     pub window: Window,
+    /// The area is meant although it lies outside the context's country; without this the answer to such a question is
+    /// `indeterminate` where nothing is hit.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub outside_countries: bool,
     /// The operation's name, the planner's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
@@ -654,6 +658,14 @@ pub struct AnswerPart {
     /// Number to call when in doubt: the coordinator's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 const fn one() -> u32 {

@@ -92,6 +92,7 @@ problem_kinds! {
     GeometryTooManyVertices => 400, "geometry-too-many-vertices", "The geometry has too many vertices", "Send at most 2,000 vertices; nothing is simplified on your behalf.";
     WindowInvalid => 400, "window-invalid", "The window of time is not acceptable", "Give RFC 3339 times with the end not before the start.";
     MovementInvalid => 400, "movement-invalid", "The movement's waypoints are not acceptable", "Correct the waypoint that is named; times must not run backwards.";
+    OutsideCountries => 400, "outside-countries", "The area lies outside the country of this context", "Look at the order of the coordinates; ask again with outside_countries where the area is meant so; treat it as a conflict until then.";
     UnknownItem => 400, "unknown-item", "An item names a statement that was not delivered to this desk", "Acknowledge only what the stream delivered.";
     Superseded => 409, "superseded", "A newer revision replaced the one that is named", "Read the newer revision and answer that one.";
     CertificateMissing => 401, "certificate-missing", "The operation needs a client certificate", "Enrol this device, then connect with its certificate.";

@@ -375,15 +375,36 @@ async fn a_notification_reaches_the_party_is_acknowledged_and_the_organisation_s
         .map(|ack| ack["state"].as_str().unwrap())
         .collect();
     assert_eq!(states, ["reached_desk", "entered"]);
+    let said = &status["parties"][0]["acknowledgements"][1]["said"];
+    assert_eq!(said["officer"]["name"], "Maj. Karim");
+    assert_eq!(said["entered"]["list"], "NSL North");
+    let listed = world.herald("msf", &["status"]).await.lines();
+    assert_eq!(listed[0]["name"], "Trauma Centre");
+
+    // A question is read where the organisation looks.
+    let question = [
+        "--queried",
+        "--officer",
+        "Maj. Karim",
+        "--question",
+        "Which gate?",
+    ];
+    let args = [&["ack", reference], &question[..]].concat();
+    world.herald("east", &args).await.json();
+    world.herald("msf", &["listen", "--once"]).await.lines();
     let page = world.path("page.html");
     world
         .herald("msf", &["status", reference, "--html", text(&page)])
         .await;
-    assert!(
-        std::fs::read_to_string(page)
-            .unwrap()
-            .contains("not approval")
-    );
+    let page = std::fs::read_to_string(page).unwrap();
+    for part in [
+        "ASKS: Which gate?",
+        "said by Maj. Karim",
+        "number 114",
+        "not approval",
+    ] {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
 
     // Taken back: the party is told.
     world
@@ -437,4 +458,43 @@ async fn listening_goes_on_where_it_stopped_when_the_server_comes_back() {
         .collect();
     assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
     world.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_notify_or_import_sent_is_sent_by_neither_a_second_time() {
+    let world = World::new().await;
+    world.admitted("msf", "organisation").await;
+    world.admitted("east", "party-desk").await;
+    let file = world.path("sites.csv");
+    let header = "reference,name,category,country,coordinates";
+    let (clinic, school) = (
+        "R1,Clinic,clinic,AFG,\"36.71803, 68.86221\"",
+        "R2,School,school,AFG,\"36.72803, 68.86221\"",
+    );
+    let write = |rows: &[&str]| {
+        std::fs::write(&file, format!("{header}\n{}\n", rows.join("\n"))).unwrap();
+    };
+    let to_east = |command| [command, text(&file), "--party", "east:exact"];
+
+    write(&[clinic]);
+    let first = world.herald("msf", &to_east("notify")).await;
+    assert_eq!(first.lines()[1]["sent"].as_array().unwrap().len(), 1);
+    let again = world.herald("msf", &to_east("notify")).await.lines();
+    assert_eq!(again[0]["signed"], serde_json::json!([]));
+    assert_eq!(again[0]["unchanged"].as_array().unwrap().len(), 1);
+
+    write(&[clinic, school]);
+    let imported = world.herald("msf", &to_east("import")).await.json();
+    assert_eq!(
+        (&imported["accepted"], &imported["unchanged"]),
+        (&1.into(), &1.into())
+    );
+
+    let renamed = clinic.replace("Clinic", "Clinic North");
+    write(&[&renamed, school]);
+    let changed = world.herald("msf", &to_east("notify")).await.lines();
+    assert_eq!(changed[0]["signed"][0]["rev"], 2);
+    assert_eq!(changed[0]["unchanged"].as_array().unwrap().len(), 1);
+    let listed = world.herald("msf", &["status"]).await.lines();
+    assert_eq!(listed.len(), 2, "two places, each notified once");
 }

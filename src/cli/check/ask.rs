@@ -6,20 +6,26 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::FILE_MOST;
-use crate::spatial::parse::{format, format_dtg, parse_duration, parse_position, parse_time};
+use crate::spatial::Position;
+use crate::spatial::parse::{
+    TypedPosition, format, format_dtg, parse_duration, parse_position, parse_time,
+};
 use crate::wire::check::Question;
 use crate::wire::parts::{AskedArea, CheckArea, Window};
+
+/// What the digits of a place may leave open, in metres, before a circle around it is widened.
+const NARROW_M: f64 = 1.0;
 
 /// Options of one question; of many, what a line leaves out.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Defaults {
     /// The radius of a circle around the position, in metres
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", allow_negative_numbers = true)]
     radius: Option<f64>,
     /// Half the width of a corridor along a line, in metres
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", allow_negative_numbers = true)]
     half_width: Option<f64>,
-    /// From when: RFC 3339, date-time group like 031430ZMAY26, or local time with --zone [default: open]
+    /// From when: RFC 3339, date-time group like 031430ZMAY27, or local time with --zone [default: open]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// Until when [default: open]
@@ -29,11 +35,19 @@ pub struct Defaults {
     #[arg(long = "for", value_name = "DURATION", requires = "from", id = "for_")]
     for_: Option<String>,
     /// Metres around the area in which effects are expected
-    #[arg(long, value_name = "M", default_value_t = 0.0)]
+    #[arg(
+        long,
+        value_name = "M",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
     effect_radius: f64,
     /// The operation's name, your own
     #[arg(long, value_name = "NAME")]
     operation: Option<String>,
+    /// The area is meant although it lies outside the context's country: else nothing notified there is INDETERMINATE
+    #[arg(long)]
+    outside_countries: bool,
     /// The zone of times that name none, like Asia/Aden
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
@@ -45,6 +59,10 @@ pub struct Asked {
     pub area: CheckArea,
     /// The area in words, for whoever asked.
     pub words: String,
+    /// By how many metres the circle was widened, because the place was typed with few digits.
+    pub widened_m: Option<f64>,
+    /// Other places that may have been meant by what was typed; of GeoJSON the one with its axes swapped.
+    pub readings: Vec<(&'static str, Position)>,
     /// What was odd about the place as it was typed.
     odd: Vec<String>,
 }
@@ -94,6 +112,8 @@ struct Line {
     effect_radius: Option<f64>,
     #[serde(default)]
     operation: Option<String>,
+    #[serde(default)]
+    outside_countries: Option<bool>,
 }
 
 /// A question from a position as typed.
@@ -103,16 +123,10 @@ pub fn place(typed: &str, options: &Defaults) -> Result<Asked, String> {
             "the position \"{typed}\": {error}. (A file's name ends in .geojson, .json or .ndjson)"
         )
     })?;
-    let radius_m = options
-        .radius
+    let typed_m = length(options.radius, "radius")?
         .ok_or("a position needs --radius, in metres; 0 asks about the point alone")?;
-    let mut remarks = Vec::new();
-    if read.precision_m > 15.0 {
-        remarks.push(format!(
-            "These coordinates name a place to about {:.0} m only; the radius is measured from the middle of it.",
-            read.precision_m
-        ));
-    }
+    let widening = Widening::of(&read, typed_m);
+    let mut remarks: Vec<String> = widening.iter().map(|w| format!("Checked {w}.")).collect();
     if read.digits_tell
         && let Some(other) = read.alternatives.first()
     {
@@ -123,13 +137,96 @@ pub fn place(typed: &str, options: &Defaults) -> Result<Asked, String> {
     }
     let area = AskedArea::Circle {
         center: [read.position.lon(), read.position.lat()],
-        radius_m,
+        radius_m: typed_m + widening.as_ref().map_or(0.0, |w| w.by_m),
     };
-    let words = format!(
-        "a circle of {radius_m} m around {}",
+    let circle = widening
+        .as_ref()
+        .map_or_else(|| metres(typed_m), Widening::sum);
+    let mut words = format!(
+        "a circle of {circle} around {}",
         format::both(read.position)
     );
-    finish(area, &words, Some(typed), remarks, options)
+    if let Some(widening) = &widening {
+        words = format!("{words} ({})", widening.because());
+    }
+    let asked = finish(area, &words, Some(typed), remarks, options).map_err(|why| {
+        let hint = widening
+            .as_ref()
+            .map_or_else(String::new, |w| format!(" It was {w}."));
+        format!("{why}{hint}")
+    })?;
+    Ok(Asked {
+        widened_m: widening.map(|w| w.by_m),
+        readings: read
+            .alternatives
+            .iter()
+            .map(|r| (r.slip().explanation(), r.position()))
+            .collect(),
+        ..asked
+    })
+}
+
+/// Widens a circle by what the digits of its centre leave open: a place stands for everything that is written so.
+struct Widening {
+    typed_m: f64,
+    by_m: f64,
+    /// To how much the place was given, in words.
+    given_to: String,
+}
+
+impl Widening {
+    /// None when the digits leave less than a metre open.
+    fn of(read: &TypedPosition, typed_m: f64) -> Option<Self> {
+        (read.spread_m > NARROW_M).then(|| Self {
+            typed_m,
+            by_m: read.spread_m.ceil(),
+            given_to: metres(match read.precision_m {
+                km @ 1_000.0.. => (km / 100.0).round() * 100.0,
+                m => m.round(),
+            }),
+        })
+    }
+
+    fn sum(&self) -> String {
+        format!("{} + {}", metres(self.typed_m), metres(self.by_m))
+    }
+
+    fn because(&self) -> String {
+        format!(
+            "the place was given to about {} only; give more digits to narrow it",
+            self.given_to
+        )
+    }
+}
+
+impl std::fmt::Display for Widening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, because {}", self.sum(), self.because())
+    }
+}
+
+/// Metres with commas between the thousands, as a person reads them.
+fn metres(metres: f64) -> String {
+    let text = metres.to_string();
+    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
+    let mut out = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    format!("{out}{rest} m")
+}
+
+/// A length that was given must be one: a sign too much must not come out smaller, or as another area.
+fn length(given: Option<f64>, what: &str) -> Result<Option<f64>, String> {
+    match given {
+        Some(metres) if !(metres.is_finite() && metres >= 0.0) => Err(format!(
+            "a {what} is 0 metres or more, and {metres} is not; write it without a sign"
+        )),
+        _ => Ok(given),
+    }
 }
 
 /// A question from a GeoJSON file.
@@ -163,6 +260,7 @@ pub fn line(text: &str, options: &Defaults) -> (Option<Value>, Result<Asked, Str
             .or_else(|| options.for_.clone().filter(|_| !given)),
         effect_radius: line.effect_radius.unwrap_or(options.effect_radius),
         operation: line.operation.or_else(|| options.operation.clone()),
+        outside_countries: line.outside_countries.unwrap_or(options.outside_countries),
         zone: options.zone.clone(),
     };
     let asked = match (line.at, line.geometry) {
@@ -198,8 +296,7 @@ fn geometry(of: Geometry, source: &str, options: &Defaults) -> Result<Asked, Str
             (AskedArea::Polygon { geometry: of }, words)
         }
         GeometryValue::LineString { .. } | GeometryValue::MultiLineString { .. } => {
-            let half_width_m = options
-                .half_width
+            let half_width_m = length(options.half_width, "half-width")?
                 .ok_or("a line needs --half-width, in metres")?;
             let words = format!("{half_width_m} m to either side of the line of {source}");
             (
@@ -211,7 +308,8 @@ fn geometry(of: Geometry, source: &str, options: &Defaults) -> Result<Asked, Str
             )
         }
         GeometryValue::Point { coordinates } => {
-            let radius_m = options.radius.ok_or("a point needs --radius, in metres")?;
+            let radius_m =
+                length(options.radius, "radius")?.ok_or("a point needs --radius, in metres")?;
             let numbers: &[f64] = coordinates.as_slice();
             let [lon, lat, ..] = numbers else {
                 return Err("its point has no two coordinates".to_owned());
@@ -243,6 +341,7 @@ fn finish(
     options: &Defaults,
 ) -> Result<Asked, String> {
     let window = window(options)?;
+    length(Some(options.effect_radius), "effect radius")?;
     let times: Vec<&str> = [&options.from, &options.until, &options.for_]
         .into_iter()
         .flatten()
@@ -253,9 +352,11 @@ fn finish(
         area,
         effect_radius_m: options.effect_radius,
         window,
+        outside_countries: options.outside_countries,
         operation: options.operation.clone(),
         typed: (!typed.is_empty()).then(|| typed.join(" | ")),
     };
+    let readings = swapped(&area.area).into_iter().collect();
     // What the server would refuse is refused here, where the person who typed it sees why.
     Question::read(&area).map_err(|problem| problem.to_string())?;
     let words = format!(
@@ -266,8 +367,40 @@ fn finish(
     Ok(Asked {
         area,
         words,
+        widened_m: None,
+        readings,
         odd: remarks,
     })
+}
+
+/// The first place of an area with its axes swapped: what it is when latitude was written first.
+fn swapped(area: &AskedArea) -> Option<(&'static str, Position)> {
+    let first = |geometry: &Geometry| match &geometry.value {
+        GeometryValue::LineString { coordinates } => coordinates.first().cloned(),
+        GeometryValue::MultiLineString { coordinates } | GeometryValue::Polygon { coordinates } => {
+            coordinates.first().and_then(|ring| ring.first()).cloned()
+        }
+        GeometryValue::MultiPolygon { coordinates } => coordinates
+            .first()
+            .and_then(|polygon| polygon.first())
+            .and_then(|ring| ring.first())
+            .cloned(),
+        _ => None,
+    };
+    let [lon, lat] = match area {
+        AskedArea::Circle { center, .. } => *center,
+        AskedArea::Polygon { geometry } | AskedArea::Corridor { geometry, .. } => {
+            match first(geometry)?.as_slice() {
+                [lon, lat, ..] => [*lon, *lat],
+                _ => return None,
+            }
+        }
+    };
+    let turned = Position::new(lat, lon).ok()?;
+    Some((
+        "longitude and latitude look swapped (GeoJSON puts longitude first)",
+        turned,
+    ))
 }
 
 fn window(options: &Defaults) -> Result<Window, String> {
@@ -323,5 +456,73 @@ mod tests {
             matches!(late.as_slice(), [one] if one.contains("is past") && one.contains("031500ZMAY26")),
             "{late:?}"
         );
+    }
+
+    fn circle(asked: &Asked) -> ([f64; 2], f64) {
+        match asked.area.area {
+            AskedArea::Circle { center, radius_m } => (center, radius_m),
+            _ => panic!("a circle was asked about"),
+        }
+    }
+
+    #[test]
+    fn no_missed_conflict_a_place_stands_for_everything_that_its_digits_could_mean() {
+        let options = Defaults {
+            radius: Some(500.0),
+            ..Defaults::default()
+        };
+        for (typed, elsewhere) in [
+            ("14.0, 44.0", "14.04999, 44.04999"),
+            ("14.0, 44.0", "13.95001, 43.95001"),
+            ("14°20'N 44°12'E", "14°20.499'N 44°11.501'E"),
+            ("14°20.5'N 44°12'E", "14°20.549'N 44°12.499'E"),
+            ("38PLB 12 34", "38PLB 12999 34001"),
+            ("38PLB 123 345", "38PLB 12399 34599"),
+        ] {
+            let asked = place(typed, &options).expect("a question");
+            let (center, radius_m) = circle(&asked);
+            let at = parse_position(elsewhere).expect("a place").position;
+            let middle = crate::spatial::Position::new(center[0], center[1]).expect("a place");
+            // What stands there conflicts when it is within the radius that was typed, wherever the place really is.
+            assert!(middle.distance_m(&at) + 500.0 <= radius_m, "{typed}");
+            let widened_m = asked.widened_m.expect("widened");
+            let said = asked.remarks(OffsetDateTime::UNIX_EPOCH).join(" ");
+            for words in [said.as_str(), asked.words.as_str()] {
+                assert!(
+                    words.contains(&format!("500 m + {}", metres(widened_m)))
+                        && words.contains("give more digits"),
+                    "{words}"
+                );
+            }
+        }
+        let exact = place("38PLB1234534567", &options).expect("a question");
+        assert_eq!((exact.widened_m, circle(&exact).1), (None, 500.0));
+        let (_, line) = line(r#"{"at":"14.0, 44.0","radius":500}"#, &Defaults::default());
+        assert!(circle(&line.expect("a question")).1 > 8_000.0);
+    }
+
+    #[test]
+    fn a_circle_too_wide_for_want_of_digits_is_refused_and_asks_for_more() {
+        let options = Defaults {
+            radius: Some(990_000.0),
+            ..Defaults::default()
+        };
+        let why = place("14, 44", &options).expect_err("too wide");
+        assert!(
+            why.contains("990,000 m + ") && why.contains("give more digits"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn no_missed_conflict_a_length_with_a_sign_is_refused_in_words() {
+        for radius in [-5.0, f64::NAN, f64::INFINITY] {
+            let options = Defaults {
+                radius: Some(radius),
+                ..Defaults::default()
+            };
+            let why = place("14.0, 44.0", &options).expect_err("no radius");
+            assert!(why.contains("a radius is 0 metres or more"), "{why}");
+        }
     }
 }

@@ -6,11 +6,14 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 
 use super::ask::{Asked, window_words};
+use super::planner::NoAnswer;
 use crate::cli::words::plain;
 use crate::crypto::disclosure::Disclosure;
 use crate::domain::check::{ABSENCE_SENTENCE, Flag, HitRelation, Verdict};
 use crate::domain::notification::{Subject, Tier};
-use crate::spatial::parse::{format, format_dtg, format_rfc3339};
+use crate::spatial::parse::lint::lies_in;
+use crate::spatial::parse::{Country, format, format_dtg, format_rfc3339};
+use crate::wire::check::COUNTRY_MARGIN_M;
 use crate::wire::object::{Object, Shape};
 use crate::wire::parts::{AnswerPart, Hit, Place};
 use crate::wire::policy::Policy;
@@ -31,6 +34,7 @@ pub fn age_s(answer: &AnswerPart, at: OffsetDateTime) -> i64 {
 pub fn answer(
     answer: &AnswerPart,
     asked: &Asked,
+    hint: Option<&str>,
     at: OffsetDateTime,
     kept: &Result<PathBuf, String>,
 ) -> String {
@@ -42,6 +46,9 @@ pub fn answer(
     }
     for doubt in &answer.doubts {
         line(&mut text, &format!("Doubt: {}.", doubt_words(doubt)));
+    }
+    if let Some(hint) = hint {
+        line(&mut text, hint);
     }
     for (number, one) in (1..).zip(answer.hits.iter().take(SHOWN)) {
         text.push('\n');
@@ -79,29 +86,51 @@ pub fn answer(
     text
 }
 
-/// Why there is no answer, and whom to call.
-pub fn no_answer(why: &str, action: Option<&str>, refused: bool, call: Option<&str>) -> String {
-    let mut text = String::from("There is no answer.\n");
-    if refused {
-        line(
-            &mut text,
-            "REFUSED: the question was not answered. Until it is, treat it as a conflict.",
-        );
-    } else {
-        line(&mut text, TREAT_AS_CONFLICT);
+/// What to look at first where an area lies outside the context's country.
+pub fn outside(asked: &Asked, country: Option<Country>) -> String {
+    let as_it_is = "If the area is meant as it is, ask again with --outside-countries (in a line: \"outside_countries\":true).";
+    let Some(country) = country else {
+        return format!("Look at the order of the coordinates. {as_it_is}");
+    };
+    let km = COUNTRY_MARGIN_M / 1_000.0;
+    let mut text = format!("This is neither in {country} nor within {km} km of it.");
+    let mut readings = asked.readings.iter();
+    if let Some((why, place)) = readings.find(|(_, place)| lies_in(*place, country)) {
+        // Writing to a string cannot fail.
+        write!(
+            text,
+            " Perhaps {}: read so, it begins at {}, in {country}. If that is meant, correct it and ask again.",
+            why,
+            format::both(*place)
+        )
+        .ok();
     }
+    format!("{text} {as_it_is}")
+}
+
+/// Why there is no answer, and whom to call.
+pub fn no_answer(none: &NoAnswer, call: Option<&str>) -> String {
+    let mut text = format!("There is no answer.\n{TREAT_AS_CONFLICT}\n");
     match call {
         Some(call) => line(
             &mut text,
-            &format!("Call the coordinator: {call}, by the last answer that came."),
+            &format!(
+                "In doubt call the coordinator: {}, the number last told here.",
+                plain(call)
+            ),
         ),
         None => line(
             &mut text,
-            "Call the coordinator; no answer has named a number here yet.",
+            "Call the coordinator; no number has been told to this device yet.",
         ),
     }
-    line(&mut text, &format!("Why: {why}"));
-    if let Some(action) = action {
+    let refused = if none.refused {
+        "The question was refused: "
+    } else {
+        "Why: "
+    };
+    line(&mut text, &format!("{refused}{}", none.why));
+    if let Some(action) = &none.action {
         line(&mut text, action);
     }
     line(&mut text, ABSENCE_SENTENCE);
@@ -150,6 +179,7 @@ fn verdict(answer: &AnswerPart) -> String {
             objects(answer.hits_total)
         ),
         Verdict::NoneNotifiedToYou => "NONE NOTIFIED TO YOU in this area and window. This does not say that nobody is there.\n".to_owned(),
+        Verdict::Indeterminate if answer.hits_total == 0 => format!("{TREAT_AS_CONFLICT}\n"),
         Verdict::Indeterminate => format!(
             "{TREAT_AS_CONFLICT} What could be read of it hits {}.\n",
             objects(answer.hits_total)
@@ -319,9 +349,19 @@ mod tests {
 
     #[test]
     fn where_there_is_no_answer_stands_whom_to_call() {
-        let known = no_answer("no line", None, false, Some("+967770000999"));
+        let none = NoAnswer {
+            why: "no line".to_owned(),
+            action: None,
+            refused: false,
+        };
+        let known = no_answer(&none, Some("+967770000999"));
         assert!(known.contains(TREAT_AS_CONFLICT) && known.contains("+967770000999"));
-        let unknown = no_answer("no line", None, false, None);
+        let unknown = no_answer(&none, None);
         assert!(unknown.contains(TREAT_AS_CONFLICT) && unknown.contains("Call the coordinator"));
+        let refused = NoAnswer {
+            refused: true,
+            ..none
+        };
+        assert!(no_answer(&refused, None).contains(TREAT_AS_CONFLICT));
     }
 }

@@ -15,6 +15,7 @@ use crate::cli::tabular::columns::Field;
 use crate::cli::tabular::{self, Options};
 use crate::cli::template;
 use crate::domain::notification::Subject;
+use crate::domain::plural::count;
 
 /// Hospitals, as Medical Aid notifies them.
 const MEDICAL: &str = include_str!("../../../examples/sites-medical.csv");
@@ -70,7 +71,8 @@ pub async fn many_places(stage: &mut Stage) -> Result<(), CliError> {
             ));
         }
         stage.tell.says(&format!(
-            "{who} received {meant} places while they were notified, and nothing of the others."
+            "{who} received {} as notified, and nothing of the others.",
+            count(meant, "place")
         ));
     }
     at_two_desks(stage).await

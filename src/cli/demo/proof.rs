@@ -9,6 +9,7 @@ use super::{COORDINATOR, EAST, EAST_PLANNER, MEDAID};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::profile::io_error;
+use crate::domain::plural::count;
 
 /// Files looked through on the server's disk.
 const FILES_MOST: usize = 20_000;
@@ -150,16 +151,18 @@ pub async fn on_the_disk(stage: &mut Stage) -> Result<(), CliError> {
     let found = found.await.map_err(|error| {
         CliError::failed(format!("the search ended: {error}"), "Run it again.")
     })??;
-    for (what, count) in found.secret.iter().filter(|(what, _)| !what.is_empty()) {
-        stage.tell.said(&format!("{what}: found {count} times"));
+    for (what, times) in found.secret.iter().filter(|(what, _)| !what.is_empty()) {
+        stage
+            .tell
+            .said(&format!("{what}: found {}", count(times, "time")));
     }
     stage.tell.said(&format!(
-        "medaid (an organisation's short name): found {} times",
-        found.open
+        "medaid (an organisation's short name): found {}",
+        count(found.open, "time")
     ));
     stage.tell.said(&format!(
-        "in {} files, {} MB",
-        found.files,
+        "in {}, {} MB",
+        count(found.files, "file"),
         found.bytes / 1_000_000
     ));
     if found.open == 0 || found.secret.iter().any(|(_, count)| *count > 0) {
@@ -201,16 +204,16 @@ fn search(dir: &Path, secret: &[(&'static str, Vec<u8>)], open: &[u8]) -> Result
             let bytes = fs::read(&path).map_err(io_error(&path, "read"))?;
             found.files += 1;
             found.bytes += kind.len();
-            found.open += count(&bytes, open);
+            found.open += occurrences(&bytes, open);
             for ((_, needle), (_, times)) in secret.iter().zip(&mut found.secret) {
-                *times += count(&bytes, needle);
+                *times += occurrences(&bytes, needle);
             }
         }
     }
     Ok(found)
 }
 
-fn count(bytes: &[u8], needle: &[u8]) -> usize {
+fn occurrences(bytes: &[u8], needle: &[u8]) -> usize {
     let Some(first) = needle.first() else {
         return 0;
     };
@@ -244,10 +247,9 @@ pub async fn the_end(stage: &Stage, took: Duration) -> Result<(), CliError> {
     stage.tell.plain("");
     stage.tell.title("The end");
     stage.tell.says(&format!(
-        "Stored and signed: {} sites and {} movement in {} revisions, {} screenings, {} acknowledgement statements, {} \
-         checks; last position {}. Every step did what it claims. {:.0} seconds.",
-        number("/statements/site"), number("/statements/movement"), number("/statements/site") + number("/statements/movement"),
-        number("/statements/screen"), number("/statements/ack"), number("/checks_30d"), number("/head"), took.as_secs_f64(),
+        "Stored and signed: {}, {}, {}, {}, {}; last position {}. Every step did what it claims. {:.0} seconds.",
+        count(number("/statements/site"), "site revision"), count(number("/statements/movement"), "movement revision"),
+        count(number("/statements/screen"), "screening"), count(number("/statements/ack"), "acknowledgement"), count(number("/checks_30d"), "check"), number("/head"), took.as_secs_f64(),
     ));
     stage.tell.says(
         "Receipts and what was signed stand in each desk's outbox, what came in its inbox, answers in answers/; the \

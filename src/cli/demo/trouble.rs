@@ -11,6 +11,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::Output;
 use crate::cli::profile::io_error;
+use crate::domain::plural::count;
 
 /// Nothing new for so long, and the desks have said what they had to say.
 const QUIET: Duration = Duration::from_millis(700);
@@ -88,16 +89,16 @@ async fn compare(stage: &Stage, before: &Value) -> Result<(), CliError> {
             "Report it.",
         ));
     }
-    let count = |pointer: &str| {
+    let number = |pointer: &str| {
         after
             .pointer(pointer)
             .and_then(Value::as_u64)
             .unwrap_or_default()
     };
     stage.tell.says(&format!(
-        "Counted before and after: {} statements up to position {}; {} sites, {} movement, {} acknowledgement statements. Nothing with a receipt was lost, nothing is there twice.",
-        after.get("statements").and_then(Value::as_object).map_or(0, |all| all.values().filter_map(Value::as_u64).sum::<u64>()),
-        count("/head"), count("/statements/site"), count("/statements/movement"), count("/statements/ack"),
+        "Counted before and after: {} up to position {}; {}, {}, {}. Nothing with a receipt was lost, nothing is there twice.",
+        count(after.get("statements").and_then(Value::as_object).map_or(0, |all| all.values().filter_map(Value::as_u64).sum::<u64>()), "statement"),
+        number("/head"), count(number("/statements/site"), "site revision"), count(number("/statements/movement"), "movement revision"), count(number("/statements/ack"), "acknowledgement"),
     ));
     Ok(())
 }

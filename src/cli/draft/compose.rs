@@ -13,6 +13,7 @@ use super::{Draft, movement, people, site};
 use crate::cli::tabular::columns::Field;
 use crate::domain::category::Category;
 use crate::domain::notification::{Relation, Subject};
+use crate::domain::text::{Lines, first_unruly};
 use crate::spatial::Position;
 use crate::spatial::parse::lint::{WindowContext, lint_window};
 use crate::spatial::parse::{
@@ -137,11 +138,44 @@ impl Composition {
 /// Composes a draft.
 pub fn compose(draft: &Draft, settings: &Settings, last: Option<Last>) -> Composition {
     let mut reader = Reader::new(draft);
+    texts(&mut reader);
     let composed = try_compose(&mut reader, settings, last);
     let refused = reader.refused();
     Composition {
         findings: reader.findings,
         composed: composed.filter(|_| !refused).map(Box::new),
+    }
+}
+
+/// Refuses text that the server refuses, in the cell where it stands.
+fn texts(reader: &mut Reader<'_>) {
+    let draft = reader.draft;
+    for cells in std::iter::once(&draft.cells).chain(&draft.stops) {
+        for (field, text) in &cells.values {
+            let lines = match field {
+                Field::Name
+                | Field::NameLocal
+                | Field::Reference
+                | Field::Pcode
+                | Field::Marking
+                | Field::Cargo
+                | Field::CallSign
+                | Field::ContactName
+                | Field::ContactPost
+                | Field::ContactPhone => Lines::One,
+                // Notes, lists with an entry a line, and what is kept as it was typed.
+                _ => Lines::Many,
+            };
+            if let Some(at) = first_unruly(text, lines) {
+                reader.findings.push(Finding::refused(
+                    "control-character",
+                    draft.at(cells, *field),
+                    format!(
+                        "character {at} of {field} is a line break or another control character, or turns the direction of the text around it; take it out"
+                    ),
+                ));
+            }
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::cli::Context;
 use crate::cli::draft::finding::Finding;
 use crate::cli::error::CliError;
+use crate::cli::files::create_private;
 use crate::cli::output::Output;
 use crate::cli::profile;
 use crate::domain::category::Category;
@@ -159,7 +160,9 @@ impl Results {
             name.push(".results.csv");
             name.into()
         });
-        let out = BufWriter::new(File::create(&path).map_err(profile::io_error(&path, "written"))?);
+        // Names and places stand in what is said of a row.
+        let new = create_private(&path).map_err(profile::io_error(&path, "written"))?;
+        let out = BufWriter::new(new);
         let ndjson = path
             .extension()
             .is_some_and(|ending| ending == "ndjson" || ending == "jsonl");
@@ -287,7 +290,10 @@ impl Results {
         let mut rows: Vec<_> = self.categories.iter().collect();
         rows.sort_by_key(|(_, (_, count))| std::cmp::Reverse(*count));
         let line = |(word, (category, count)): &(&String, &(Category, u64))| {
-            format!("  {count:>8} × \"{word}\" notified as {category}")
+            format!(
+                "  {count:>8} × \"{word}\" notified as {}",
+                category.profile().label
+            )
         };
         rows.iter().map(line).collect()
     }
@@ -312,4 +318,40 @@ fn bar() -> ProgressBar {
     }
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+#[cfg(test)]
+mod file_tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::domain::clock::Clock;
+
+    #[test]
+    fn what_became_of_each_row_is_its_owners_alone_and_written_through_no_link() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let context = Context {
+            dir: dir.path().to_owned(),
+            out: Output::captured(true).0,
+            clock: Clock::System,
+        };
+        let (file, results) = (
+            dir.path().join("l.csv"),
+            dir.path().join("l.csv.results.csv"),
+        );
+        std::fs::write(&results, "an earlier one").expect("written");
+        let create = || Results::create(&file, None, &context);
+        drop(create().map_err(|e| e.text()).expect("made"));
+        let mode = std::fs::metadata(&results)
+            .expect("there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let theirs = dir.path().join("theirs");
+        std::fs::write(&theirs, "theirs").expect("written");
+        std::fs::remove_file(&results).expect("taken away");
+        std::os::unix::fs::symlink(&theirs, &results).expect("laid");
+        assert!(create().is_err());
+        assert_eq!(std::fs::read(&theirs).expect("read"), b"theirs");
+    }
 }

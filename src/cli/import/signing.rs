@@ -1,23 +1,23 @@
 //! Rows in, signed envelopes out, on all cores: what is unchanged is left out before it costs a signature, what is refused
 //! is said with its line and column, and each row is sealed exactly once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
 
-use super::journal::{Entry, SpoolItem, content, key};
 use super::results::{RowResult, Verdict};
 use crate::cli::api::{BATCH_BYTES, BATCH_ITEMS};
 use crate::cli::draft::compose::{Composed, Settings, compose};
 use crate::cli::draft::finding::{Finding, Severity};
 use crate::cli::draft::sign::{Next, SignError, sign};
 use crate::cli::draft::{Draft, words};
+use crate::cli::journal::SpoolItem;
 use crate::cli::profile::Profile;
+use crate::cli::rows::{Entry, Row, Rows, Seen, Standing};
 use crate::cli::tabular::columns::Field;
-use crate::crypto::digest::Digest;
 use crate::crypto::keys::SigningKey;
 use crate::domain::category::Category;
 use crate::domain::clock::Clock;
@@ -40,10 +40,8 @@ pub struct Signer {
     pub profile: Profile,
     /// When.
     pub clock: Clock,
-    /// What arrived before.
-    pub known: HashMap<Digest, Entry>,
-    /// The journal's salt.
-    pub salt: [u8; 32],
+    /// What was notified before.
+    pub rows: Rows,
 }
 
 /// A batch's worth of rows.
@@ -60,15 +58,16 @@ pub struct Work {
 }
 
 /// A row, composed.
-enum Row {
+enum Read {
     Decided(RowResult),
-    Ready {
-        line: u64,
-        key: Digest,
-        referenced: bool,
-        composed: Box<Composed>,
-        warning: Option<String>,
-    },
+    Ready(Ready),
+}
+
+struct Ready {
+    line: u64,
+    row: Row,
+    composed: Box<Composed>,
+    warning: Option<String>,
 }
 
 impl Signer {
@@ -83,43 +82,29 @@ impl Signer {
         stop: &AtomicBool,
     ) -> Result<(), SignError> {
         let mut drafts = drafts.peekable();
-        let mut seen: HashMap<Digest, u64> = HashMap::new();
+        let mut seen = Seen::default();
         while drafts.peek().is_some() && !stop.load(Ordering::Relaxed) {
             let chunk: Vec<_> = drafts.by_ref().take(BATCH_ITEMS).collect();
             let mut work = Work {
                 categories: categories(&chunk),
                 ..Work::default()
             };
-            let rows = on_all_cores(&chunk, |draft| self.compose(draft));
             let mut to_sign = Vec::new();
-            for row in rows {
-                match row {
-                    Row::Decided(result) => work.decided.push(result),
-                    Row::Ready {
-                        line,
-                        key,
-                        referenced,
-                        composed,
-                        warning,
-                    } => match seen.insert(key, line) {
-                        Some(first) => {
-                            seen.insert(key, first);
-                            work.decided.push(twice(line, first, referenced));
-                        }
-                        None => match self.unchanged(line, &key, &composed) {
-                            Some(result) => work.decided.push(result),
-                            None => to_sign.push((line, key, composed, warning)),
-                        },
+            for read in on_all_cores(&chunk, |draft| self.compose(draft)) {
+                match read {
+                    Read::Decided(result) => work.decided.push(result),
+                    Read::Ready(ready) => match self.next(&ready, &mut seen) {
+                        Ok(next) => to_sign.push((ready, next)),
+                        Err(result) => work.decided.push(result),
                     },
                 }
             }
-            let signed = on_all_cores(&to_sign, |(line, key, composed, _)| {
-                self.sign(*line, *key, composed)
-            });
-            for ((line, _, _, warning), signed) in to_sign.iter().zip(signed) {
-                if let Some(warning) = warning {
+            let signed = on_all_cores(&to_sign, |(ready, next)| self.sign(ready, next));
+            for ((ready, _), signed) in to_sign.iter().zip(signed) {
+                let line = ready.line;
+                if let Some(warning) = &ready.warning {
                     work.decided
-                        .push(RowResult::new(*line, Verdict::Warning).saying(warning));
+                        .push(RowResult::new(line, Verdict::Warning).saying(warning));
                 }
                 match signed {
                     Ok((item, envelope)) => {
@@ -128,7 +113,7 @@ impl Signer {
                     }
                     Err(SignError::Build(error)) => work
                         .decided
-                        .push(RowResult::new(*line, Verdict::Refused).saying(error.to_string())),
+                        .push(RowResult::new(line, Verdict::Refused).saying(error.to_string())),
                     Err(error) => return Err(error),
                 }
             }
@@ -141,10 +126,10 @@ impl Signer {
         Ok(())
     }
 
-    fn compose(&self, draft: &Result<Draft, Finding>) -> Row {
+    fn compose(&self, draft: &Result<Draft, Finding>) -> Read {
         let draft = match draft {
             Ok(draft) => draft,
-            Err(finding) => return Row::Decided(RowResult::of(finding, Verdict::Refused)),
+            Err(finding) => return Read::Decided(RowResult::of(finding, Verdict::Refused)),
         };
         let composition = compose(draft, &self.settings, None);
         let worst = composition
@@ -155,65 +140,58 @@ impl Signer {
         let odd = composition.has_warnings();
         let line = draft.cells.origin.row;
         match (composition.composed, worst) {
-            (Some(composed), worst) if !(self.strict && odd) => Row::Ready {
+            (Some(composed), worst) if !(self.strict && odd) => Read::Ready(Ready {
                 line,
-                key: key(&self.salt, &composed),
-                referenced: composed.place.properties.reference.is_some(),
+                row: self.rows.row(&composed),
                 composed,
                 warning: worst.map(|finding| finding.message.clone()),
-            },
-            (_, Some(finding)) => Row::Decided(RowResult::of(finding, Verdict::Refused)),
-            (_, None) => Row::Decided(
+            }),
+            (_, Some(finding)) => Read::Decided(RowResult::of(finding, Verdict::Refused)),
+            (_, None) => Read::Decided(
                 RowResult::new(line, Verdict::Refused).saying("this row cannot be composed"),
             ),
         }
     }
 
-    fn unchanged(&self, line: u64, key: &Digest, composed: &Composed) -> Option<RowResult> {
-        let entry = self.known.get(key)?;
-        let same = entry.content == content(&self.salt, composed);
-        same.then(|| RowResult::new(line, Verdict::Unchanged).about(entry.nid))
+    /// Which revision a row becomes, or what becomes of it instead.
+    fn next(&self, ready: &Ready, seen: &mut Seen) -> Result<Next, RowResult> {
+        let (line, row, composed) = (ready.line, &ready.row, &ready.composed);
+        let standing = seen
+            .again(line, row, composed)
+            .unwrap_or_else(|| self.rows.standing(row, composed));
+        match standing {
+            Standing::New => Ok(Next::first()),
+            Standing::Changed(next) => Ok(next),
+            Standing::Unchanged { nid, remark } => {
+                let result = RowResult::new(line, Verdict::Unchanged);
+                let result = result.saying(remark.unwrap_or_default());
+                Err(nid.into_iter().fold(result, RowResult::about))
+            }
+            Standing::Refused(why) => Err(RowResult::new(line, Verdict::Refused).saying(why)),
+        }
     }
 
-    fn sign(
-        &self,
-        line: u64,
-        key: Digest,
-        composed: &Composed,
-    ) -> Result<(SpoolItem, Vec<u8>), SignError> {
-        let next = match self.known.get(&key) {
-            Some(entry) => Next::after(entry.nid, entry.rev, entry.hash, entry.parties.clone()),
-            None => Next::first(),
-        };
+    fn sign(&self, ready: &Ready, next: &Next) -> Result<(SpoolItem, Vec<u8>), SignError> {
         let signed = sign(
-            composed,
-            &next,
+            &ready.composed,
+            next,
             self.profile.common(&self.clock),
             &self.trust,
             &self.key,
         )?;
         let entry = Entry {
-            key,
-            content: content(&self.salt, composed),
+            row: ready.row,
             nid: next.nid,
             rev: next.rev,
             hash: signed.built.hash,
             parties: signed.parties,
         };
-        Ok((SpoolItem { line, entry }, signed.built.envelope.encode()))
+        let item = SpoolItem {
+            line: ready.line,
+            entry,
+        };
+        Ok((item, signed.built.envelope.encode()))
     }
-}
-
-fn twice(line: u64, first: u64, referenced: bool) -> RowResult {
-    if referenced {
-        let message = format!(
-            "line {first} has the same reference; give each site its own, or leave one out"
-        );
-        return RowResult::new(line, Verdict::Refused).saying(message);
-    }
-    RowResult::new(line, Verdict::Unchanged).saying(format!(
-        "the same name and place as line {first}; notified once"
-    ))
 }
 
 /// A batch whose bytes are too many for one request is cut in two.
@@ -291,6 +269,7 @@ fn on_all_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) ->
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::path::Path;
 
     use super::*;
@@ -300,6 +279,7 @@ mod tests {
     use crate::cli::output::Output;
     use crate::cli::tabular::{self, Options};
     use crate::cli::testing::World;
+    use crate::crypto::digest::Digest;
     use crate::wire::policy::Policy;
 
     #[test]
@@ -317,8 +297,10 @@ mod tests {
         let item = |line| SpoolItem {
             line,
             entry: Entry {
-                key: Digest::of(b"k"),
-                content: Digest::of(b"c"),
+                row: Row {
+                    key: Digest::of(b"k"),
+                    content: Digest::of(b"c"),
+                },
                 nid: crate::domain::ids::Nid::random(),
                 rev: crate::domain::ids::Revision::FIRST,
                 hash: Digest::of(b"h"),
@@ -368,8 +350,7 @@ mod tests {
             key: world.profile().signing_key().expect("a key"),
             profile: world.profile(),
             clock: world.clock.clone(),
-            known,
-            salt: [7; 32],
+            rows: Rows::of(known, [7; 32]),
         }
     }
 
@@ -388,7 +369,7 @@ mod tests {
     fn known(work: &[Work]) -> HashMap<Digest, Entry> {
         work.iter()
             .flat_map(|work| &work.items)
-            .map(|item| (item.entry.key, item.entry.clone()))
+            .map(|item| (item.entry.row.key, item.entry.clone()))
             .collect()
     }
 
@@ -439,7 +420,7 @@ mod tests {
         );
         let (before, after) = (&first[0].items[0].entry, &changed[0].items[0].entry);
         assert_eq!((after.nid, after.rev.get()), (before.nid, 2));
-        assert_ne!(after.content, before.content);
+        assert_ne!(after.row.content, before.row.content);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 //! a village's name into another.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::Path;
 
@@ -14,6 +13,8 @@ use super::{
     BadRow, MAX_CELL_CHARS, MAX_COLUMNS, MAX_FILE_BYTES, Options, Origin, Row, Table, TableError,
     row_of, short_name,
 };
+use crate::cli::files::{self, Pipes};
+use crate::domain::plural::count;
 
 /// Bytes that are looked at to tell the delimiter.
 const SNIFF_BYTES: usize = 64 * 1024;
@@ -37,7 +38,7 @@ pub fn open(path: &Path, options: &Options) -> Result<Table, TableError> {
     if path.as_os_str() == "-" {
         return read(Box::new(io::stdin()), origin, options);
     }
-    let file = File::open(path).map_err(io)?;
+    let file = files::open(path, Pipes::Read).map_err(io)?;
     let bytes = file.metadata().map_err(io)?.len();
     if bytes > MAX_FILE_BYTES {
         let path = path.display().to_string();
@@ -257,7 +258,8 @@ impl<R: Read> Rows<R> {
             .map_or(0, |last| last + 1);
         if filled > self.columns {
             let message = format!(
-                "this row has {filled} cells and the header {}: a delimiter inside a text is not quoted. Put the text in \"quotes\"",
+                "this row has {} and the header {}: a delimiter inside a text is not quoted. Put the text in \"quotes\"",
+                count(filled, "cell"),
                 self.columns
             );
             return Err(BadRow {
@@ -436,7 +438,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("f.csv.gz");
         let mut out = flate2::write::GzEncoder::new(
-            File::create(&path).expect("a file"),
+            std::fs::File::create(&path).expect("a file"),
             flate2::Compression::fast(),
         );
         out.write_all(b"name,lat,lon\nA,1,2\n").expect("written");

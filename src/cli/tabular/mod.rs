@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::columns::{Column, Field, Mapping};
+use super::files::{self, Pipes};
 
 /// Largest file in bytes (2 GiB): a CSV is streamed and costs no memory.
 pub const MAX_FILE_BYTES: u64 = 2 << 30;
@@ -360,7 +361,8 @@ fn read_whole(path: &Path) -> Result<Vec<u8>, TableError> {
         path: path.display().to_string(),
         source,
     };
-    let bytes = std::fs::metadata(path).map_err(io)?.len();
+    let file = files::open(path, Pipes::Refused).map_err(io)?;
+    let bytes = file.metadata().map_err(io)?.len();
     if bytes > MAX_WHOLE_FILE_BYTES {
         return Err(TableError::TooLarge {
             path: path.display().to_string(),
@@ -368,7 +370,8 @@ fn read_whole(path: &Path) -> Result<Vec<u8>, TableError> {
             limit: MAX_WHOLE_FILE_BYTES,
         });
     }
-    std::fs::read(path).map_err(io)
+    drop(file);
+    files::read(path, MAX_WHOLE_FILE_BYTES, Pipes::Refused).map_err(io)
 }
 
 /// Makes a row of texts: trims them, leaves out empty ones, refuses one that is too long.
@@ -382,7 +385,7 @@ fn row_of<'a>(
         let Some(text) = cell(column.index) else {
             continue;
         };
-        let text = text.trim();
+        let text = text.trim().replace("\r\n", "\n");
         if text.is_empty() {
             continue;
         }
@@ -393,7 +396,7 @@ fn row_of<'a>(
                 message: format!("this cell has more than {MAX_CELL_CHARS} characters; shorten it"),
             });
         }
-        cells.insert(field, text.to_owned());
+        cells.insert(field, text);
     }
     let nothing = cells.keys().all(|field| *field == Field::Says);
     Ok((!nothing).then(|| Row::new(origin.clone(), cells)))

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::io::{self, Cursor, Read as _};
+use std::io::{self, Cursor, Read as _, Write as _};
 use std::path::Path;
 
 use calamine::{DataRef, Reader as _, Xlsx};
@@ -15,6 +15,7 @@ use super::columns::{Field, Mapping, is_tag_row, letters};
 use super::{
     BadRow, MAX_COLUMNS, Options, Origin, Row, Table, TableError, read_whole, row_of, short_name,
 };
+use crate::cli::files::create_private;
 
 /// Rows of one sheet. A sheet is held in memory; more belongs into a CSV.
 pub const MAX_SHEET_ROWS: u32 = 200_000;
@@ -228,6 +229,14 @@ pub enum CheckedError {
     /// The copy cannot be written.
     #[error("the checked copy cannot be written: {0}")]
     Write(#[from] WriteError),
+    /// The copy cannot be put in its place.
+    #[error("the checked copy {path} cannot be written: {source}")]
+    Name {
+        /// Where.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 /// Writes a copy of the sheet with the remarks: the cell coloured, a note on it, and a last column "herald says".
@@ -276,8 +285,13 @@ pub fn write_checked(
     }
     page.set_column_width(narrow(says), 80)?;
     page.set_freeze_panes(head.row + 1 + u32::from(head.tagged), 0)?;
-    workbook.save(copy)?;
-    Ok(())
+    let bytes = workbook.save_to_buffer()?;
+    create_private(copy)
+        .and_then(|mut file| file.write_all(&bytes))
+        .map_err(|source| CheckedError::Name {
+            path: copy.display().to_string(),
+            source,
+        })
 }
 
 struct Looks {

@@ -6,10 +6,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::cli::words::{self, ack_words};
 use crate::crypto::digest::Digest;
 use crate::crypto::disclosure::Disclosure;
 use crate::crypto::statement;
 use crate::domain::check::Verdict;
+use crate::domain::plural::count;
 use crate::spatial::parse::format_rfc3339;
 use crate::wire::check::read_answer;
 use crate::wire::claims::{AckClaims, AnswerClaims, Claims, ReceiptClaims, ScreenResult};
@@ -172,7 +174,7 @@ fn kind_words(claims: &Claims) -> String {
         Claims::Admit(_) => "an admission".to_owned(),
         Claims::Invite(_) => "an invite".to_owned(),
         Claims::Keys(_) => "keys".to_owned(),
-        other => format!("a {} statement", other.kind()),
+        other => format!("a {} statement", words::kind_words(other.kind())),
     }
 }
 
@@ -220,7 +222,7 @@ fn acknowledgement(claims: &AckClaims, proves: &mut Vec<String>, does_not: &mut 
             item.nid.reference(),
             item.rev,
             item.of,
-            item.state
+            ack_words(item.state)
         ));
     }
     does_not.push("approval of anything, or access: an acknowledgement is word that a notification came, and its absence takes no protection away".to_owned());
@@ -243,13 +245,13 @@ fn answer(
         }
     };
     proves.push(format!(
-        "asked the question {}, the server answered {} as of {}, with {} events in the party's mailbox: {} objects hit, {} revisions considered",
+        "asked the question {}, the server answered {} as of {}, with {} in the party's mailbox: {} hit, {} considered",
         claims.of,
-        answer.verdict,
+        answer.verdict.as_str().replace('_', " "),
         format_rfc3339(answer.as_of),
-        answer.serial,
-        answer.hits_total,
-        answer.considered.len()
+        count(answer.serial, "event"),
+        count(answer.hits_total, "object"),
+        count(answer.considered.len(), "revision")
     ));
     for hit in &answer.hits {
         proves.push(format!(
@@ -367,7 +369,8 @@ fn parts(claims: &Claims, envelope: &Envelope, proves: &mut Vec<String>, faults:
     }
     if sealed > 0 {
         proves.push(format!(
-            "sealed parts beside it that the statement names: {sealed}; they were not opened here"
+            "{} beside it named by the statement; nothing sealed was opened here",
+            count(sealed, "sealed part")
         ));
     }
 }

@@ -9,6 +9,7 @@ use crate::crypto::statement::{self, Unverified};
 use crate::domain::actor::{ActorState, DeviceState};
 use crate::domain::ids::{ActorId, ContextId, DeviceId};
 use crate::domain::kind::Kind;
+use crate::domain::plural::count;
 use crate::domain::policy::{self, Signer};
 use crate::service::core::Core;
 use crate::service::intake::{
@@ -23,6 +24,7 @@ use crate::wire::envelope::{Content, Envelope};
 use crate::wire::parts::{CheckArea, name};
 use crate::wire::policy::Policy;
 use crate::wire::problem::{Problem, ProblemKind};
+use crate::wire::text;
 
 /// A question whose form is right; the signature has not been looked at.
 pub(super) struct Read {
@@ -163,14 +165,15 @@ pub(super) fn signed_by(
     read.unverified
         .verify(&device_key(&device)?)
         .map_err(|error| refused_statement(&error))?;
-    let text = read.area.encoded().to_owned();
+    let encoded = read.area.encoded().to_owned();
+    text::check(read.area.value(), "/area")?;
     let asked: CheckArea = serde_path_to_error::deserialize(read.area.into_value())
         .map_err(|error| refused_member(&error, "/area"))?;
     Ok(Signed {
         statement: read.statement,
         hash,
         actor: principal.actor.clone(),
-        area: text,
+        area: encoded,
         ctx: read.claims.ctx,
         device: device.device,
         jti: read.claims.jti,
@@ -190,8 +193,8 @@ pub(super) fn accept(
     if age_s > i64::from(limits.check) {
         return Err(Problem::new(ProblemKind::Stale)
             .detail(format!(
-                "a check is answered within {} seconds of its signature",
-                limits.check
+                "a check is answered within {} of its signature",
+                count(limits.check, "second")
             ))
             .pointer("/iat"));
     }

@@ -11,8 +11,10 @@ use crate::domain::actor::{ActorKind, ActorState};
 use crate::domain::clock;
 use crate::domain::kind::Kind;
 use crate::domain::notification::{NotificationState, ScreeningState, Tier};
+use crate::domain::phone;
 use crate::service::core::internal;
 use crate::service::records::Record;
+use crate::spatial::parse::Country;
 use crate::store::{actors, invites, mailbox, notifications};
 use crate::wire::claims::{
     Admission, AdmitClaims, DutyClaims, InviteClaims, PolicyClaims, ScreenClaims, ScreenResult,
@@ -98,7 +100,7 @@ fn check_policy(policy: &Policy) -> Result<(), Problem> {
     if policy
         .country
         .as_ref()
-        .is_some_and(|c| c.len() != 3 || !c.bytes().all(|b| b.is_ascii_uppercase()))
+        .is_some_and(|c| Country::from_code(c).is_none_or(|known| known.alpha3() != c))
     {
         return refuse(
             "/country",
@@ -106,23 +108,9 @@ fn check_policy(policy: &Policy) -> Result<(), Problem> {
         );
     }
     match &policy.call {
-        Some(phone) if !is_phone(phone) => refuse("/call", PHONE.to_owned()),
+        Some(call) if phone::dialled(call).is_none() => refuse("/call", phone::FORM.to_owned()),
         _ => Ok(()),
     }
-}
-
-const PHONE: &str =
-    "a telephone number in international form: + and 6 to 20 digits, spaces allowed";
-
-fn is_phone(text: &str) -> bool {
-    let digits = text.chars().filter(char::is_ascii_digit).count();
-    text.starts_with('+')
-        && (6..=20).contains(&digits)
-        && text.len() <= 32
-        && text
-            .chars()
-            .skip(1)
-            .all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-' | '(' | ')'))
 }
 
 /// Takes an admission.
@@ -288,9 +276,9 @@ pub(super) async fn duty(
     incoming: &Incoming<'_>,
     claims: &DutyClaims,
 ) -> Result<Stored, Fault> {
-    if !is_phone(&claims.phone) {
+    if phone::dialled(&claims.phone).is_none() {
         return Err(Problem::new(ProblemKind::InvalidMember)
-            .detail(PHONE)
+            .detail(phone::FORM)
             .pointer("/phone")
             .into());
     }

@@ -18,6 +18,7 @@ use crate::domain::kind::Kind;
 use crate::domain::notification::{
     NotificationState, Outcome, ScreeningState, SecondSignature, Subject, Tier,
 };
+use crate::domain::plural::count;
 use crate::service::core::{internal, keyring};
 use crate::service::records::Record;
 use crate::store::actors::{self, ActorRow};
@@ -389,7 +390,8 @@ fn remarks(
         .is_some_and(|begins| begins < batch.at + Duration::hours(i64::from(lead_h)))
     {
         out.push(format!(
-            "It begins in less than the {lead_h} hours that the coordinator asks for. It is stored and passed on all the same; call the coordinator."
+            "It begins in less than the {} that the coordinator asks for. It is stored and passed on all the same; call the coordinator.",
+            count(lead_h, "hour")
         ));
     }
     if facts.audiences.iter().all(|a| a.tier == Tier::Withdrawn) {

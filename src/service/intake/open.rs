@@ -21,6 +21,7 @@ use crate::wire::claims::Claims;
 use crate::wire::envelope::{Content, Envelope};
 use crate::wire::parts::name;
 use crate::wire::problem::{Problem, ProblemKind};
+use crate::wire::text;
 
 /// The parts of a statement that the server can read, by name.
 pub(in crate::service) struct OpenedParts(BTreeMap<String, Disclosure>);
@@ -84,6 +85,7 @@ pub(super) fn parts(
         if *kid == own && comes == Read::Reseal {
             let disclosure = build::open(claims, attachment, &core.deployment.hpke)
                 .map_err(|e| refused_part(&e))?;
+            text::check(disclosure.value(), &format!("/{part}"))?;
             if opened.insert(part.to_owned(), disclosure).is_some() {
                 return Err(twice(part));
             }

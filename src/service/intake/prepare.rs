@@ -22,8 +22,10 @@ use crate::store::statements::NewRecord;
 use crate::wire::build::SealSlot;
 use crate::wire::claims::{Claims, Common};
 use crate::wire::envelope::Envelope;
+use crate::wire::member;
 use crate::wire::parts::{AckDetail, ProgressPart};
 use crate::wire::problem::{Problem, ProblemKind};
+use crate::wire::text;
 
 /// Whose key signed, as far as the database knows it.
 #[derive(Debug, Clone)]
@@ -223,6 +225,7 @@ pub(in crate::service) fn payload(unverified: &Unverified) -> Result<Value, Prob
 
 /// Typed claims, with the pointer of the member at fault.
 pub(in crate::service) fn read_claims(kind: Kind, payload: Value) -> Result<Claims, Problem> {
+    text::check(&payload, "")?;
     Claims::read(kind, payload).map_err(|error| refused_member(&error, ""))
 }
 
@@ -387,44 +390,19 @@ pub(in crate::service) fn refused_json(error: &JsonError, prefix: &str) -> Probl
     };
     Problem::new(kind)
         .detail(error.fault.to_string())
-        .pointer(format!("{prefix}{}", error.pointer))
+        .pointer(format!("{prefix}{}", member::masked(&error.pointer)))
 }
 
-/// Which member is wrong. serde's own words are not passed on where they could quote a value.
+/// Which member is wrong, without a name or a value of the sender's.
 pub(in crate::service) fn refused_member(
     error: &serde_path_to_error::Error<serde_json::Error>,
     prefix: &str,
 ) -> Problem {
-    let mut pointer = String::from(prefix);
-    for segment in error.path() {
-        match segment {
-            serde_path_to_error::Segment::Map { key } => {
-                pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-            }
-            serde_path_to_error::Segment::Seq { index } => {
-                pointer.push('/');
-                pointer.push_str(&index.to_string());
-            }
-            serde_path_to_error::Segment::Enum { .. } | serde_path_to_error::Segment::Unknown => {}
-        }
+    let words = error.inner().to_string();
+    let pointer = format!("{prefix}{}", member::pointer(error.path(), &words));
+    match member::fault(&words) {
+        Some((kind, said)) => Problem::new(kind).detail(said),
+        None => Problem::new(ProblemKind::InvalidMember),
     }
-    let said = error.inner().to_string();
-    let kind = if said.starts_with("unknown field") {
-        ProblemKind::UnknownMember
-    } else if said.starts_with("missing field") {
-        ProblemKind::MissingMember
-    } else if said.starts_with("duplicate field") {
-        ProblemKind::DuplicateMember
-    } else {
-        ProblemKind::InvalidMember
-    };
-    let problem = Problem::new(kind).pointer(pointer);
-    match kind {
-        // "unknown field `x`, expected one of …" names members of ours and one of the sender's, never a value.
-        ProblemKind::UnknownMember | ProblemKind::MissingMember | ProblemKind::DuplicateMember => {
-            problem.detail(said)
-        }
-        _ => problem,
-    }
+    .pointer(pointer)
 }

@@ -361,3 +361,42 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn no_missed_conflict_every_place_that_is_written_so_lies_within_the_spread() {
+    // What rounds to the digits typed, or is cut off to them in MGRS, at their outermost.
+    for (typed, inside, least, most) in [
+        ("14.0, 44.0", "14.0499999, 44.0499999", 7_600.0, 7_800.0),
+        ("14.0, 44.0", "13.9500001, 43.9500001", 7_600.0, 7_800.0),
+        ("14, 44", "14.4999999, 43.5000001", 77_000.0, 78_000.0),
+        (
+            "14°20'N 44°12'E",
+            "14°20.4999'N 44°12.4999'E",
+            1_280.0,
+            1_300.0,
+        ),
+        (
+            "14°20'15\"N 44°12'30\"E",
+            "14°20'15.49\"N 44°12'30.49\"E",
+            21.0,
+            22.0,
+        ),
+        ("-89.9, 10.0", "-89.8500001, 10.04", 5_580.0, 5_600.0),
+        ("0.0, 180.0", "0.0499999, -179.9500001", 7_800.0, 7_900.0),
+        ("38P KB 43 12", "38P KB 43999 12999", 705.0, 713.0),
+        ("38P KB 4321 1234", "38P KB 43219 12349", 7.0, 7.2),
+        ("ZAH 12 34", "ZAH 12999 34999", 700.0, 720.0),
+    ] {
+        let read = parse_position(typed).expect("a place");
+        let place = parse_position(inside).expect("a place").position;
+        assert!(
+            (least..most).contains(&read.spread_m),
+            "{typed}: {}",
+            read.spread_m
+        );
+        assert!(read.position.distance_m(&place) <= read.spread_m, "{typed}");
+    }
+    for precise in ["36.71803, 68.86221", "42SVF8769463602"] {
+        assert!(parse_position(precise).expect("a place").spread_m <= 1.0);
+    }
+}

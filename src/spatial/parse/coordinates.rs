@@ -137,6 +137,9 @@ pub struct TypedPosition {
     pub format: Format,
     /// The size on the ground of one unit in the last digit typed, in metres; of MGRS the side of the square.
     pub precision_m: f64,
+    /// How far from `position` a place may lie, in metres, that is written with these digits: half the diagonal of what
+    /// their last ones leave open; of MGRS the distance to the square's farthest corner.
+    pub spread_m: f64,
     /// Other places that may have been meant, the likeliest first; at most eight.
     pub alternatives: Vec<Reading>,
     /// The digits alone speak for the first alternative: the two numbers have different numbers of decimals, and the
@@ -211,9 +214,31 @@ fn read(text: &str, comma: Comma) -> Result<TypedPosition, Unreadable> {
         as_typed: text.to_owned(),
         format,
         precision_m,
+        spread_m: spread_m(position, &pair),
         alternatives,
         digits_tell,
     })
+}
+
+/// The farthest place that rounds to the same digits: a corner of the box of half a unit to each side.
+fn spread_m(position: Position, pair: &Pair) -> f64 {
+    let (lat, lon) = (
+        pair.lat.resolution_deg() / 2.0,
+        pair.lon.resolution_deg() / 2.0,
+    );
+    farthest_m(
+        position,
+        [(lat, lon), (lat, -lon), (-lat, lon), (-lat, -lon)]
+            .map(|(north, east)| Position::wrapped(position.lon() + east, position.lat() + north)),
+    )
+}
+
+/// The greatest distance from a place to one of four corners, in metres.
+pub(super) fn farthest_m(from: Position, corners: [Position; 4]) -> f64 {
+    corners
+        .iter()
+        .map(|corner| from.distance_m(corner))
+        .fold(0.0, f64::max)
 }
 
 fn place_of(pair: &Pair) -> Result<Position, Unreadable> {

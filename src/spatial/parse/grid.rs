@@ -4,6 +4,7 @@
 
 use super::super::mgrs::Square;
 use super::{Format, Position, Reading, TypedPosition, Unreadable};
+use crate::domain::plural;
 
 /// Something that is meant as MGRS.
 pub(super) struct Grid {
@@ -105,6 +106,10 @@ pub(super) fn read(text: &str, grid: &Grid) -> Result<TypedPosition, Unreadable>
         as_typed: text.to_owned(),
         format: Format::Mgrs,
         precision_m: f64::from(square.size_m()),
+        spread_m: super::coordinates::farthest_m(
+            position,
+            [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)].map(|(e, n)| square.at(e, n)),
+        ),
         alternatives: turned(grid, &digits, position),
         digits_tell: false,
     })
@@ -147,7 +152,8 @@ fn check_digits(grid: &Grid, digits: &str) -> Result<(), Unreadable> {
         return error(
             "mgrs-odd-digits",
             format!(
-                "{count} digits: MGRS has as many for east as for north, so one is missing or too much. Give 10 for a building"
+                "{}: MGRS has as many for east as for north, so one is missing or too much. Give 10 for a building",
+                plural::count(count, "digit")
             ),
         );
     }
@@ -157,8 +163,8 @@ fn check_digits(grid: &Grid, digits: &str) -> Result<(), Unreadable> {
         return error(
             "mgrs-uneven-digits",
             format!(
-                "{} digits for east, but {} for north: one was lost or doubled. Both need as many",
-                east.len(),
+                "{} for east, but {} for north: one was lost or doubled. Both need as many",
+                plural::count(east.len(), "digit"),
                 north.len()
             ),
         );
@@ -166,7 +172,10 @@ fn check_digits(grid: &Grid, digits: &str) -> Result<(), Unreadable> {
     if !(4..=10).contains(&count) {
         return error(
             "mgrs-digit-count",
-            format!("{count} digits: MGRS is read with 4, 6, 8 or 10. Give 10 for a building"),
+            format!(
+                "{}: MGRS is read with 4, 6, 8 or 10. Give 10 for a building",
+                plural::count(count, "digit")
+            ),
         );
     }
     Ok(())

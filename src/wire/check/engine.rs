@@ -123,6 +123,10 @@ pub fn judge(
         }
         findings.hits.extend(hit);
     }
+    // What is hit is hit wherever it lies; but that nothing is says little of a place that was hardly meant.
+    if findings.hits.is_empty() && question.is_elsewhere(policy) {
+        findings.doubts.push(ProblemKind::OutsideCountries);
+    }
     findings.hits.sort_by(|a, b| {
         a.distance_m
             .total_cmp(&b.distance_m)

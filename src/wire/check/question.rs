@@ -2,6 +2,8 @@
 //! server its breath nor ask for the whole map.
 
 use crate::domain::category::Category;
+use crate::spatial::parse::Country;
+use crate::spatial::parse::lint::meets_country;
 use crate::spatial::{Area, Cover, GeoBox, Window};
 use crate::wire::object::{MAX_TEXT, read_area, read_window};
 use crate::wire::parts::CheckArea;
@@ -15,6 +17,10 @@ pub const MAX_EFFECT_M: f64 = 100_000.0;
 /// them. More than any theatre of operations, less than the earth.
 pub const MAX_ASKED_KM2: f64 = 10_000_000.0;
 
+/// How far beyond its generalised outline, which takes in about the territorial waters, a country still counts, in metres:
+/// borders are drawn coarsely, and what happens off a coast or beyond a border concerns it.
+pub const COUNTRY_MARGIN_M: f64 = 50_000.0;
+
 /// The mean radius of the earth in kilometres (IUGG), good enough for a bound.
 const EARTH_KM: f64 = 6_371.008_8;
 
@@ -27,6 +33,8 @@ pub struct Question {
     pub effect_radius_m: f64,
     /// When; both bounds belong to it, an open one overlaps.
     pub window: Window,
+    /// The area is meant although it lies outside the context's country.
+    pub outside_countries: bool,
 }
 
 impl std::fmt::Debug for Question {
@@ -58,6 +66,7 @@ impl Question {
             area: read_area(&asked.area)?,
             effect_radius_m: asked.effect_radius_m,
             window: read_window(&asked.window)?,
+            outside_countries: asked.outside_countries,
         };
         let reached = Cover::search(&question.area, question.effect_radius_m);
         if reached.boxes().iter().map(area_km2).sum::<f64>() > MAX_ASKED_KM2 {
@@ -69,6 +78,18 @@ impl Question {
                 .action("Ask about smaller areas, one after the other."));
         }
         Ok(question)
+    }
+
+    /// Whether the area lies elsewhere than whoever asks is likely to mean: beyond [`COUNTRY_MARGIN_M`] and all that its
+    /// effects reach of the context's country, and not said to be meant so. Where the context names no country, or one
+    /// that the map does not show, nothing is elsewhere.
+    pub fn is_elsewhere(&self, policy: &Policy) -> bool {
+        let country = policy.country.as_deref().and_then(Country::from_code);
+        !self.outside_countries
+            && country.is_some_and(|country| {
+                let near = Cover::search(&self.area, self.effect_radius_m + COUNTRY_MARGIN_M);
+                !meets_country(&near, country)
+            })
     }
 
     /// The boxes in which everything lies that may conflict. The index holds each object with the buffer that counted

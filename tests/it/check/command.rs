@@ -122,14 +122,11 @@ async fn a_planner_asks_and_anyone_can_hold_the_answer_against_the_root() {
         .herald("east", &["check", questions.to_str().unwrap()])
         .await;
     assert_eq!(
-        empty.exit, 3,
+        (empty.exit, verdict(empty.value())),
+        (12, "indeterminate"),
         "what asks nothing is not told that nothing is there"
     );
 
-    let refused = rig
-        .herald("east", &["check", "42SVF8769463602", "--radius", "-1"])
-        .await;
-    assert_ne!(refused.exit, 0);
     rig.kill_server();
     let silent = rig.herald("east", &near).await;
     assert_eq!(
@@ -165,4 +162,160 @@ async fn no_missed_conflict_an_answer_that_cannot_be_kept_is_shown_all_the_same(
         assert_eq!(verdict(value), "conflict");
         assert!(value["kept"].is_null() && value["not_kept"].is_string());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_missed_conflict_a_profile_that_does_not_serve_ends_as_treat_as_conflict() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let rig = stage().await;
+    let question = ["check", "42SVF8769463602", "--radius", "100"];
+    rig.done("ocha", &["duty", "+967770000999"]).await;
+    assert_eq!(rig.herald("east", &question).await.exit, 10);
+    let (profile, _) = rig.person("east");
+    let (key, call) = (profile.path("device.jwk"), "+967770000999");
+    let kept = std::fs::read(&key).unwrap();
+    let spoil: [(&str, &dyn Fn()); 4] = [
+        ("readable by others", &|| {
+            let open = std::fs::Permissions::from_mode(0o644);
+            std::fs::set_permissions(&key, open).unwrap();
+        }),
+        ("damaged", &|| std::fs::write(&key, b"{}").unwrap()),
+        ("missing", &|| std::fs::remove_file(&key).unwrap()),
+        ("gone altogether", &|| {
+            std::fs::remove_file(profile.path("profile.json")).unwrap();
+        }),
+    ];
+    for (what, spoil) in spoil {
+        spoil();
+        let said = rig.herald("east", &question).await;
+        assert_eq!(
+            (said.exit, verdict(said.value())),
+            (12, "indeterminate"),
+            "{what}: {}",
+            said.beside
+        );
+        assert_eq!(said.value()["call"], call, "{what}");
+        assert!(said.text("say").contains("TREAT AS CONFLICT"), "{what}");
+        if key.exists() {
+            std::fs::remove_file(&key).unwrap();
+            std::fs::write(&key, &kept).unwrap();
+            let own = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&key, own).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_whose_first_check_gets_no_answer_knows_the_number_from_its_enrolment() {
+    let mut rig = Rig::start("warn").await;
+    rig.enrol_coordinator().await;
+    rig.done("ocha", &["duty", "+967770000999"]).await;
+    rig.take_in("east", "party-desk", "Eastern Command", "Major Karim")
+        .await;
+    rig.kill_server();
+    let silent = ["check", "42SVF8769463602", "--radius", "100"];
+    let silent = rig.herald("east", &silent).await;
+    assert_eq!(
+        (silent.exit, silent.value()["call"].as_str()),
+        (12, Some("+967770000999"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_missed_conflict_few_digits_are_asked_about_wider_and_a_sign_is_refused_in_words() {
+    let rig = stage().await;
+    let refused = rig
+        .herald("east", &["check", "42SVF8769463602", "--radius", "-1"])
+        .await;
+    assert_eq!(
+        (refused.exit, verdict(refused.value())),
+        (12, "indeterminate")
+    );
+    assert!(
+        refused
+            .value()
+            .to_string()
+            .contains("a radius is 0 metres or more"),
+        "{}",
+        refused.value()
+    );
+    let vague = ["check", "36.7, 68.9", "--radius", "500"];
+    let vague = rig.herald("east", &vague).await;
+    assert_eq!((vague.exit, verdict(vague.value())), (10, "conflict"));
+    assert!(
+        vague.value()["remarks"][0]
+            .as_str()
+            .unwrap()
+            .contains("give more digits"),
+        "the hospital is 3.9 km from the middle of what was typed: {}",
+        vague.value()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_missed_conflict_a_place_outside_the_contexts_country_is_indeterminate_until_it_is_meant()
+ {
+    let rig = stage().await;
+    let mut policy = rig.done("ocha", &["policy"]).await.value().clone();
+    policy["country"] = json!("YEM");
+    policy["call"] = json!("+967770000111");
+    let path = rig.dir().join("policy.json");
+    std::fs::write(&path, policy.to_string()).unwrap();
+    rig.done("ocha", &["policy", "set", path.to_str().unwrap()])
+        .await;
+
+    let swapped = ["check", "44.20000, 15.30000", "--radius", "500"];
+    let said = rig.herald("east", &swapped).await;
+    assert_eq!(
+        (said.exit, verdict(said.value())),
+        (12, "indeterminate"),
+        "{}",
+        said.beside
+    );
+    assert_eq!(
+        said.value()["answer"]["doubts"],
+        json!(["outside-countries"])
+    );
+    let remarks = said.value()["remarks"].to_string();
+    assert!(
+        remarks.contains("swapped") && remarks.contains("in Yemen"),
+        "the country is that of the policy: {remarks}"
+    );
+    let meant = [&swapped[..], &["--outside-countries"]].concat();
+    let meant = rig.herald("east", &meant).await;
+    assert_eq!(
+        (meant.exit, verdict(meant.value())),
+        (0, "none_notified_to_you")
+    );
+    let inside = ["check", "15.30000, 44.20000", "--radius", "500"];
+    assert_eq!(rig.herald("east", &inside).await.exit, 0);
+    let hit = ["check", "42SVF8769463602", "--radius", "100"];
+    assert_eq!(
+        rig.herald("east", &hit).await.exit,
+        10,
+        "what is hit is hit wherever it lies"
+    );
+
+    let questions = rig.dir().join("questions.ndjson");
+    let lines = [
+        r#"{"at": "44.20000, 15.30000", "radius": 500}"#,
+        r#"{"at": "44.20000, 15.30000", "radius": 500, "outside_countries": true}"#,
+        r#"{"geometry": {"type": "Polygon", "coordinates": [[[15.3, 44.2], [15.4, 44.2], [15.4, 44.3], [15.3, 44.2]]]}}"#,
+    ];
+    std::fs::write(&questions, lines.join("\n")).unwrap();
+    let answers = rig
+        .herald("east", &["check", questions.to_str().unwrap()])
+        .await;
+    let verdicts: Vec<&str> = answers.lines.iter().map(verdict).collect();
+    assert_eq!(
+        verdicts,
+        ["indeterminate", "none_notified_to_you", "indeterminate"]
+    );
+    assert!(
+        answers.lines[2]["remarks"][0]
+            .as_str()
+            .unwrap()
+            .contains("GeoJSON puts longitude first")
+    );
 }

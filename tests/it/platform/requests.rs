@@ -149,6 +149,27 @@ async fn what_is_too_large_is_refused_declared_or_not() {
 }
 
 #[tokio::test]
+async fn whoever_writes_a_whole_body_before_reading_learns_that_it_was_too_large() {
+    let server = Server::start(short_limits(), routes()).await;
+    let three = 3 << 20;
+    let body = "x".repeat(three);
+    for head in [
+        format!("content-length: {three}\r\n\r\n{body}"),
+        format!("transfer-encoding: chunked\r\n\r\n{three:x}\r\n{body}\r\n0\r\n\r\n"),
+    ] {
+        let answer = server
+            .exchange(&format!(
+                "POST /bytes HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{head}"
+            ))
+            .await;
+        assert_eq!(
+            (answer.status, answer.problem().kind()),
+            (413, Some(ProblemKind::TooLarge))
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_header_too_large_or_of_too_many_fields_and_a_target_too_long_are_refused() {
     let server = Server::start(short_limits(), routes()).await;
     let large = format!(

@@ -12,7 +12,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Site;
-use super::world::{Fresh, World};
+use super::devices::Fresh;
+use super::world::World;
 
 /// Cases of each strategy: all share one server, and none costs more than a round trip.
 const CASES: u32 = 96;

@@ -24,7 +24,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Message};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::world::{Answer, Fresh, World};
+use super::calls::Answer;
+use super::devices::Fresh;
+use super::world::World;
 use super::{Site, Unit};
 use crate::platform::PATIENCE;
 

@@ -13,8 +13,9 @@ use herald::wire::policy::{Freshness, Policy};
 use herald::wire::problem::ProblemKind as P;
 use serde_json::json;
 
+use super::devices::Fresh;
 use super::say::cell;
-use super::world::{Fresh, World};
+use super::world::World;
 use super::{Notified, Site, Unit};
 
 const LON: f64 = 44.2;

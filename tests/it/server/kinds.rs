@@ -22,7 +22,8 @@ use herald::wire::policy::Policy;
 use herald::wire::problem::ProblemKind as P;
 use serde_json::json;
 
-use super::world::{Fresh, World};
+use super::devices::Fresh;
+use super::world::World;
 use super::{Notified, Site, Unit, ack_item};
 
 /// Who signs, in the order of the columns below.

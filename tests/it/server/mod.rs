@@ -3,6 +3,9 @@
 
 mod acks;
 mod bytes;
+mod calls;
+mod devices;
+mod enrolling;
 mod groups;
 mod identity;
 mod intake;
@@ -15,5 +18,7 @@ mod say;
 mod time;
 mod world;
 
+pub use calls::Answer;
+pub use devices::{Member, Unit};
 pub use say::{Notified, Site, ack_item};
-pub use world::{Answer, Member, Unit, World};
+pub use world::World;

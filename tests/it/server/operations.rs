@@ -9,7 +9,8 @@ use herald::wire::envelope::{ENVELOPE_TYPE, ENVELOPES_TYPE};
 use herald::wire::problem::ProblemKind as P;
 use reqwest::{Client, Method};
 
-use super::world::{Fresh, World, client};
+use super::devices::{Fresh, client};
+use super::world::World;
 
 /// A call that its handler answers in one known way when the gate lets it through: a status, and a problem if it is one.
 struct Call {

@@ -25,7 +25,9 @@ use herald::wire::problem::ProblemKind as P;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::world::{Answer, Fresh, World};
+use super::calls::Answer;
+use super::devices::Fresh;
+use super::world::World;
 use super::{Notified, Site, Unit, ack_item};
 
 /// Provoked at their own layer: on real sockets, with limits short enough to wait for.
@@ -71,6 +73,10 @@ impl Walk {
             !body.action.is_empty() && body.request_id.is_some(),
             "{body:?}"
         );
+        let said = serde_json::to_string(body).unwrap();
+        for theirs in ["Kunduz", "colour"] {
+            assert!(!said.contains(theirs), "what was sent is repeated: {said}");
+        }
         *self.seen.entry(spec.slug).or_default() += 1;
     }
 
@@ -185,6 +191,10 @@ async fn form(walk: &mut Walk) {
         .await;
     walk.get_refused(P::InvalidQuery, "/v1/events?limit=0")
         .await;
+    for limit in [0, 201] {
+        walk.get_refused(P::InvalidQuery, &format!("/v1/notifications?limit={limit}"))
+            .await;
+    }
     walk.get_refused(P::InvalidQuery, "/v1/events?after=999999")
         .await;
     walk.get_refused(P::NotFound, "/v1/nothing").await;
@@ -308,6 +318,10 @@ async fn parts(walk: &mut Walk) {
     walk.site_refused(P::CellMismatch, outside).await;
     walk.place_refused(P::UnknownMember, "/properties/colour", json!("red"))
         .await;
+    for forged in ["Kunduz\u{1b}[2J", "Kunduz\nHospital", "Kunduz\u{202e}"] {
+        walk.place_refused(P::InvalidMember, "/properties/name", json!(forged))
+            .await;
+    }
     walk.place_refused(P::InvalidMember, "/properties/buffer_m", json!(-1.0))
         .await;
     let window = json!({"from": "2027-01-02T00:00:00Z", "until": "2027-01-01T00:00:00Z"});
@@ -429,7 +443,7 @@ async fn callers(walk: &mut Walk) {
     let me = |http| walk.world.call(http, Method::GET, "/v1/me", None);
     let fresh = Fresh::new();
     let certificate = walk.world.issue(&fresh);
-    let unknown = super::world::client(&walk.world.ca, Some((&certificate, &fresh.tls)));
+    let unknown = super::devices::client(&walk.world.ca, Some((&certificate, &fresh.tls)));
     let answers = [
         (P::CertificateMissing, me(&walk.world.nobody).await),
         (P::CertificateUnknown, me(&unknown).await),

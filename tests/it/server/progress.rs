@@ -12,8 +12,9 @@ use herald::wire::{build, read};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
+use super::devices::now;
 use super::time::convoy;
-use super::world::{World, now};
+use super::world::World;
 use super::{Answer, Member, Notified, Site, Unit};
 
 const HOUR: i64 = 3_600;

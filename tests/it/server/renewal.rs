@@ -4,7 +4,7 @@ use herald::wire::api::EnrolResponse;
 use herald::wire::problem::ProblemKind;
 
 use super::World;
-use super::world::Fresh;
+use super::devices::Fresh;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_renewal_answered_into_the_void_is_asked_for_again_and_nothing_else_with_the_old_certificate()

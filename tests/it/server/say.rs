@@ -17,7 +17,8 @@ use herald::wire::claims::{
 use herald::wire::parts::{Audience, name};
 use serde_json::{Value, json};
 
-use super::world::{Member, Unit, World};
+use super::devices::{Member, Unit};
+use super::world::World;
 
 /// A notification that was taken.
 #[derive(Debug, Clone)]

@@ -19,7 +19,8 @@ use sqlx::Row as _;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::world::{World, now};
+use super::devices::now;
+use super::world::World;
 use super::{Member, Notified, Site, ack_item};
 
 const HOUR: i64 = 3_600;

@@ -11,6 +11,7 @@ use std::fmt;
 
 use time::OffsetDateTime;
 
+pub use self::borders::{lies_in, meets_country};
 pub use self::position::{FAR_M, PlaceContext, lint_position};
 pub use self::route::{MAX_SPEED_KMH, RouteContext, TypedWaypoint, lint_route};
 pub use self::window::{WindowContext, lint_window};

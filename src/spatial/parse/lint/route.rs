@@ -5,6 +5,7 @@ use time::Duration;
 
 use super::super::{Position, Reading, TypedPosition, TypedTime, format_rfc3339};
 use super::{Code, Likely, Warning, distance_text};
+use crate::domain::plural::count;
 
 /// Faster than this in a straight line no convoy drives, km/h.
 pub const MAX_SPEED_KMH: f64 = 110.0;
@@ -92,9 +93,9 @@ fn leg(a: &Timed<'_>, b: &Timed<'_>, way_m: f64, context: &RouteContext<'_>) -> 
         "no time at all".to_owned()
     };
     let mut message = format!(
-        "waypoint {from} to waypoint {to} is {} in a straight line in {} minutes, slack included: {shown}. A place or a time is wrong",
+        "waypoint {from} to waypoint {to} is {} in a straight line in {}, slack included: {shown}. A place or a time is wrong",
         distance_text(way_m),
-        most.whole_minutes(),
+        count(most.whole_minutes(), "minute"),
     );
     let likely = (b.index == a.index + 1)
         .then(|| mended(a, b, most, context))

@@ -1,5 +1,6 @@
-//! What an import has done, so that repeating or interrupting it does no harm. Two things are on disk before and after
-//! each batch is sent, each synced once a batch, never once a row:
+//! What was notified from files, so that repeating or interrupting `notify` or `import` does no harm. Of an import two
+//! things are on disk before and after each batch is sent, each synced once a batch, never once a row; what `notify` signs
+//! waits in the outbox with its row beside it, and stands here once the server has it:
 //!
 //! ```text
 //! import/spool/N.json, N.hn   signed and not yet known to have arrived: which rows, and the exact envelopes
@@ -8,43 +9,28 @@
 //! ```
 //! Keys and contents are digests under a salt of this profile, so that the journal tells no names and no places.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::draft::compose::Composed;
-use crate::cli::error::CliError;
-use crate::cli::profile::{self, Profile, ProfileError};
+use super::error::CliError;
+use super::profile::{self, Profile, ProfileError};
+use super::rows::Entry;
 use crate::crypto::digest::Digest;
 use crate::crypto::random::random_bytes;
 use crate::crypto::secret_file;
-use crate::domain::ids::{ActorId, Nid, Revision};
-use crate::domain::notification::Subject;
 use crate::wire::envelope;
 
+/// The folder in the profile.
+const FOLDER: &str = "import";
+/// The rows that arrived.
+const ENTRIES: &str = "journal.jsonl";
 /// Bytes of one line of the journal.
 const MAX_LINE: usize = 16 * 1024;
-
-/// What is known of a row that arrived.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Whose row: digest of its reference.
-    pub key: Digest,
-    /// What it said: digest of what was notified.
-    pub content: Digest,
-    /// The notification.
-    pub nid: Nid,
-    /// Its revision.
-    pub rev: Revision,
-    /// Hash of its statement.
-    pub hash: Digest,
-    /// The parties that this and earlier revisions name.
-    pub parties: Vec<ActorId>,
-}
 
 /// A row that is signed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -87,11 +73,11 @@ impl Journal {
     /// # Errors
     /// When the files cannot be made or read.
     pub fn open(profile: &Profile) -> Result<Self, CliError> {
-        let dir = profile.path("import");
+        let dir = profile.path(FOLDER);
         let spool = dir.join("spool");
         secret_file::create_dir(&spool).map_err(ProfileError::from)?;
         let salt = salt(&dir.join("salt"))?;
-        let path = dir.join("journal.jsonl");
+        let path = dir.join(ENTRIES);
         let known = read_entries(&path)?;
         let next = spooled(&spool)?.last().map_or(0, |last| last + 1);
         Ok(Self {
@@ -161,6 +147,19 @@ impl Journal {
         Ok(out)
     }
 
+    /// The rows of those batches, without their envelopes.
+    ///
+    /// # Errors
+    /// When one is damaged.
+    pub fn interrupted(&self) -> Result<HashSet<Digest>, CliError> {
+        let mut keys = HashSet::new();
+        for number in spooled(&self.dir.join("spool"))? {
+            let items: Vec<SpoolItem> = profile::read_json(&self.spool_path(number, "json"))?;
+            keys.extend(items.into_iter().map(|item| item.entry.row.key));
+        }
+        Ok(keys)
+    }
+
     /// Files rows that arrived, with their receipts; synced once.
     ///
     /// # Errors
@@ -180,7 +179,7 @@ impl Journal {
         write_all(&mut self.receipts, &receipts, &self.dir)?;
         write_all(&mut self.entries, &lines, &self.dir)?;
         for (entry, _) in rows {
-            self.known.insert(entry.key, entry.clone());
+            self.known.insert(entry.row.key, entry.clone());
         }
         Ok(())
     }
@@ -202,34 +201,6 @@ impl Journal {
             .join("spool")
             .join(format!("{number:010}.{ending}"))
     }
-}
-
-/// The key of a row: its reference or, without one, its name, country and place.
-pub fn key(salt: &[u8; 32], composed: &Composed) -> Digest {
-    let properties = &composed.place.properties;
-    let text = match &properties.reference {
-        Some(reference) => serde_json::json!(["reference", composed.subject, reference]),
-        None => serde_json::json!([
-            "place",
-            properties.name,
-            properties.country,
-            composed.place.geometry
-        ]),
-    };
-    Digest::of_parts(&[salt, text.to_string().as_bytes()])
-}
-
-/// What a row says, as a digest: place, contact, audience. Equal when nothing that is notified has changed.
-pub fn content(salt: &[u8; 32], composed: &Composed) -> Digest {
-    let movement = composed.subject == Subject::Movement;
-    let text = serde_json::json!([
-        movement,
-        composed.place,
-        composed.contact,
-        composed.audience,
-        composed.emergency
-    ]);
-    Digest::of_parts(&[salt, text.to_string().as_bytes()])
 }
 
 fn salt(path: &Path) -> Result<[u8; 32], CliError> {
@@ -255,6 +226,17 @@ fn append(path: &Path) -> Result<File, CliError> {
     Ok(file.map_err(profile::io_error(path, "opened"))?)
 }
 
+/// Files a row that arrived from the outbox, where its receipt is kept.
+///
+/// # Errors
+/// When it cannot be written; the item stays in the outbox, and counts from there.
+pub fn file(profile: &Profile, entry: &Entry) -> Result<(), CliError> {
+    let dir = profile.path(FOLDER);
+    let mut line = Vec::new();
+    push_line(&mut line, entry);
+    write_all(&mut append(&dir.join(ENTRIES))?, &line, &dir)
+}
+
 fn push_line(out: &mut Vec<u8>, value: &impl Serialize) {
     // Digests, numbers and texts always have a JSON form.
     if let Ok(line) = serde_json::to_vec(value) {
@@ -264,10 +246,12 @@ fn push_line(out: &mut Vec<u8>, value: &impl Serialize) {
 }
 
 fn write_all(file: &mut File, bytes: &[u8], dir: &Path) -> Result<(), CliError> {
-    Ok(file
-        .write_all(bytes)
-        .and_then(|()| file.sync_data())
-        .map_err(profile::io_error(dir, "written"))?)
+    // Another process may file its rows here at the same time.
+    let written = file.lock().and_then(|()| {
+        let written = file.write_all(bytes).and_then(|()| file.sync_data());
+        file.unlock().and(written)
+    });
+    Ok(written.map_err(profile::io_error(dir, "written"))?)
 }
 
 /// Reads what is there. A last line that a crash cut off is left out: its batch is still in the spool.
@@ -276,16 +260,31 @@ fn read_entries(path: &Path) -> Result<HashMap<Digest, Entry>, CliError> {
     if !path.exists() {
         return Ok(known);
     }
-    let file = File::open(path).map_err(profile::io_error(path, "opened"))?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(profile::io_error(path, "opened"))?;
+    // Held until it is mended: what another process is just writing is no line that a crash cut off.
+    file.lock().map_err(profile::io_error(path, "locked"))?;
+    if !file.metadata().is_ok_and(|meta| meta.is_file()) {
+        return Err(ProfileError::Damaged {
+            path: path.to_owned(),
+            reason: "it is not a regular file".to_owned(),
+        }
+        .into());
+    }
     let whole = file
         .metadata()
         .map_err(profile::io_error(path, "read"))?
         .len();
-    let mut reader = BufReader::new(file);
+    let mut reader = BufReader::new(&file);
     let (mut line, mut kept) = (Vec::new(), 0_u64);
     loop {
         line.clear();
         let read = reader
+            .by_ref()
+            .take(MAX_LINE as u64 + 1)
             .read_until(b'\n', &mut line)
             .map_err(profile::io_error(path, "read"))?;
         if read == 0 {
@@ -293,7 +292,7 @@ fn read_entries(path: &Path) -> Result<HashMap<Digest, Entry>, CliError> {
         }
         match serde_json::from_slice::<Entry>(&line) {
             Ok(entry) if line.ends_with(b"\n") && line.len() <= MAX_LINE => {
-                known.insert(entry.key, entry);
+                known.insert(entry.row.key, entry);
                 kept += read as u64;
             }
             _ if kept + read as u64 == whole => break,
@@ -308,10 +307,6 @@ fn read_entries(path: &Path) -> Result<HashMap<Digest, Entry>, CliError> {
         }
     }
     if kept < whole {
-        let file = OpenOptions::new()
-            .write(true)
-            .open(path)
-            .map_err(profile::io_error(path, "opened"))?;
         file.set_len(kept)
             .and_then(|()| file.sync_all())
             .map_err(profile::io_error(path, "mended"))?;
@@ -337,11 +332,15 @@ fn spooled(dir: &Path) -> Result<Vec<u64>, CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::rows::Row;
+    use crate::domain::ids::{Nid, Revision};
 
     fn entry(key: &[u8], rev: u32) -> Entry {
         Entry {
-            key: Digest::of(key),
-            content: Digest::of(b"content"),
+            row: Row {
+                key: Digest::of(key),
+                content: Digest::of(b"content"),
+            },
             nid: Nid::random(),
             rev: Revision::new(rev).expect("a revision"),
             hash: Digest::of(&rev.to_be_bytes()),

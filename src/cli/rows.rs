@@ -1,0 +1,284 @@
+//! Which row of a file is which notification: what `notify` and `import` share, so that the same file again sends what
+//! changed and what is new, and nothing twice. A row is known again by its reference; one without by what it is called,
+//! its country and its place (a movement: its times too, for two convoys on one road are two). What was signed and waits
+//! in the outbox counts as notified: nothing is doubled because a line was down, or because a run was stopped.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::draft::compose::Composed;
+use super::draft::sign::Next;
+use super::error::CliError;
+use super::inbox::Inbox;
+use super::journal::Journal;
+use super::outbox::{Meta, Outbox};
+use super::profile::Profile;
+use crate::crypto::digest::Digest;
+use crate::domain::ids::{ActorId, Nid, Revision};
+use crate::domain::kind::Kind;
+use crate::domain::notification::Subject;
+
+/// The lock of whoever decides which rows are new.
+pub const ROWS: &str = "import";
+
+/// A row, as digests under a salt of this profile: they tell no names and no places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Which row.
+    pub key: Digest,
+    /// What it said.
+    pub content: Digest,
+}
+
+impl Row {
+    /// Of what was composed from it.
+    pub fn of(salt: &[u8; 32], composed: &Composed) -> Self {
+        Self {
+            key: key(salt, composed),
+            content: content(salt, composed),
+        }
+    }
+}
+
+/// What is known of a row that was notified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Which row, and what it said.
+    #[serde(flatten)]
+    pub row: Row,
+    /// The notification.
+    pub nid: Nid,
+    /// Its revision.
+    pub rev: Revision,
+    /// Hash of its statement.
+    pub hash: Digest,
+    /// The parties that this and earlier revisions name.
+    pub parties: Vec<ActorId>,
+}
+
+impl Entry {
+    /// Of what the outbox holds; none for what came from no row.
+    pub fn of_meta(meta: &Meta) -> Option<Self> {
+        Some(Self {
+            row: meta.row?,
+            nid: meta.nid?,
+            rev: meta.rev?,
+            hash: meta.hash,
+            parties: meta.parties.clone(),
+        })
+    }
+}
+
+/// Where a row stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It was never notified.
+    New,
+    /// It says what it said before, or what another row of the file says.
+    Unchanged {
+        /// The notification, where it is known.
+        nid: Option<Nid>,
+        /// What else is to be said of it.
+        remark: Option<String>,
+    },
+    /// It says something else than before: the next revision of the same notification.
+    Changed(Next),
+    /// It cannot be notified as it stands, and why.
+    Refused(String),
+}
+
+/// Every row that was notified from this profile.
+#[derive(Default)]
+pub struct Rows {
+    salt: [u8; 32],
+    known: HashMap<Digest, Entry>,
+    /// The last revision of each of these notifications that was signed here.
+    heads: HashMap<Nid, Entry>,
+    /// Withdrawn or closed.
+    ended: HashSet<Nid>,
+    /// Revised last by a colleague's device.
+    elsewhere: HashSet<Nid>,
+    /// Rows that an interrupted import signed and did not send.
+    interrupted: HashSet<Digest>,
+}
+
+impl Rows {
+    /// What the journal, the outbox and the inbox know.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn open(profile: &Profile, journal: &Journal) -> Result<Self, CliError> {
+        let (known, salt) = journal.snapshot();
+        let mut rows = Self::of(known, salt);
+        let outbox = Outbox::open(profile.dir())?;
+        for (_, meta) in outbox.pending()? {
+            rows.extend(Entry::of_meta(&meta));
+        }
+        rows.interrupted = journal.interrupted()?;
+        rows.ended = outbox.ended()?;
+        let inbox = Inbox::open(profile.dir())?;
+        for (nid, head) in &rows.heads {
+            match inbox.latest(*nid) {
+                Some(latest) if matches!(latest.kind, Kind::Withdraw | Kind::Close) => {
+                    rows.ended.insert(*nid);
+                }
+                Some(latest) if latest.rev > Some(head.rev) => {
+                    rows.elsewhere.insert(*nid);
+                }
+                _ => {}
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Of known rows alone.
+    pub fn of(known: HashMap<Digest, Entry>, salt: [u8; 32]) -> Self {
+        let mut rows = Self {
+            salt,
+            ..Self::default()
+        };
+        rows.extend(known.into_values());
+        rows
+    }
+
+    fn extend(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        for entry in entries {
+            if self
+                .heads
+                .get(&entry.nid)
+                .is_none_or(|head| head.rev <= entry.rev)
+            {
+                self.heads.insert(entry.nid, entry.clone());
+            }
+            self.known.insert(entry.row.key, entry);
+        }
+    }
+
+    /// The row, as it is known again.
+    pub fn row(&self, composed: &Composed) -> Row {
+        Row::of(&self.salt, composed)
+    }
+
+    /// Where a row stands.
+    pub fn standing(&self, row: &Row, composed: &Composed) -> Standing {
+        let Some(entry) = self.known.get(&row.key) else {
+            return if self.interrupted.contains(&row.key) {
+                Standing::Refused("an import that was stopped has signed this row and not sent it; repeat that import first".to_owned())
+            } else {
+                Standing::New
+            };
+        };
+        let reference = entry.nid.reference();
+        if self.ended.contains(&entry.nid) {
+            return Standing::Refused(format!(
+                "it was notified as {reference}, which was withdrawn or closed since; take the row out or, to notify it anew, give it a new reference of your own"
+            ));
+        }
+        let head = self.heads.get(&entry.nid).unwrap_or(entry);
+        let elsewhere = self.elsewhere.contains(&entry.nid);
+        if entry.row.content == row.content {
+            let remark = (elsewhere || head.rev > entry.rev).then(|| {
+                format!("{reference} was revised since by other means; that later revision stands")
+            });
+            return Standing::Unchanged {
+                nid: Some(entry.nid),
+                remark,
+            };
+        }
+        if elsewhere {
+            return Standing::Refused(format!(
+                "a colleague's device has revised {reference} since; compare, then revise it singly: herald notify --revise {reference}"
+            ));
+        }
+        if composed.audience.is_empty() && !head.parties.is_empty() {
+            let parties: Vec<&str> = head.parties.iter().map(ActorId::as_str).collect();
+            return Standing::Refused(format!(
+                "no party is chosen, but {reference} was notified to {}; repeat --party, or take it back with herald withdraw",
+                parties.join(", ")
+            ));
+        }
+        Standing::Changed(Next::after(
+            head.nid,
+            head.rev,
+            head.hash,
+            head.parties.clone(),
+        ))
+    }
+}
+
+/// The rows of one file so far.
+#[derive(Default)]
+pub struct Seen(HashMap<Digest, u64>);
+
+impl Seen {
+    /// Where a row stands that stood in this file before, at an earlier line.
+    pub fn again(&mut self, line: u64, row: &Row, composed: &Composed) -> Option<Standing> {
+        let Some(first) = self.0.get(&row.key) else {
+            self.0.insert(row.key, line);
+            return None;
+        };
+        if composed.place.properties.reference.is_some() {
+            return Some(Standing::Refused(format!(
+                "line {first} has the same reference; give each its own, or leave one out"
+            )));
+        }
+        let same = match composed.subject {
+            Subject::Site => "the same name and place",
+            Subject::Movement => "the same name, route and times",
+        };
+        Some(Standing::Unchanged {
+            nid: None,
+            remark: Some(format!("{same} as line {first}; notified once")),
+        })
+    }
+}
+
+fn key(salt: &[u8; 32], composed: &Composed) -> Digest {
+    let properties = &composed.place.properties;
+    let text = match (&properties.reference, composed.subject) {
+        (Some(reference), subject) => serde_json::json!(["reference", subject, reference]),
+        (None, Subject::Site) => serde_json::json!([
+            "place",
+            properties.name,
+            properties.country,
+            composed.place.geometry
+        ]),
+        (None, Subject::Movement) => {
+            let times: Vec<_> = properties
+                .waypoints
+                .iter()
+                .map(|stop| [stop.at, stop.depart].map(seconds))
+                .collect();
+            let window = properties
+                .window
+                .map(|window| [window.from, window.until].map(seconds));
+            serde_json::json!([
+                "route",
+                properties.name,
+                properties.country,
+                composed.place.geometry,
+                window,
+                times
+            ])
+        }
+    };
+    Digest::of_parts(&[salt, text.to_string().as_bytes()])
+}
+
+fn seconds(at: Option<time::OffsetDateTime>) -> Option<i64> {
+    at.map(time::OffsetDateTime::unix_timestamp)
+}
+
+/// What a row says: place, contact, audience. Equal when nothing that is notified has changed.
+fn content(salt: &[u8; 32], composed: &Composed) -> Digest {
+    let movement = composed.subject == Subject::Movement;
+    let text = serde_json::json!([
+        movement,
+        composed.place,
+        composed.contact,
+        composed.audience,
+        composed.emergency
+    ]);
+    Digest::of_parts(&[salt, text.to_string().as_bytes()])
+}
