@@ -11,6 +11,7 @@ use crate::cli::words::plain;
 use crate::crypto::disclosure::Disclosure;
 use crate::domain::check::{ABSENCE_SENTENCE, Flag, HitRelation, Verdict};
 use crate::domain::notification::{Subject, Tier};
+use crate::domain::plural::count;
 use crate::spatial::parse::lint::lies_in;
 use crate::spatial::parse::{Country, format, format_dtg, format_rfc3339};
 use crate::wire::check::COUNTRY_MARGIN_M;
@@ -150,10 +151,10 @@ fn age(answer: &AnswerPart, at: OffsetDateTime) -> String {
         _ => format!("{} min ago", age / 60),
     };
     let mut text = format!(
-        "As of {} ({}), {ago}; with {} events in your mailbox.\n",
+        "As of {} ({}), {ago}; with {} in your mailbox.\n",
         format_dtg(answer.as_of),
         format_rfc3339(answer.as_of.replace_nanosecond(0).unwrap_or(answer.as_of)),
-        answer.serial
+        count(answer.serial, "event")
     );
     if age.abs() > 300 {
         line(

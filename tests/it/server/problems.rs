@@ -30,27 +30,33 @@ use super::devices::Fresh;
 use super::world::World;
 use super::{Notified, Site, Unit, ack_item};
 
-/// Provoked at their own layer: on real sockets, with limits short enough to wait for.
+/// Provoked at their own layer: on real sockets with limits short enough to wait for, or in an answer.
 const ELSEWHERE: &[(P, &str, &str)] = &[
     (
         P::RequestTooSlow,
-        "RequestTooSlow",
+        "Some(ProblemKind::RequestTooSlow)",
         include_str!("../platform/slow.rs"),
     ),
     (
         P::Timeout,
-        "Timeout",
+        "Some(ProblemKind::Timeout)",
         include_str!("../platform/requests.rs"),
     ),
     (
         P::Overloaded,
-        "Overloaded",
+        "Some(ProblemKind::Overloaded)",
         include_str!("../platform/requests.rs"),
     ),
     (
         P::Internal,
-        "Internal",
+        "Some(ProblemKind::Internal)",
         include_str!("../platform/requests.rs"),
+    ),
+    // A doubt of an answer, not a refusal.
+    (
+        P::OutsideCountries,
+        "json!([\"outside-countries\"])",
+        include_str!("../check/command.rs"),
     ),
 ];
 
@@ -152,9 +158,9 @@ async fn every_refusal_of_the_registry_is_provoked() {
     Box::pin(invites(&mut walk)).await;
     Box::pin(server(&mut walk)).await;
     for kind in P::ALL {
-        let elsewhere = ELSEWHERE.iter().any(|(other, variant, file)| {
-            other == kind && file.contains(&format!("Some(ProblemKind::{variant})"))
-        });
+        let elsewhere = ELSEWHERE
+            .iter()
+            .any(|(other, evidence, file)| other == kind && file.contains(evidence));
         assert!(
             elsewhere || walk.seen.contains_key(kind.spec().slug),
             "nothing provokes {}: provoke it, or take it out of the registry",
