@@ -291,6 +291,19 @@ fn other(claims: &Claims, proves: &mut Vec<String>, does_not: &mut Vec<String>) 
                 ScreenResult::Returned => "returned with reasons",
             }
         )),
+        Claims::Progress(c) => about(
+            c.nid.reference().as_str(),
+            c.rev.get(),
+            "said how far it was with",
+            proves,
+        ),
+        Claims::Confirm(c) => about(c.nid.reference().as_str(), c.rev.get(), "confirmed", proves),
+        Claims::Alert(_) => {
+            proves.push(
+                "the server's word, by its own clock, that a time had passed and what it had not received by then".to_owned(),
+            );
+            does_not.push("that nobody knew; silence changes no one's protection".to_owned());
+        }
         Claims::Keys(_)
         | Claims::Renew(_)
         | Claims::Policy(_)
@@ -305,12 +318,9 @@ fn other(claims: &Claims, proves: &mut Vec<String>, does_not: &mut Vec<String>) 
         | Claims::Answer(_)
         | Claims::Warn(_)
         | Claims::Reply(_)
-        | Claims::Progress(_)
-        | Claims::Confirm(_)
         | Claims::Distress(_)
         | Claims::Respond(_)
         | Claims::Resolve(_)
-        | Claims::Alert(_)
         | Claims::Notice(_) => {}
     }
     does_not.push("that what it says is true".to_owned());
