@@ -28,7 +28,7 @@ DROP FUNCTION hn.candidates(public.geometry, timestamptz, timestamptz);
 CREATE FUNCTION hn.candidates(boxes public.geometry, from_at timestamptz, until_at timestamptz)
 RETURNS TABLE (
     nid uuid, rev integer, pos bigint, hash bytea, org text, subject text, tier text, latest boolean,
-    emergency boolean, screening text, cosign text, duty text, said_at timestamptz,
+    emergency boolean, screening text, cosign text, duty text, said_at timestamptz, on_behalf boolean,
     place bytea, place_month text, audience bytea, audience_month text, contact bytea, contact_month text,
     delayed bytea)
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -44,7 +44,7 @@ AS $$
            AND EXISTS (SELECT FROM public.ST_Dump(c.cover) AS part WHERE part.geom && box.geom)
     )
     SELECT r.nid, r.rev, r.pos, r.hash, r.org, n.subject, a.tier, n.rev = r.rev,
-           r.emergency, r.screening, r.cosign, o.duty, greatest(r.at, n.confirmed_at),
+           r.emergency, r.screening, r.cosign, o.duty, greatest(r.at, n.confirmed_at), r.on_behalf,
            p.content, p.month, q.content, q.month, s.content, s.month,
            d.content
       FROM near

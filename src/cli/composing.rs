@@ -1,20 +1,26 @@
 //! What `lint`, `notify` and `import` share: the arguments that say how to read a file and whom to notify, and what is
 //! known of the context (policy, keys), fresh from the server or, without a line, as last seen.
 
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 
 use super::api::{Api, ApiError};
 use super::draft::compose::Settings;
 use super::draft::words::{self, Choice};
 use super::error::CliError;
+use super::files::{self, Pipes};
 use super::profile::{self, Profile, file};
 use super::tabular::columns::Field;
 use super::tabular::{Options, TableError};
 use super::{Context, directory, draft, policy};
+use crate::crypto::digest::Digest;
 use crate::domain::actor::ActorKind;
+use crate::domain::ids::ActorId;
 use crate::domain::notification::Relation;
 use crate::spatial::parse::Country;
 use crate::wire::api::KeyDirectory;
+use crate::wire::claims::OnBehalf;
 use crate::wire::policy::Policy;
 use crate::wire::trust::Trust;
 
@@ -47,6 +53,45 @@ pub struct ComposeArgs {
     /// Which sheet of a spreadsheet
     #[arg(long)]
     pub sheet: Option<String>,
+    /// Notify on behalf of an organisation that cannot sign for itself yet; it can take it over later with `herald cosign`
+    /// (coordinator)
+    #[arg(long, value_name = "ORGANISATION", requires = "letter")]
+    pub on_behalf_of: Option<ActorId>,
+    /// The e-mail, form or letter that it came from: its SHA-256 is signed, and you keep the file
+    #[arg(long, value_name = "FILE", requires = "on_behalf_of")]
+    pub letter: Option<PathBuf>,
+}
+
+/// The longest e-mail, form or letter, in bytes.
+const LETTER_MOST: u64 = 32 << 20;
+
+/// The word that an organisation gave, as the coordinator signs it.
+///
+/// # Errors
+/// When the file cannot be read, or is empty.
+pub fn on_behalf(
+    org: Option<&ActorId>,
+    letter: Option<&Path>,
+) -> Result<Option<OnBehalf>, CliError> {
+    let (Some(org), Some(letter)) = (org, letter) else {
+        return Ok(None);
+    };
+    let bytes = files::read(letter, LETTER_MOST, Pipes::Refused).map_err(|error| {
+        CliError::failed(
+            format!("{} cannot be read: {error}", letter.display()),
+            "Give the e-mail, form or letter as a file.",
+        )
+    })?;
+    if bytes.is_empty() {
+        return Err(CliError::refused(
+            format!("{} is empty", letter.display()),
+            "Give the e-mail, form or letter as it came.",
+        ));
+    }
+    Ok(Some(OnBehalf {
+        org: org.clone(),
+        source: Digest::of(&bytes),
+    }))
 }
 
 fn country(text: &str) -> Result<Country, String> {
@@ -80,11 +125,15 @@ impl ComposeArgs {
     }
 
     /// What is known beside a draft.
-    pub fn settings(&self, policy: Policy, context: &Context) -> Settings {
+    ///
+    /// # Errors
+    /// When the letter that it came from cannot be read.
+    pub fn settings(&self, policy: Policy, context: &Context) -> Result<Settings, CliError> {
         let country = self
             .country
             .or_else(|| Country::from_code(policy.country.as_deref()?));
-        Settings {
+        Ok(Settings {
+            on_behalf: on_behalf(self.on_behalf_of.as_ref(), self.letter.as_deref())?,
             policy,
             country,
             zone: self.zone.clone(),
@@ -96,7 +145,7 @@ impl ComposeArgs {
             },
             buffer_m: self.buffer,
             now: context.clock.now(),
-        }
+        })
     }
 }
 

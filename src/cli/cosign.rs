@@ -19,7 +19,8 @@ Examples:
   herald listen --once            what colleagues have notified comes here too
   herald cosign HN-WD2P-F2DD
 
-Another device of your organisation must have signed the revision. Read it first, with `herald status HN-…`; \
+What the coordinator notified on your behalf you take over in the same way: from then on it is your own word. Else \
+another device of your organisation must have signed the revision. Read it first, with `herald status HN-…`; \
 what you sign is shown once more beside your signature.";
 
 /// Arguments.
@@ -63,11 +64,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         .about(target.nid, target.rev);
     let submitted = submit(&profile, &api, &trust, &built, &meta).await?;
     context.out.emit(&submitted, || {
-        format!(
-            "You signed {} revision {} as the second person.",
-            target.nid.reference(),
-            target.rev
-        )
+        let (reference, rev) = (target.nid.reference(), target.rev);
+        if entry.on_behalf.is_some() {
+            format!(
+                "{reference} revision {rev} is your organisation's own word from now on; nobody else revises it for you."
+            )
+        } else {
+            format!("You signed {reference} revision {rev} as the second person.")
+        }
     });
     Ok(Exit::Ok)
 }

@@ -68,7 +68,7 @@ impl Target {
             rev: entry.rev?,
             of: entry.of,
             kind: entry.kind,
-            organisation: entry.iss.actor.clone(),
+            organisation: entry.speaks_for().clone(),
         })
     }
 }

@@ -108,7 +108,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     // Only now: what was resumed is in the journal, and must not be signed again.
     let rows = Rows::open(&profile, &import.journal)?;
     let signer = Signer {
-        settings: args.compose.settings(known.policy, context),
+        settings: args.compose.settings(known.policy, context)?,
         strict: args.compose.strict,
         trust,
         key: profile.signing_key()?,

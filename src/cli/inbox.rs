@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::profile::{ProfileError, io_error};
 use crate::crypto::digest::Digest;
 use crate::crypto::secret_file;
-use crate::domain::ids::{Issuer, LogPosition, Nid, Reference, Revision, Seq};
+use crate::domain::ids::{ActorId, Issuer, LogPosition, Nid, Reference, Revision, Seq};
 use crate::domain::kind::Kind;
 use crate::wire::claims::Claims;
 use crate::wire::envelope::{Event, MAX_ENVELOPE, MAX_STATEMENT};
@@ -43,6 +43,9 @@ pub struct Entry {
     pub kind: Kind,
     /// Who signed.
     pub iss: Issuer,
+    /// On whose behalf, if the coordinator signed for an organisation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf: Option<ActorId>,
     /// Hash of the statement.
     pub of: Digest,
     /// The notification that it is about.
@@ -69,6 +72,7 @@ impl Entry {
             at_us: event.at_us,
             kind: claims.kind(),
             iss: claims.common().iss,
+            on_behalf: claims.on_behalf().map(|word| word.org.clone()),
             of: crate::crypto::statement::hash(&event.envelope.statement),
             nid,
             rev,
@@ -76,6 +80,11 @@ impl Entry {
             offset,
             length,
         }
+    }
+
+    /// The actor that it speaks for.
+    pub fn speaks_for(&self) -> &ActorId {
+        self.on_behalf.as_ref().unwrap_or(&self.iss.actor)
     }
 
     /// Whether it is a revision of a notification that is believed: what an acknowledgement may name.
@@ -337,7 +346,7 @@ mod tests {
         let claims: Claims = if cosign {
             CosignClaims::new(common, nid, Revision::FIRST, Digest::of(b"x")).into()
         } else {
-            NotificationClaims::new(common, nid, Revision::FIRST, None, false).into()
+            NotificationClaims::new(common, nid, Revision::FIRST, None, false, None).into()
         };
         let built = build(claims, &[], &SigningKey::generate()).expect("made");
         let (_, claims) = read::read(&built.envelope.statement).expect("own");

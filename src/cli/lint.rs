@@ -88,7 +88,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         Ok(profile) => seen_policy(&profile)?,
         Err(_) => Policy::default(),
     };
-    let settings = args.compose.settings(policy, context);
+    let settings = args.compose.settings(policy, context)?;
     let table = tabular::open(&args.file, &args.compose.options())?;
     let mut report = Report::default();
     for column in table.mapping.unused() {

@@ -148,7 +148,7 @@ pub enum Command {
     Progress(progress::Args),
     /// Confirm that sites stand as they were notified (organisation)
     Confirm(confirm::Args),
-    /// Sign a colleague's notification as the second person (organisation)
+    /// Sign a colleague's notification as the second person, or take over what was notified for you (organisation)
     Cosign(cosign::Args),
     /// Show where notifications stand: who has them, who is silent, who asks
     Status(status::Args),

@@ -248,7 +248,7 @@ fn waypoint(text: &str) -> BTreeMap<Field, String> {
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let (profile, api) = context.connect()?;
     let known = known(&profile, &api).await?;
-    let settings = args.compose.settings(known.policy.clone(), context);
+    let settings = args.compose.settings(known.policy.clone(), context)?;
     let revised = match &args.revise {
         Some(reference) => Some(revised(reference, &profile, &api, known.offline.is_some()).await?),
         None => None,

@@ -57,7 +57,9 @@ pub async fn say(
         else {
             continue;
         };
-        let items = by_organisation.entry(entry.iss.actor.clone()).or_default();
+        let items = by_organisation
+            .entry(entry.speaks_for().clone())
+            .or_default();
         items.push(AckItem {
             nid,
             rev,

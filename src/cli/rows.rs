@@ -263,6 +263,11 @@ fn key(salt: &[u8; 32], composed: &Composed) -> Digest {
             ])
         }
     };
+    // Two organisations for which the coordinator notifies may number their sites alike.
+    let text = match &composed.on_behalf {
+        None => text,
+        Some(word) => serde_json::json!(["on_behalf", word.org, text]),
+    };
     Digest::of_parts(&[salt, text.to_string().as_bytes()])
 }
 

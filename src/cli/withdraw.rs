@@ -1,12 +1,15 @@
 //! Taking a notification back. It is never refused for lack of a line: it waits in the outbox like everything signed.
 
+use std::path::PathBuf;
+
 use super::error::CliError;
 use super::exit::Exit;
 use super::find::{self, Named};
 use super::inbox::Inbox;
 use super::outbox::Meta;
 use super::submit::submit;
-use super::{Context, directory};
+use super::{Context, composing, directory};
+use crate::domain::ids::ActorId;
 use crate::domain::kind::Kind;
 use crate::wire::build::{Part, build};
 use crate::wire::claims::WithdrawClaims;
@@ -28,6 +31,12 @@ pub struct Args {
     /// Why, for the coordinator
     #[arg(long)]
     pub reason: String,
+    /// On behalf of an organisation that cannot sign for itself yet (coordinator)
+    #[arg(long, value_name = "ORGANISATION", requires = "letter")]
+    pub on_behalf_of: Option<ActorId>,
+    /// The e-mail, form or letter that it came from: its SHA-256 is signed, and you keep the file
+    #[arg(long, value_name = "FILE", requires = "on_behalf_of")]
+    pub letter: Option<PathBuf>,
 }
 
 /// Signs the withdrawal.
@@ -37,12 +46,13 @@ pub struct Args {
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let (profile, api) = context.connect()?;
     let inbox = Inbox::open(profile.dir())?;
+    let on_behalf = composing::on_behalf(args.on_behalf_of.as_ref(), args.letter.as_deref())?;
     let (nid, rev, prev) = find::own_latest(&profile, &inbox, &args.notification)?;
     let trust = directory::at_hand(&profile, &api).await?;
     let part =
         Part::new(name::REASON, &Reason { text: args.reason })?.sealed_to(trust.server_seal());
     let common = profile.common(&context.clock);
-    let claims = WithdrawClaims::new(common, nid, rev.next(), prev);
+    let claims = WithdrawClaims::new(common, nid, rev.next(), prev, on_behalf);
     let built = build(claims, &[part], &profile.signing_key()?)?;
     let meta = Meta::of(
         Kind::Withdraw,

@@ -540,6 +540,9 @@ pub const fn flag_words(flag: Flag) -> &'static str {
             "overdue, position unknown: its whole remaining route counts"
         }
         Flag::Delayed => "delayed; its earlier times count too",
+        Flag::OnBehalf => {
+            "notified on its behalf by the coordinator, not signed by the organisation"
+        }
         Flag::Emergency => "notified as an emergency",
         Flag::Stale => "not reconfirmed in time",
     }

@@ -46,6 +46,8 @@ words!(
         Delayed = "delayed",
         /// Notified as an emergency, with less lead time than usual.
         Emergency = "emergency",
+        /// The coordinator notified it on the organisation's behalf, and the organisation has not signed it.
+        OnBehalf = "on_behalf",
         /// Not reconfirmed in time.
         Stale = "stale",
     }

@@ -55,6 +55,25 @@ pub const fn signer(kind: Kind) -> Signer {
     }
 }
 
+/// Whether a device in this role may sign this kind at all: for itself, or, as the coordinator, on behalf of an organisation
+/// that cannot yet sign for itself.
+pub fn may_sign(kind: Kind, role: Role, on_behalf: bool) -> bool {
+    if on_behalf {
+        return role == Role::Coordinator
+            && matches!(
+                kind,
+                Kind::Site | Kind::Movement | Kind::Withdraw | Kind::Close
+            );
+    }
+    match signer(kind) {
+        Signer::Root => false,
+        Signer::Server => role == Role::Node,
+        Signer::Enrolled(roles) | Signer::Admitted(roles) | Signer::AdmittedOrSuspended(roles) => {
+            roles.contains(&role)
+        }
+    }
+}
+
 /// Who may call an API operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {

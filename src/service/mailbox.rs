@@ -424,7 +424,7 @@ impl Job {
 
     /// How the reader stands to the statement.
     fn relation(&self, claims: &Claims) -> Relation {
-        let issuer = claims.common().iss.actor;
+        let issuer = claims.speaks_for();
         let owner = match claims {
             Claims::Ack(claims) => Some(&claims.to),
             // Its own devices are to know it too.

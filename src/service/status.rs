@@ -214,6 +214,9 @@ fn revision_status(r: &RevisionLine) -> RevisionStatus {
     if r.emergency {
         flags.push(Flag::Emergency);
     }
+    if r.on_behalf {
+        flags.push(Flag::OnBehalf);
+    }
     RevisionStatus {
         rev: r.rev,
         of: r.hash,

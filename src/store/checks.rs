@@ -91,7 +91,7 @@ pub async fn candidates(
     // The database knows microseconds: a moment between two is taken outward.
     let tick = Duration::microseconds(1);
     let rows = sqlx::query(
-        "SELECT nid, rev, pos, hash, org, subject, tier, latest, emergency, screening, cosign, duty, said_at, place, audience, contact, delayed
+        "SELECT nid, rev, pos, hash, org, subject, tier, latest, emergency, screening, cosign, duty, said_at, on_behalf, place, audience, contact, delayed
            FROM hn.candidates(public.ST_GeomFromEWKB($1), $2, $3)",
     )
     .bind(boxes.to_ewkb())
@@ -115,6 +115,7 @@ fn candidate(row: &sqlx::postgres::PgRow) -> Result<CandidateRow, StoreError> {
             tier: read::text(row, "tier")?,
             latest: row.try_get("latest")?,
             emergency: row.try_get("emergency")?,
+            on_behalf: row.try_get("on_behalf")?,
             screening: read::text(row, "screening")?,
             cosign: read::text(row, "cosign")?,
             said_at: row.try_get("said_at")?,

@@ -29,6 +29,8 @@ pub struct Current {
     pub hash: Digest,
     /// Its position.
     pub pos: LogPosition,
+    /// Whether the coordinator signed it on the organisation's behalf, and the organisation has not since.
+    pub on_behalf: bool,
 }
 
 /// The notification, if it exists.
@@ -37,7 +39,7 @@ pub struct Current {
 /// [`StoreError`].
 pub async fn current(conn: &mut PgConnection, nid: Nid) -> Result<Option<Current>, StoreError> {
     let row = sqlx::query(
-        "SELECT n.ctx, n.org, n.subject, n.state, n.rev, r.hash, r.pos
+        "SELECT n.ctx, n.org, n.subject, n.state, n.rev, r.hash, r.pos, r.on_behalf
            FROM hn.notification n JOIN hn.revision r ON r.nid = n.nid AND r.rev = n.rev WHERE n.nid = $1",
     )
     .bind(nid.uuid())
@@ -52,6 +54,7 @@ pub async fn current(conn: &mut PgConnection, nid: Nid) -> Result<Option<Current
             rev: read::revision(&row, "rev")?,
             hash: read::digest(&row, "hash")?,
             pos: read::position(&row, "pos")?,
+            on_behalf: row.try_get("on_behalf")?,
         })
     })
     .transpose()
@@ -82,6 +85,8 @@ pub struct RevisionRow {
     pub state: NotificationState,
     /// When it was stored.
     pub at: OffsetDateTime,
+    /// Whether the coordinator signed it on the organisation's behalf, and the organisation has not since.
+    pub on_behalf: bool,
 }
 
 /// A revision, if it exists.
@@ -94,7 +99,7 @@ pub async fn revision(
     rev: Revision,
 ) -> Result<Option<RevisionRow>, StoreError> {
     let row = sqlx::query(
-        "SELECT r.ctx, r.org, r.pos, r.hash, r.kind, r.device, r.screening, r.cosign, n.rev AS latest, n.state, r.at
+        "SELECT r.ctx, r.org, r.pos, r.hash, r.kind, r.device, r.screening, r.cosign, n.rev AS latest, n.state, r.at, r.on_behalf
            FROM hn.revision r JOIN hn.notification n ON n.nid = r.nid WHERE r.nid = $1 AND r.rev = $2",
     )
     .bind(nid.uuid())
@@ -114,6 +119,7 @@ pub async fn revision(
             latest: read::revision(&row, "latest")?,
             state: read::text(&row, "state")?,
             at: row.try_get("at")?,
+            on_behalf: row.try_get("on_behalf")?,
         })
     })
     .transpose()
@@ -133,6 +139,27 @@ pub async fn set_confirmed(
         .bind(at)
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// The organisation has signed what the coordinator notified on its behalf.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn set_taken_over(
+    conn: &mut PgConnection,
+    nid: Nid,
+    rev: Revision,
+    device: &DeviceId,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE hn.revision SET on_behalf = false, device = $3 WHERE nid = $1 AND rev = $2",
+    )
+    .bind(nid.uuid())
+    .bind(read::integer(rev))
+    .bind(device.as_str())
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
@@ -176,6 +203,8 @@ pub struct NewRevision<'a> {
     pub device: &'a DeviceId,
     /// Notified as an emergency.
     pub emergency: bool,
+    /// Signed by the coordinator on the organisation's behalf.
+    pub on_behalf: bool,
     /// Where it stands with the coordinator.
     pub screening: ScreeningState,
     /// Whether a second signature is waited for.
@@ -222,8 +251,8 @@ pub async fn insert_revision(
         }
     }
     sqlx::query(
-        "INSERT INTO hn.revision (nid, rev, ctx, org, pos, hash, kind, device, emergency, screening, cosign, at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "INSERT INTO hn.revision (nid, rev, ctx, org, pos, hash, kind, device, emergency, screening, cosign, at, on_behalf)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(new.nid.uuid())
     .bind(read::integer(new.rev))
@@ -237,6 +266,7 @@ pub async fn insert_revision(
     .bind(new.screening.as_str())
     .bind(new.cosign.as_str())
     .bind(new.at)
+    .bind(new.on_behalf)
     .execute(conn)
     .await?;
     Ok(())

@@ -46,6 +46,8 @@ pub struct RevisionLine {
     pub cosign: SecondSignature,
     /// Notified as an emergency.
     pub emergency: bool,
+    /// Signed by the coordinator on the organisation's behalf, and not by the organisation since.
+    pub on_behalf: bool,
     /// When it was stored.
     pub at: OffsetDateTime,
 }
@@ -236,7 +238,7 @@ pub async fn revisions(
     nids: &[Nid],
 ) -> Result<Vec<RevisionLine>, StoreError> {
     let rows = sqlx::query(
-        "SELECT nid, rev, pos, hash, kind, screening, cosign, emergency, at FROM hn.revision WHERE nid = ANY($1) ORDER BY nid, rev",
+        "SELECT nid, rev, pos, hash, kind, screening, cosign, emergency, on_behalf, at FROM hn.revision WHERE nid = ANY($1) ORDER BY nid, rev",
     )
     .bind(uuids(nids))
     .fetch_all(conn)
@@ -252,6 +254,7 @@ pub async fn revisions(
                 screening: read::text(row, "screening")?,
                 cosign: read::text(row, "cosign")?,
                 emergency: row.try_get("emergency")?,
+                on_behalf: row.try_get("on_behalf")?,
                 at: row.try_get("at")?,
             })
         })

@@ -326,7 +326,7 @@ mod tests {
     }
 
     fn site() -> NotificationClaims {
-        NotificationClaims::new(common(), Nid::random(), Revision::FIRST, None, false)
+        NotificationClaims::new(common(), Nid::random(), Revision::FIRST, None, false, None)
     }
 
     fn part(name: &str) -> Part {

@@ -225,6 +225,9 @@ claims! {
         /// Notified as an emergency, with less lead time than the policy asks.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         emergency: bool,
+        /// Signed by the coordinator on behalf of an organisation that cannot yet sign for itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_behalf: Option<OnBehalf>,
     }
 
     /// A movement, or its revision. Claims and parts as of a site.
@@ -239,6 +242,9 @@ claims! {
         /// Notified as an emergency, with less lead time than the policy asks.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         emergency: bool,
+        /// Signed by the coordinator on behalf of an organisation that cannot yet sign for itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_behalf: Option<OnBehalf>,
     }
 
     /// The organisation withdraws a notification. Part: `reason`, for the coordinator alone.
@@ -249,6 +255,9 @@ claims! {
         rev: Revision,
         /// Hash of the revision before.
         prev: Digest,
+        /// Signed by the coordinator on behalf of an organisation that cannot yet sign for itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_behalf: Option<OnBehalf>,
     }
 
     /// The organisation closes a notification.
@@ -261,6 +270,9 @@ claims! {
         prev: Digest,
         /// How it ended.
         outcome: Outcome,
+        /// Signed by the coordinator on behalf of an organisation that cannot yet sign for itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_behalf: Option<OnBehalf>,
     }
 
     /// The coordinator screens a revision. Part: `reasons`, when it is returned.
@@ -405,6 +417,23 @@ claims! {
 }
 
 impl Claims {
+    /// On whose behalf the coordinator signed, and by what word; none where the signer speaks for itself.
+    pub const fn on_behalf(&self) -> Option<&OnBehalf> {
+        match self {
+            Self::Site(c) => c.on_behalf.as_ref(),
+            Self::Movement(c) => c.on_behalf.as_ref(),
+            Self::Withdraw(c) => c.on_behalf.as_ref(),
+            Self::Close(c) => c.on_behalf.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The actor that the statement speaks for: on whose behalf it was signed, or who signed.
+    pub fn speaks_for(&self) -> ActorId {
+        self.on_behalf()
+            .map_or_else(|| self.common().iss.actor, |word| word.org.clone())
+    }
+
     /// The one notification and revision that the statement is about; none for kinds that are about several or about none.
     pub fn revision(&self) -> Option<(Nid, Revision)> {
         Some(match self {
@@ -516,6 +545,16 @@ pub struct AckItem {
     pub opened: Vec<Digest>,
     /// What is said.
     pub state: AckState,
+}
+
+/// By what word the coordinator signs on behalf of an organisation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnBehalf {
+    /// The organisation.
+    pub org: ActorId,
+    /// SHA-256 of the e-mail, form or letter that it came from, which the coordinator keeps.
+    pub source: Digest,
 }
 
 /// A revision of a notification, named by its hash.

@@ -132,7 +132,8 @@ impl People {
                 .sealed_to(server),
         ];
         let common = self.org.0.common(&Clock::System);
-        let claims = NotificationClaims::new(common, Nid::random(), Revision::FIRST, None, false);
+        let claims =
+            NotificationClaims::new(common, Nid::random(), Revision::FIRST, None, false, None);
         build(claims, &parts, &self.org.0.signing_key().unwrap()).unwrap()
     }
 

@@ -311,6 +311,9 @@ fn flag_words(flag: Flag) -> &'static str {
         Flag::Delayed => {
             "DELAYED on its organisation's word: it may be at each place of its route later than notified; the earlier times count too."
         }
+        Flag::OnBehalf => {
+            "Notified by the coordinator on the organisation's behalf; the organisation has not signed it. It counts all the same."
+        }
         Flag::Emergency => "Notified as an emergency.",
         Flag::Stale => "Not reconfirmed in time; it counts all the same.",
     }

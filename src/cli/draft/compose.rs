@@ -19,6 +19,7 @@ use crate::spatial::parse::lint::{WindowContext, lint_window};
 use crate::spatial::parse::{
     Country, TypedPosition, TypedTime, format, format_dtg, format_rfc3339,
 };
+use crate::wire::claims::OnBehalf;
 use crate::wire::object::Object;
 use crate::wire::parts::{Audience, Contact, FeatureTag, Place, PlaceProperties, Window};
 use crate::wire::policy::Policy;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub relation: Relation,
     /// The requested buffer in metres, for drafts that do not say.
     pub buffer_m: Option<f64>,
+    /// On whose behalf the coordinator signs.
+    pub on_behalf: Option<OnBehalf>,
     /// Now.
     pub now: OffsetDateTime,
 }
@@ -107,6 +110,8 @@ pub struct Composed {
     pub audience: Vec<Audience>,
     /// As an emergency.
     pub emergency: bool,
+    /// On whose behalf the coordinator signs it.
+    pub on_behalf: Option<OnBehalf>,
     /// What was typed beside what it is read as.
     pub shown: Vec<Shown>,
 }
@@ -225,6 +230,7 @@ fn try_compose(
         contact,
         audience,
         emergency,
+        on_behalf: settings.on_behalf.clone(),
         shown,
     })
 }

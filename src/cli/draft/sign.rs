@@ -122,8 +122,13 @@ fn with_withdrawn(audience: &[Audience], named: &[ActorId]) -> Vec<Audience> {
 
 fn claims(composed: &Composed, next: &Next, common: Common) -> Claims {
     let (nid, rev, prev, emergency) = (next.nid, next.rev, next.prev, composed.emergency);
+    let on_behalf = composed.on_behalf.clone();
     match composed.subject {
-        Subject::Site => NotificationClaims::new(common, nid, rev, prev, emergency).into(),
-        Subject::Movement => MovementClaims::new(common, nid, rev, prev, emergency).into(),
+        Subject::Site => {
+            NotificationClaims::new(common, nid, rev, prev, emergency, on_behalf).into()
+        }
+        Subject::Movement => {
+            MovementClaims::new(common, nid, rev, prev, emergency, on_behalf).into()
+        }
     }
 }

@@ -18,6 +18,7 @@ use crate::wire::policy::Policy;
 
 fn settings() -> Settings {
     Settings {
+        on_behalf: None,
         policy: Policy::default(),
         country: None,
         zone: None,

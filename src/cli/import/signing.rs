@@ -344,7 +344,9 @@ mod tests {
             clock: world.clock.clone(),
         };
         Signer {
-            settings: args.settings(Policy::default(), &context),
+            settings: args
+                .settings(Policy::default(), &context)
+                .expect("settings"),
             strict: false,
             trust: Arc::new(world.trust()),
             key: world.profile().signing_key().expect("a key"),

@@ -90,10 +90,11 @@ pub(super) async fn revise<'a>(
         .standing
         .actors(batch.conn, &incoming.prepared.common.ctx)
         .await?;
+    check_on_behalf(incoming.prepared, &actors)?;
     check_audiences(claims, facts, &former, &actors, &incoming.policy)?;
     check_readers(incoming.prepared, facts, &actors)?;
 
-    let mut desks = vec![incoming.prepared.actor().clone()];
+    let mut desks = vec![incoming.prepared.speaks_for().clone()];
     desks.extend(coordinators(&actors));
     if incoming.fresh {
         return wait(batch, incoming, claims, facts, desks);
@@ -215,12 +216,13 @@ fn new_revision<'a>(
         nid: claims.nid,
         rev: claims.rev,
         ctx: &prepared.common.ctx,
-        org: prepared.actor(),
+        org: prepared.speaks_for(),
         pos,
         hash: prepared.hash,
         kind: claims.kind,
         device: prepared.device_id()?,
         emergency: claims.emergency,
+        on_behalf: prepared.claims.on_behalf().is_some(),
         screening: match incoming.policy.screening {
             Screening::Required => ScreeningState::Submitted,
             Screening::Off => ScreeningState::NotRequired,
@@ -264,7 +266,7 @@ fn follows_current(
     prev: Option<Digest>,
     current: &Current,
 ) -> Result<(), Problem> {
-    if current.org != *prepared.actor() || current.ctx != prepared.common.ctx {
+    if current.org != *prepared.speaks_for() || current.ctx != prepared.common.ctx {
         // Nobody learns from a refusal that another's notification exists; the id is random, so nobody can guess one.
         return Err(ProblemKind::UnknownNotification.into());
     }
@@ -280,6 +282,11 @@ fn follows_current(
     if current.state != NotificationState::Current {
         return Err(ProblemKind::AlreadyClosed.into());
     }
+    if prepared.claims.on_behalf().is_some() && !current.on_behalf {
+        return Err(Problem::new(ProblemKind::StateForbids)
+            .detail("the organisation has signed this notification itself; it speaks for itself")
+            .pointer("/on_behalf"));
+    }
     if rev != current.rev.next() || prev != Some(current.hash) {
         return Err(Problem::new(ProblemKind::PrevMismatch)
             .detail(format!(
@@ -290,6 +297,24 @@ fn follows_current(
             .pointer("/prev"));
     }
     Ok(())
+}
+
+/// The organisation that the coordinator speaks for is known: invited, if no device of it has enrolled yet.
+fn check_on_behalf(prepared: &Prepared, actors: &[ActorRow]) -> Result<(), Problem> {
+    let Some(word) = prepared.claims.on_behalf() else {
+        return Ok(());
+    };
+    let known = actors
+        .iter()
+        .any(|a| a.actor == word.org && a.kind == ActorKind::Organisation);
+    if known {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::NotFound)
+        .detail(
+            "no such organisation; invite it first, so that it can take over what is said for it",
+        )
+        .pointer("/on_behalf/org"))
 }
 
 fn check_audiences(
@@ -427,7 +452,7 @@ pub(super) async fn close(
         .ok_or(ProblemKind::UnknownNotification)?;
     if claims.outcome == Outcome::Arrived
         && current.subject == Subject::Site
-        && current.org == *incoming.prepared.actor()
+        && current.org == *incoming.prepared.speaks_for()
     {
         return Err(Problem::new(ProblemKind::StateForbids)
             .detail("a site does not arrive; close it as completed")
@@ -456,7 +481,7 @@ async fn end(
         .ok_or(ProblemKind::UnknownNotification)?;
     follows_current(prepared, nid, rev, Some(prev), &current)?;
     let parties = notifications::parties(batch.conn, nid).await?;
-    let mut desks = vec![prepared.actor().clone()];
+    let mut desks = vec![prepared.speaks_for().clone()];
     desks.extend(actors::coordinators(batch.conn, &prepared.common.ctx).await?);
     let before_parties = desks.len();
     desks.extend(parties.iter().map(|(party, _)| party.clone()));
@@ -465,12 +490,13 @@ async fn end(
         nid,
         rev,
         ctx: &prepared.common.ctx,
-        org: prepared.actor(),
+        org: prepared.speaks_for(),
         pos: stored.pos,
         hash: prepared.hash,
         kind,
         device: prepared.device_id()?,
         emergency: false,
+        on_behalf: prepared.claims.on_behalf().is_some(),
         screening: ScreeningState::NotRequired,
         cosign: SecondSignature::NotRequired,
         at: batch.at,
@@ -506,6 +532,9 @@ pub(super) async fn cosign(
     if revision.latest != claims.rev || revision.state != NotificationState::Current {
         return Err(ProblemKind::Superseded.into());
     }
+    if revision.on_behalf {
+        return take_over(batch, incoming, claims, &revision).await;
+    }
     if revision.cosign != SecondSignature::Waiting {
         return Err(Problem::new(ProblemKind::StateForbids)
             .detail("no second signature is waited for")
@@ -526,6 +555,23 @@ pub(super) async fn cosign(
     let stored = apply::store(batch, incoming, &desks).await?;
     notifications::set_cosigned(batch.conn, claims.nid, claims.rev).await?;
     mailbox::retire_superseded(batch.conn, &[claims.nid], None).await?;
+    Ok(stored)
+}
+
+/// The organisation signs what the coordinator notified on its behalf: from then on it is its own word. Where a second
+/// signature is asked for, another person's is still waited for.
+async fn take_over(
+    batch: &mut Batch<'_>,
+    incoming: &Incoming<'_>,
+    claims: &CosignClaims,
+    revision: &RevisionRow,
+) -> Result<Stored, Fault> {
+    let mut desks = vec![revision.org.clone()];
+    desks.extend(actors::coordinators(batch.conn, &incoming.prepared.common.ctx).await?);
+    desks.extend(told(batch, claims.nid).await?);
+    let stored = apply::store(batch, incoming, &desks).await?;
+    let device = incoming.prepared.device_id()?;
+    notifications::set_taken_over(batch.conn, claims.nid, claims.rev, device).await?;
     Ok(stored)
 }
 

@@ -150,7 +150,7 @@ pub(super) fn records(
     opened: &OpenedParts,
     envelope: &Envelope,
 ) -> Result<Vec<NewRecord>, Problem> {
-    let org: ActorId = claims.common().iss.actor;
+    let org: ActorId = claims.speaks_for();
     let month = this_month()?;
     let mut out = Vec::with_capacity(envelope.attachments.len());
     for (part, disclosure) in &opened.0 {

@@ -52,6 +52,7 @@ pub(super) struct Prepared {
     pub common: Common,
     /// Whose key it was.
     pub signer: SignerKey,
+    speaks_for: ActorId,
     /// Parts and seals, sealed under the keyring.
     pub records: Vec<NewRecord>,
     /// What the parts say that the state depends on.
@@ -97,6 +98,11 @@ impl Prepared {
     /// The actor that signed.
     pub fn actor(&self) -> &ActorId {
         &self.common.iss.actor
+    }
+
+    /// The actor that the statement speaks for.
+    pub const fn speaks_for(&self) -> &ActorId {
+        &self.speaks_for
     }
 }
 
@@ -198,7 +204,7 @@ pub(super) fn prepare(
     let common = claims.common();
     check_addressed(core, &common)?;
     check_issuer(&common, &signer)?;
-    check_authority(kind, &signer)?;
+    check_authority(&claims, &signer)?;
     check_bearer(&common, bearer)?;
     check_sd(&claims)?;
     let slot = SealSlot::of(&claims);
@@ -209,6 +215,7 @@ pub(super) fn prepare(
         jws: envelope.statement,
         hash,
         kid,
+        speaks_for: claims.speaks_for(),
         claims,
         common,
         signer,
@@ -286,20 +293,23 @@ fn check_issuer(common: &Common, signer: &SignerKey) -> Result<(), Problem> {
 }
 
 /// The role may sign this kind. Where the actor stands is judged with the state, in the transaction.
-fn check_authority(kind: Kind, signer: &SignerKey) -> Result<(), Problem> {
-    let allowed = |roles: &[Role]| matches!(signer, SignerKey::Device(device) if roles.contains(&device.role));
-    let may = match policy::signer(kind) {
-        Signer::Root => matches!(signer, SignerKey::Root),
-        Signer::Enrolled(roles) | Signer::Admitted(roles) | Signer::AdmittedOrSuspended(roles) => {
-            allowed(roles)
-        }
-        Signer::Server => matches!(signer, SignerKey::Server),
+fn check_authority(claims: &Claims, signer: &SignerKey) -> Result<(), Problem> {
+    let (kind, on_behalf) = (claims.kind(), claims.on_behalf().is_some());
+    let may = match signer {
+        SignerKey::Device(device) => policy::may_sign(kind, device.role, on_behalf),
+        SignerKey::Root => policy::signer(kind) == Signer::Root,
+        SignerKey::Server => policy::signer(kind) == Signer::Server,
     };
     if may {
         return Ok(());
     }
+    let what = if on_behalf {
+        "on behalf of others: the coordinator alone does"
+    } else {
+        "for itself"
+    };
     Err(Problem::new(ProblemKind::NotAllowed).detail(format!(
-        "this device's role does not sign {kind} statements"
+        "this device's role does not sign {kind} statements {what}"
     )))
 }
 

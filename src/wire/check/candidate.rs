@@ -38,6 +38,8 @@ pub struct Notified {
     pub latest: bool,
     /// Notified as an emergency.
     pub emergency: bool,
+    /// Signed by the coordinator on the organisation's behalf, and not by the organisation since.
+    pub on_behalf: bool,
     /// Where it stands with the coordinator.
     pub screening: ScreeningState,
     /// Whether a second signature is waited for.

@@ -387,6 +387,7 @@ fn flags(notified: &Notified, met: &Met) -> Vec<Flag> {
         (Flag::Delayed, met.delayed),
         (Flag::Stale, met.stale),
         (Flag::Emergency, notified.emergency),
+        (Flag::OnBehalf, notified.on_behalf),
     ];
     let raised = standing.into_iter().filter(|(_, raised)| *raised);
     raised.map(|(flag, _)| flag).collect()

@@ -19,7 +19,7 @@ use crate::crypto::statement::{Unverified, Verified};
 use crate::domain::actor::{ActorKind, ActorState, Mode, Role};
 use crate::domain::ids::{ActorId, ContextId, DeviceId, Issuer};
 use crate::domain::kind::Kind;
-use crate::domain::policy::{Signer, signer};
+use crate::domain::policy::may_sign;
 use crate::wire::api::KeyDirectory;
 use crate::wire::claims::{Claims, Common, DeviceKey, KeysClaims, ReceiptClaims};
 use crate::wire::read::read;
@@ -304,7 +304,8 @@ impl TrustedActor {
         let device = self
             .device(id)
             .ok_or_else(|| TrustError::UnknownKey { iss: iss.clone() })?;
-        if !may_say(device.role, claims.kind()) {
+        let on_behalf = claims.on_behalf().is_some();
+        if !may_sign(claims.kind(), device.role, on_behalf) {
             return Err(TrustError::NotItsWord {
                 iss,
                 kind: claims.kind(),
@@ -341,17 +342,6 @@ impl TrustedDevice {
             nbf: self.nbf,
             exp: self.exp,
         })
-    }
-}
-
-/// Whether a device in this role may say this kind at all.
-fn may_say(role: Role, kind: Kind) -> bool {
-    match signer(kind) {
-        Signer::Root => false,
-        Signer::Server => role == Role::Node,
-        Signer::Enrolled(roles) | Signer::Admitted(roles) | Signer::AdmittedOrSuspended(roles) => {
-            roles.contains(&role)
-        }
     }
 }
 

@@ -309,7 +309,7 @@ impl Story {
                 .sealed_to(trust.server_seal());
             let common = profile.common(&Clock::System);
             let claims =
-                NotificationClaims::new(common, Nid::random(), Revision::FIRST, None, false);
+                NotificationClaims::new(common, Nid::random(), Revision::FIRST, None, false, None);
             let built = build(claims, &[part], &profile.signing_key().unwrap()).unwrap();
             assert!(api.submit(&built.envelope.encode()).await.is_err());
         }

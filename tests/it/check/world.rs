@@ -161,14 +161,14 @@ impl Asking {
     pub fn site(&self, nid: Nid, geometry: &Value, properties: &Value, tiers: Tiers) -> Built {
         let made = self.parts(geometry, properties, false, tiers);
         let common = self.world.common(&self.world.org);
-        let claims = NotificationClaims::new(common, nid, Revision::FIRST, None, false);
+        let claims = NotificationClaims::new(common, nid, Revision::FIRST, None, false, None);
         build(claims, &made, &self.world.org.signing).unwrap()
     }
 
     pub fn movement(&self, nid: Nid, geometry: &Value, properties: &Value, tiers: Tiers) -> Built {
         let made = self.parts(geometry, properties, true, tiers);
         let common = self.world.common(&self.world.org);
-        let claims = MovementClaims::new(common, nid, Revision::FIRST, None, false);
+        let claims = MovementClaims::new(common, nid, Revision::FIRST, None, false, None);
         build(claims, &made, &self.world.org.signing).unwrap()
     }
 
@@ -176,7 +176,7 @@ impl Asking {
         let made = self.parts(geometry, &json!({}), false, tiers);
         let common = self.world.common(&self.world.org);
         let rev = Revision::new(2).unwrap();
-        let claims = NotificationClaims::new(common, nid, rev, Some(prev), false);
+        let claims = NotificationClaims::new(common, nid, rev, Some(prev), false, None);
         build(claims, &made, &self.world.org.signing).unwrap()
     }
 
@@ -208,7 +208,7 @@ impl Asking {
 
     pub async fn withdraw(&self, nid: Nid, prev: Digest) {
         let rev = Revision::new(2).unwrap();
-        let claims = WithdrawClaims::new(self.world.common(&self.world.org), nid, rev, prev);
+        let claims = WithdrawClaims::new(self.world.common(&self.world.org), nid, rev, prev, None);
         let reason = Part::new("reason", &json!({"text": "moved"}))
             .unwrap()
             .sealed_to(self.core.deployment.hpke.public_key());
@@ -218,7 +218,14 @@ impl Asking {
 
     pub async fn close(&self, nid: Nid, prev: Digest, outcome: Outcome) {
         let rev = Revision::new(2).unwrap();
-        let claims = CloseClaims::new(self.world.common(&self.world.org), nid, rev, prev, outcome);
+        let claims = CloseClaims::new(
+            self.world.common(&self.world.org),
+            nid,
+            rev,
+            prev,
+            outcome,
+            None,
+        );
         let built = build(claims, &[], &self.world.org.signing).unwrap();
         self.submit(&built).await;
     }

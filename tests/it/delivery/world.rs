@@ -256,7 +256,7 @@ impl World {
             };
             made.push(Part::new(parts::name::audience(&desk.actor), &audience).unwrap());
         }
-        let claims = NotificationClaims::new(self.common(&self.org), nid, rev, None, false);
+        let claims = NotificationClaims::new(self.common(&self.org), nid, rev, None, false, None);
         let built = build(claims, &made, &self.org.signing).unwrap();
         let desks = [
             &self.coordinator,
@@ -269,6 +269,7 @@ impl World {
         let mut tx = conn.begin().await.unwrap();
         let (pos, seqs) = self.store(&mut tx, &self.org, &built, &desks).await;
         let new = NewRevision {
+            on_behalf: false,
             nid,
             rev,
             ctx: &self.ctx,

@@ -134,7 +134,8 @@ async fn other_bytes_under_an_old_name_and_revisions_out_of_order_are_refused() 
 
     // Same jti, other bytes.
     let site = hospital(&world);
-    let mut claims = NotificationClaims::new(world.common(ada), site.nid, site.rev, None, false);
+    let mut claims =
+        NotificationClaims::new(world.common(ada), site.nid, site.rev, None, false, None);
     let one = build(claims.clone(), &site.parts(&world), &ada.signing).unwrap();
     let taken = world.submit(ada, one.envelope.encode()).await;
     assert_eq!(taken.status.as_u16(), 201);
@@ -257,7 +258,7 @@ async fn who_is_told_and_how_much_is_held_to_what_was_told_before() {
 
     // Somebody else's notification is not theirs to end; its owner's is, once.
     let withdrawal = |unit: &Unit, of: &Notified| {
-        WithdrawClaims::new(world.common(unit), of.nid, of.rev.next(), of.hash)
+        WithdrawClaims::new(world.common(unit), of.nid, of.rev.next(), of.hash, None)
     };
     let relief = world.relief.first();
     let answer = world.say(relief, withdrawal(relief, &third), &[]).await;
@@ -282,7 +283,14 @@ async fn who_is_told_and_how_much_is_held_to_what_was_told_before() {
     // A convoy arrives; a site does not.
     let site = world.notify(ada, &hospital(&world)).await;
     let close = |of: &Notified, outcome| {
-        CloseClaims::new(world.common(ada), of.nid, of.rev.next(), of.hash, outcome)
+        CloseClaims::new(
+            world.common(ada),
+            of.nid,
+            of.rev.next(),
+            of.hash,
+            outcome,
+            None,
+        )
     };
     let arrived = world.say(ada, close(&site, Outcome::Arrived), &[]).await;
     assert_eq!(arrived.refused(), Some(P::StateForbids));

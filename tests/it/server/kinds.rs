@@ -308,11 +308,11 @@ async fn claims(
         }
         Kind::Withdraw => {
             let (nid, rev, prev) = next(object);
-            WithdrawClaims::new(common, nid, rev, prev).into()
+            WithdrawClaims::new(common, nid, rev, prev, None).into()
         }
         Kind::Close => {
             let (nid, rev, prev) = next(object);
-            CloseClaims::new(common, nid, rev, prev, Outcome::Completed).into()
+            CloseClaims::new(common, nid, rev, prev, Outcome::Completed, None).into()
         }
         Kind::Screen => {
             let Notified { nid, rev, hash, .. } = object;

@@ -2,6 +2,7 @@
 //! API. [`World`] is the cast that every test here plays with.
 
 mod acks;
+mod behalf;
 mod bytes;
 mod calls;
 mod devices;

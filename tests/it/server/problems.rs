@@ -422,10 +422,11 @@ async fn state(walk: &mut Walk) {
         second.rev.next(),
         second.hash,
         Outcome::Arrived,
+        None,
     );
     walk.said_refused(P::StateForbids, close).await;
     let common = walk.world.common(walk.ada());
-    let unknown = WithdrawClaims::new(common, Nid::random(), second.rev, second.hash);
+    let unknown = WithdrawClaims::new(common, Nid::random(), second.rev, second.hash, None);
     walk.said_refused(P::UnknownNotification, unknown).await;
     let desk = walk.world.west.first();
     let items = vec![ack_item(&second, AckState::Received)];
@@ -435,7 +436,7 @@ async fn state(walk: &mut Walk) {
     let answer = walk.world.say(desk, ack, &detail).await;
     walk.note(P::UnknownItem, &answer);
     let common = walk.world.common(walk.ada());
-    let withdraw = WithdrawClaims::new(common, second.nid, second.rev.next(), second.hash);
+    let withdraw = WithdrawClaims::new(common, second.nid, second.rev.next(), second.hash, None);
     let ended = walk.world.said(walk.ada(), withdraw, &[]).await;
     let late = Site {
         prev: Some(ended.hash),

@@ -128,7 +128,7 @@ async fn what_cannot_be_is_refused_each_with_its_reason() {
 
     let common = world.common(ada);
     let (next, prev) = (moving.rev.next(), moving.hash);
-    let arrived = CloseClaims::new(common, moving.nid, next, prev, Outcome::Arrived);
+    let arrived = CloseClaims::new(common, moving.nid, next, prev, Outcome::Arrived, None);
     world.said(ada, arrived, &[]).await;
     let late = said("delayed", json!({"delay_s": 60}));
     let answer = world.progress(ada, &moving, &late).await;

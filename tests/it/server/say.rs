@@ -11,8 +11,8 @@ use herald::spatial::Position;
 use herald::spatial::cell::Cell;
 use herald::wire::build::{Built, Part, build};
 use herald::wire::claims::{
-    AckClaims, AckItem, Checked, Claims, MovementClaims, NotificationClaims, ScreenClaims,
-    ScreenResult,
+    AckClaims, AckItem, Checked, Claims, MovementClaims, NotificationClaims, OnBehalf,
+    ScreenClaims, ScreenResult,
 };
 use herald::wire::parts::{Audience, name};
 use serde_json::{Value, json};
@@ -53,6 +53,8 @@ pub struct Site {
     pub contact: Vec<SealPublicKey>,
     /// How long ago it was signed, in seconds.
     pub age_s: i64,
+    /// On whose behalf the coordinator signs.
+    pub on_behalf: Option<OnBehalf>,
 }
 
 impl Site {
@@ -71,6 +73,7 @@ impl Site {
             audiences: Vec::new(),
             contact: Vec::new(),
             age_s: 0,
+            on_behalf: None,
         }
     }
 
@@ -131,6 +134,16 @@ impl Site {
         self
     }
 
+    /// Notified by the coordinator, on behalf of an organisation, by a letter of these bytes.
+    #[must_use]
+    pub fn on_behalf_of(mut self, org: &ActorId, letter: &[u8]) -> Self {
+        self.on_behalf = Some(OnBehalf {
+            org: org.clone(),
+            source: Digest::of(letter),
+        });
+        self
+    }
+
     /// The parts, sealed as they must be.
     pub fn parts(&self, world: &World) -> Vec<Part> {
         let mut parts = Vec::new();
@@ -154,10 +167,11 @@ impl Site {
     pub fn claims(&self, world: &World, unit: &Unit) -> Claims {
         let mut common = world.common(unit);
         common.iat -= self.age_s;
+        let behalf = self.on_behalf.clone();
         if self.moves {
-            MovementClaims::new(common, self.nid, self.rev, self.prev, false).into()
+            MovementClaims::new(common, self.nid, self.rev, self.prev, false, behalf).into()
         } else {
-            NotificationClaims::new(common, self.nid, self.rev, self.prev, false).into()
+            NotificationClaims::new(common, self.nid, self.rev, self.prev, false, behalf).into()
         }
     }
 

@@ -113,6 +113,7 @@ impl World {
             what.rev.next(),
             what.hash,
             outcome,
+            None,
         );
         self.said(by, claims, &[]).await;
     }

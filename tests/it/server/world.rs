@@ -259,7 +259,7 @@ impl World {
         self.pending = self.enrol_pending(&code).await;
     }
 
-    fn blank(id: &str, kind: ActorKind) -> Member {
+    pub fn blank(id: &str, kind: ActorKind) -> Member {
         Member {
             id: id.parse().unwrap(),
             kind,

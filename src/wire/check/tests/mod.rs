@@ -51,6 +51,7 @@ fn on_3_may(area: &Value, effect_radius_m: f64) -> Question {
 fn notified(subject: Subject, tier: Tier) -> Notified {
     Notified {
         said_at: DEPART,
+        on_behalf: false,
         nid: Nid::random(),
         rev: Revision::FIRST,
         of: Digest::of(b"a statement"),
