@@ -4,6 +4,7 @@
 
 mod checks;
 mod desks;
+mod exchange;
 mod notifying;
 mod people;
 mod proof;
@@ -142,6 +143,8 @@ async fn story(stage: &mut Stage, data: Option<&std::path::Path>) -> Result<(), 
     desks::a_party_s_word(stage).await?;
     trouble::the_power_goes(stage).await?;
     checks::a_planner_asks(stage).await?;
+    exchange::for_those_who_cannot_sign(stage).await?;
+    exchange::time_passes(stage).await?;
     proof::without_the_server(stage).await?;
     proof::on_the_disk(stage).await?;
     if let Some(data) = data {

@@ -12,7 +12,7 @@ use crate::cli::exit::Exit;
 /// A grid 320 m east of the Trauma Centre; a circle of 10 m around it leaves 310 m.
 const NEAR_KUNDUZ: &str = "42SVF8801463602";
 /// Where the convoy passes at 5 km, 80 minutes on its way.
-const NEAR_THE_ROAD: &str = "14.920770142, 33.006959997";
+pub const NEAR_THE_ROAD: &str = "14.920770142, 33.006959997";
 /// The grid of the convoy that was hit at Deir al-Balah; the western party is shown a cell only.
 const DEIR_AL_BALAH: &str = "36RXV2632476545";
 /// The Teaching Hospital of Juba, notified to the eastern party alone.
@@ -22,7 +22,7 @@ const DESERT: &str = "22.5, 10.5";
 
 /// Asks, and looks at every verdict.
 pub async fn a_planner_asks(stage: &mut Stage) -> Result<(), CliError> {
-    stage.tell.chapter(10, "A planner asks");
+    stage.tell.chapter("A planner asks");
     stage.tell.says(
         "A planner signs a question: an area and a window. The answer is signed too, and kept on both sides. It counts \
          everything notified to the asking party, screened or not; nothing is rounded away. It is never green.",

@@ -18,7 +18,7 @@ const SCREENED: [&str; 5] = [
 
 /// Some are screened, one is returned, and revised.
 pub async fn screening(stage: &mut Stage) -> Result<(), CliError> {
-    stage.tell.chapter(7, "The coordinator screens");
+    stage.tell.chapter("The coordinator screens");
     stage.tell.says(
         "Screened says what was looked at: form, coordinates, sender. It never says that something is true. What nobody \
          has looked at yet counts in every check all the same, flagged: emergencies and nights do not wait for an office.",
@@ -153,7 +153,7 @@ fn is_ack<'a>(nid: &'a str, state: &'a str) -> impl Fn(&Value) -> bool + 'a {
 
 /// Live acknowledgements, and one position entered elsewhere.
 pub async fn a_party_s_word(stage: &mut Stage) -> Result<(), CliError> {
-    stage.tell.chapter(8, "The party's word, live");
+    stage.tell.chapter("The party's word, live");
     stage.tell.says(
         "A list that the crew does not have helps nobody. So the party says step by step how far it got: reached its \
          liaison device (a machine's word), received by a named officer, entered on its own list with the position as it \

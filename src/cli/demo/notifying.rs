@@ -30,10 +30,9 @@ const MEANT: &str = "36°43'4.91\"N 68°51'43.96\"E";
 
 /// Thirty-eight places from two files; both parties listen.
 pub async fn many_places(stage: &mut Stage) -> Result<(), CliError> {
-    stage.tell.chapter(
-        3,
-        "Thirty-eight places: each party sees what the organisation chose, and no more",
-    );
+    stage
+        .tell
+        .chapter("Thirty-eight places: each party sees what the organisation chose, and no more");
     stage.tell.says(
         "Both parties' desks and both organisations listen, each over a WebSocket. Each place names its parties and what \
          each may see: exact; on_check (a 10 km cell now, the place only if a check hits it); or only the cell.",
@@ -132,7 +131,7 @@ fn without_note(text: &str) -> String {
 
 /// A form from the template, with one row mistyped.
 pub async fn a_spreadsheet(stage: &mut Stage) -> Result<(), CliError> {
-    stage.tell.chapter(4, "A spreadsheet with a mistake");
+    stage.tell.chapter("A spreadsheet with a mistake");
     stage.tell.says(
         "Four places that were hit although somebody had been told of them (examples/documented.csv names the public \
          reports). A colleague fills in the form. In one row the signs of degrees, minutes and seconds got lost: a legal \
@@ -206,7 +205,7 @@ fn fill_in(stage: &Stage, form: &Path, kunduz: &str) -> Result<(), CliError> {
 
 /// The server is down; people go on working.
 pub async fn without_a_line(stage: &mut Stage) -> Result<(), CliError> {
-    stage.tell.chapter(5, "Without a line");
+    stage.tell.chapter("Without a line");
     stage.tell.says("The server is stopped, as for a repair; to the field it might as well be a cut cable. People go on working.");
     stage.server.stop().await?;
     let form = stage.path("documented.xlsx").display().to_string();
@@ -264,7 +263,7 @@ pub fn typed(at: OffsetDateTime) -> String {
 
 /// One movement with times, to one party.
 pub async fn a_convoy(stage: &mut Stage) -> Result<(), CliError> {
-    stage.tell.chapter(6, "A convoy");
+    stage.tell.chapter("A convoy");
     stage.tell.says(
         "Food Aid moves 24 t of flour from Khartoum to Wad Madani, 160 km. Only the eastern party is told. Names, plates \
          and phone numbers are sealed to it and to the coordinator: the server cannot read them.",

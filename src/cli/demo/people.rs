@@ -56,7 +56,7 @@ const GUESTS: [Guest; 4] = [
 
 /// Makes the deployment and starts the server.
 pub async fn a_server(stage: &mut Stage) -> Result<(), CliError> {
-    stage.tell.chapter(1, "A server of its own");
+    stage.tell.chapter("A server of its own");
     stage.tell.says(
         "Whoever runs Herald makes a deployment: its root key (to be kept offline), its certificates, its keyring. The \
          server brings its own PostgreSQL with PostGIS, reached by no network.",
@@ -117,10 +117,9 @@ pub async fn a_server(stage: &mut Stage) -> Result<(), CliError> {
 
 /// Enrols everybody; the coordinator compares fingerprints and admits.
 pub async fn who_takes_part(stage: &mut Stage) -> Result<(), CliError> {
-    stage.tell.chapter(
-        2,
-        "Who takes part: two organisations, two parties to a conflict",
-    );
+    stage
+        .tell
+        .chapter("Who takes part: two organisations, two parties to a conflict");
     stage.tell.says(
         "The coordinator invites; each makes its keys on its own machine, and the server never sees a private one. Before \
          anybody is admitted, the coordinator hears the fingerprint from the person, on a known number.",

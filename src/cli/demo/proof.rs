@@ -16,7 +16,7 @@ const FILES_MOST: usize = 20_000;
 
 /// Verifies what was received, with the server stopped.
 pub async fn without_the_server(stage: &mut Stage) -> Result<(), CliError> {
-    stage.tell.chapter(11, "Proof, without the server");
+    stage.tell.chapter("Proof, without the server");
     stage.tell.says(
         "The server is stopped. Everybody holds what they received against the keys that they pinned at the beginning. \
          Years later a court, or an inquiry, can do the same from the same files, without trusting whoever ran the server.",
@@ -127,7 +127,7 @@ fn block(text: &str, needle: &str) -> String {
 
 /// Looks through the server's disk for what was notified.
 pub async fn on_the_disk(stage: &mut Stage) -> Result<(), CliError> {
-    stage.tell.chapter(12, "What the server's disk shows");
+    stage.tell.chapter("What the server's disk shows");
     stage.tell.says(
         "Whoever takes the database, its log or a backup should learn no place and no name. Every file of it is searched \
          for names and positions of this exercise; the short names of the organisations, which are no secret, show that \

@@ -2,7 +2,7 @@
 //! hundred columns, bold only on a terminal.
 
 use std::io::IsTerminal as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::cli::output::Output;
 
@@ -21,6 +21,8 @@ pub struct Tell {
     bold: bool,
     /// Whether the last thing was a command's output: prose then begins after an empty line.
     after_output: AtomicBool,
+    /// Chapters that have begun.
+    chapters: AtomicUsize,
 }
 
 impl Tell {
@@ -30,11 +32,13 @@ impl Tell {
             out,
             bold: std::io::stdout().is_terminal(),
             after_output: AtomicBool::new(false),
+            chapters: AtomicUsize::new(0),
         }
     }
 
     /// A chapter begins.
-    pub fn chapter(&self, number: usize, title: &str) {
+    pub fn chapter(&self, title: &str) {
+        let number = self.chapters.fetch_add(1, Ordering::Relaxed) + 1;
         self.after_output.store(false, Ordering::Relaxed);
         self.out.line(String::new());
         self.out.line(self.bold(&format!("{number}. {title}")));

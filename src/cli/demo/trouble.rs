@@ -20,7 +20,7 @@ const LOOKS: usize = 20;
 
 /// Kills server and database at once, in the middle of the work.
 pub async fn the_power_goes(stage: &mut Stage) -> Result<(), CliError> {
-    stage.tell.chapter(9, "The power goes");
+    stage.tell.chapter("The power goes");
     stage.tell.says(
         "Food Aid sends one more place. The server stores it and gives its receipt; before Food Aid's machine has written \
          the receipt down, the power goes on both sides (kill -9 of the server and its database at once; the device's \
@@ -179,7 +179,7 @@ fn put_back(kept: Kept) -> Result<(), CliError> {
 
 /// All of a large file.
 pub async fn a_large_file(stage: &mut Stage, data: &Path) -> Result<(), CliError> {
-    stage.tell.chapter(13, "A large file");
+    stage.tell.chapter("A large file");
     stage.tell.says(
         "Every row becomes a notification of its own: signed, its parts sealed, stored with a receipt that is checked. \
          Client, server and database share this machine. (The desks do not listen now: they fetch it when they like.)",
