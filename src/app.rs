@@ -358,6 +358,9 @@ fn wake(core: &Core, hub: &Arc<Hub>, shutdown: &Shutdown) -> Wake {
     });
     let (hub, ctx) = (Arc::clone(hub), core.deployment.ctx.clone());
     Arc::new(move |committed: &Committed| {
+        for (actor, seq) in &committed.calls {
+            hub.saw_call(&(ctx.clone(), actor.clone()), *seq);
+        }
         hub.wake(&ctx, committed.woken.iter());
         for (actor, device) in &committed.revoked {
             hub.close_device(&ctx, actor, device);

@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 
 use super::profile::Profile;
 use crate::domain::ids::{LogPosition, Seq};
+use crate::domain::kind::Kind;
 use crate::wire::api::{
-    BulkResponse, CurrentPolicy, Cursor, Devices, EnrolRequest, EnrolResponse, KeyDirectory, Me,
-    NotificationPage, NotificationStatus, Queue, RenewRequest, Statistics, Submitted,
+    BulkResponse, Calls, CurrentPolicy, Cursor, Devices, EnrolRequest, EnrolResponse, KeyDirectory,
+    Me, NotificationPage, NotificationStatus, Queue, RenewRequest, Statistics, Submitted,
 };
 use crate::wire::envelope::{
     self, ENVELOPE_TYPE, ENVELOPES_TYPE, EVENTS_TYPE, Envelope, Event, MAX_ENVELOPE,
@@ -27,6 +28,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 const OPERATION: Duration = Duration::from_mins(1);
 /// How long a page of events or a batch may take on a weak link.
 const BULK: Duration = Duration::from_mins(3);
+/// How long one try of a call for help may take.
+const CALL: Duration = Duration::from_secs(15);
+/// Where calls for help go.
+const CALLS: &str = "/v1/distress";
 /// Tries of what may be repeated, the first included.
 const TRIES: u32 = 3;
 /// The wait before the second try; it doubles.
@@ -236,6 +241,41 @@ impl Api {
             .post("/v1/statements", ENVELOPE_TYPE, body, OPERATION)
             .await?;
         from_json("POST /v1/statements", &answer)
+    }
+
+    /// As [`Self::submit`]; a call for help, an answer to one or its end goes where nothing else keeps it back.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn submit_of(&self, kind: Kind, envelope: &[u8]) -> Result<Submitted, ApiError> {
+        if !kind.is_call() {
+            return self.submit(envelope).await;
+        }
+        let body = Bytes::copy_from_slice(envelope);
+        let answer = self.post(CALLS, ENVELOPE_TYPE, body, OPERATION).await?;
+        from_json("POST /v1/distress", &answer)
+    }
+
+    /// Submits a call for help once, and gives up soon: whoever calls tries again at once.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn submit_call(&self, envelope: &[u8]) -> Result<Submitted, ApiError> {
+        let request = self
+            .request(Method::POST, CALLS)
+            .header(CONTENT_TYPE, ENVELOPE_TYPE)
+            .timeout(CALL)
+            .body(Bytes::copy_from_slice(envelope));
+        let (_, answer) = self.once(request).await?;
+        from_json("POST /v1/distress", &answer)
+    }
+
+    /// The calls for help that this actor may know of and that are not resolved.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn calls(&self) -> Result<Calls, ApiError> {
+        self.get(CALLS).await
     }
 
     /// Submits several envelopes' exact bytes; the answer has one item for each, in order.

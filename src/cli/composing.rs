@@ -181,6 +181,17 @@ pub fn seen_policy(profile: &Profile) -> Result<Policy, CliError> {
     Ok(profile::read_json::<Seen>(&path)?.policy)
 }
 
+/// Keeps the policy for when there is no line, after its signature was checked.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn keep_signed(profile: &Profile, policy: &Policy) -> Result<(), CliError> {
+    let seen = Seen {
+        policy: policy.clone(),
+    };
+    Ok(profile::write_json(&profile.path(file::POLICY), &seen)?)
+}
+
 /// The context as the client knows it.
 pub struct Known {
     /// Whose keys are whose, held against the pins.
@@ -230,10 +241,7 @@ fn keep_policy(
     policy: &Policy,
     directory: &KeyDirectory,
 ) -> Result<(), CliError> {
-    let seen = Seen {
-        policy: policy.clone(),
-    };
-    profile::write_json(&profile.path(file::POLICY), &seen)?;
+    keep_signed(profile, policy)?;
     let duty = || {
         let coordinator = directory
             .actors

@@ -38,7 +38,8 @@ impl std::fmt::Display for Named {
 }
 
 impl Named {
-    fn is(&self, nid: Nid) -> bool {
+    /// Whether this is meant.
+    pub(super) fn is(&self, nid: Nid) -> bool {
         match self {
             Self::Nid(named) => *named == nid,
             Self::Reference(reference) => nid.reference() == *reference,

@@ -6,16 +6,18 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::api::{Api, ApiError};
+use super::composing::{keep_signed, seen_policy};
 use super::error::CliError;
 use super::exit::Exit;
 use super::inbox::Inbox;
 use super::profile::Profile;
 use super::received::{Readers, Received, handed_on, receive};
 use super::stream::{Said, Stream};
-use super::{Context, directory, reached, words};
+use super::{Context, calls, directory, reached, words};
 use crate::crypto::random::random_bytes;
 use crate::domain::ids::Seq;
 use crate::domain::plural::count;
+use crate::wire::claims::Claims;
 use crate::wire::envelope::Event;
 use crate::wire::trust::Trust;
 
@@ -166,6 +168,7 @@ impl<'a> Listener<'a> {
                     let (event, bytes) = self.api.event(seq).await?;
                     self.take(event, &bytes).await?;
                 }
+                Ok(Said::Distress(seq)) => self.show_early(seq).await?,
                 Ok(Said::Head(seq)) => {
                     self.settle(&mut stream).await?;
                     self.context
@@ -197,6 +200,38 @@ impl<'a> Listener<'a> {
         }
     }
 
+    /// Shows a call for help ahead of its turn. It is kept, and shown again, in its turn.
+    async fn show_early(&mut self, seq: Seq) -> Result<(), CliError> {
+        if seq <= self.inbox.cursor() {
+            return Ok(());
+        }
+        let (event, _) = match self.api.event(seq).await {
+            Ok(event) => event,
+            Err(error) if error.is_temporary() => {
+                self.context.out.ring();
+                self.context.out.note(format!(
+                    "DISTRESS: somebody calls for help; the call cannot be fetched yet ({error}) and comes in its turn."
+                ));
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut received = self.check(&event)?;
+        if received.doubt.is_some() {
+            self.trust = directory::trust(&self.profile, &self.api).await?;
+            received = self.check(&event)?;
+        }
+        self.context.out.ring();
+        let mut value = as_json(&event, &received);
+        if let Some(object) = value.as_object_mut() {
+            object.insert("early".to_owned(), Value::Bool(true));
+        }
+        self.context
+            .out
+            .emit(&value, || words::describe(&event, &received));
+        Ok(())
+    }
+
     /// Checks an event and appends it; it is on disk with the next [`Self::keep`].
     async fn take(&mut self, event: Event, bytes: &[u8]) -> Result<(), CliError> {
         if event.seq <= self.inbox.cursor() {
@@ -210,6 +245,10 @@ impl<'a> Listener<'a> {
         }
         self.inbox
             .append(&event, &received.claims, received.doubt_text(), bytes)?;
+        // The numbers in it must be at hand when there is no line.
+        if let (Claims::Policy(claims), None) = (&received.claims, &received.doubt) {
+            keep_signed(&self.profile, &claims.policy)?;
+        }
         if !self.readers.has_desk()
             && let Some(key) = handed_on(&received, &self.profile)
         {
@@ -233,9 +272,18 @@ impl<'a> Listener<'a> {
     fn keep(&mut self) -> Result<(), CliError> {
         self.inbox.sync()?;
         for (event, received) in self.waiting.drain(..) {
+            if calls::is_alarm(&received) {
+                self.context.out.ring();
+            }
             self.context.out.emit(&as_json(&event, &received), || {
                 words::describe(&event, &received)
             });
+            let policy = || seen_policy(&self.profile).unwrap_or_default();
+            if calls::is_alarm(&received)
+                && let Some(call) = calls::escalation(&received, &policy())
+            {
+                self.context.out.line(call);
+            }
         }
         Ok(())
     }

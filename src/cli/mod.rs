@@ -3,6 +3,7 @@
 
 // Shared.
 pub mod api;
+pub mod calls;
 pub mod composing;
 pub mod connect;
 pub mod directory;
@@ -43,6 +44,7 @@ pub mod confirm;
 pub mod cosign;
 pub mod demo;
 pub mod devices;
+pub mod distress;
 pub mod duty;
 pub mod enrol;
 pub mod import;
@@ -55,6 +57,8 @@ pub mod openapi;
 pub mod policy;
 pub mod progress;
 pub mod queue;
+pub mod resolve;
+pub mod respond;
 pub mod return_;
 pub mod revoke;
 pub mod screen;
@@ -152,6 +156,12 @@ pub enum Command {
     Cosign(cosign::Args),
     /// Show where notifications stand: who has them, who is silent, who asks
     Status(status::Args),
+    /// Call for help: prints the duty numbers first, then tells the coordinator and the parties
+    Distress(distress::Args),
+    /// Answer a call for help (coordinator, party)
+    Respond(respond::Args),
+    /// End your call for help, and say how it ended
+    Resolve(resolve::Args),
     /// Receive what is sent to your desk
     Listen(listen::Args),
     /// Show what waits for your desk (coordinator, party)
@@ -337,6 +347,9 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError>
         Command::Confirm(args) => Box::pin(confirm::run(args, context)).await,
         Command::Cosign(args) => Box::pin(cosign::run(args, context)).await,
         Command::Status(args) => Box::pin(status::run(args, context)).await,
+        Command::Distress(args) => Box::pin(distress::run(args, context)).await,
+        Command::Respond(args) => Box::pin(respond::run(args, context)).await,
+        Command::Resolve(args) => Box::pin(resolve::run(args, context)).await,
         Command::Listen(args) => Box::pin(listen::run(args, context)).await,
         Command::Queue(args) => Box::pin(queue::run(args, context)).await,
         Command::Screen(args) => Box::pin(screen::run(args, context)).await,

@@ -308,12 +308,23 @@ impl Outbox {
     /// # Errors
     /// When a folder or a description cannot be read.
     pub fn latest(&self, of: impl Fn(&Meta) -> bool) -> Result<Option<Meta>, OutboxError> {
+        self.newest(|meta| meta.kind.is_revision() && of(meta))
+    }
+
+    /// A call for help that was signed here and not refused.
+    ///
+    /// # Errors
+    /// When a folder or a description cannot be read.
+    pub fn call(&self, of: impl Fn(&Meta) -> bool) -> Result<Option<Meta>, OutboxError> {
+        self.newest(|meta| meta.kind == Kind::Distress && of(meta))
+    }
+
+    fn newest(&self, of: impl Fn(&Meta) -> bool) -> Result<Option<Meta>, OutboxError> {
         let mut latest: Option<Meta> = None;
         for state in [State::Sent, State::Pending] {
             for id in self.ids(state)? {
                 let meta = self.read_record(state, &id)?.meta;
-                let revises = meta.kind.is_revision() && of(&meta);
-                if revises && latest.as_ref().is_none_or(|known| known.rev <= meta.rev) {
+                if of(&meta) && latest.as_ref().is_none_or(|known| known.rev <= meta.rev) {
                     latest = Some(meta);
                 }
             }

@@ -126,6 +126,15 @@ impl Output {
         self.write(&self.out, text.as_ref());
     }
 
+    /// Rings the terminal's bell, for people only: somebody calls for help.
+    pub fn ring(&self) {
+        if !self.json {
+            let mut err = self.err.lock().unwrap_or_else(PoisonError::into_inner);
+            // Where there is no terminal, nobody would hear it.
+            err.write_all(b"\x07").and_then(|()| err.flush()).ok();
+        }
+    }
+
     /// A remark beside the result, on standard error, for people only.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.json {

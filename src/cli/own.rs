@@ -1,19 +1,27 @@
-//! What this device notified, kept for its own eyes: the last revision of each notification with its place sealed to the
-//! own desk, so that the linter can hold the next revision against it, and nothing stands in the clear on disk.
+//! What this device notified, kept for its own eyes: the last revision of each notification with its place and whom it
+//! is for, sealed to the own desk, so that the linter can hold the next revision against it, a call for help knows whom to
+//! call without a line, and nothing stands in the clear on disk.
 
 use std::path::PathBuf;
 
+use super::directory;
 use super::draft::compose::Last;
 use super::error::CliError;
+use super::inbox::Inbox;
+use super::outbox::Outbox;
 use super::profile::{self, Profile, ProfileError};
+use super::received::{Readers, receive};
+use crate::crypto::disclosure::Disclosure;
 use crate::crypto::seal::seal;
 use crate::crypto::secret_file;
 use crate::domain::ids::Nid;
+use crate::domain::kind::Kind;
+use crate::domain::notification::Tier;
 use crate::spatial::Position;
 use crate::wire::build::{Built, SealSlot, open};
 use crate::wire::claims::Claims;
 use crate::wire::envelope::{Attachment, Content, Envelope};
-use crate::wire::parts::{Place, name};
+use crate::wire::parts::{Audience, Place, name};
 
 /// The folder in the profile.
 const FOLDER: &str = "own";
@@ -41,31 +49,35 @@ pub fn keep(profile: &Profile, nid: Nid, built: &Built) -> Result<(), CliError> 
         Err(error) => return Err(error.into()),
     };
     let statement = &built.envelope.statement;
-    let place = built
-        .disclosures
-        .iter()
-        .find(|disclosure| disclosure.name() == name::PLACE);
-    let (Some(place), Some(claims)) = (place, claims(statement)) else {
+    let Some(claims) = claims(statement) else {
         return Ok(());
     };
     let slot = SealSlot::of(&claims);
-    let Ok(sealed) = seal(
-        &slot.context(name::PLACE, place.digest()),
-        place,
-        desk.public_key(),
-    ) else {
-        return Ok(());
-    };
-    let envelope = Envelope {
-        statement: statement.clone(),
-        attachments: vec![Attachment {
-            part: name::PLACE.to_owned(),
-            sd: place.digest(),
+    let mut attachments = Vec::new();
+    let kept = built
+        .disclosures
+        .iter()
+        .filter(|d| d.name() == name::PLACE || d.name().starts_with(name::AUDIENCE_PREFIX));
+    for part in kept {
+        let Ok(sealed) = seal(
+            &slot.context(part.name(), part.digest()),
+            part,
+            desk.public_key(),
+        ) else {
+            return Ok(());
+        };
+        attachments.push(Attachment {
+            part: part.name().to_owned(),
+            sd: part.digest(),
             content: Content::Seal {
                 kid: desk.kid(),
                 sealed: sealed.into_bytes(),
             },
-        }],
+        });
+    }
+    let envelope = Envelope {
+        statement: statement.clone(),
+        attachments,
     };
     let path = path(profile, nid);
     let folder = profile.path(FOLDER);
@@ -91,17 +103,64 @@ pub fn last_place(profile: &Profile, nid: Nid) -> Result<Option<Place>, CliError
         return Ok(None);
     }
     let bytes = profile::read_private(&path)?;
-    Ok(place(profile, &bytes))
+    let parts = parts(profile, &bytes).unwrap_or_default();
+    let place = parts.into_iter().find(|part| part.name() == name::PLACE);
+    Ok(place.and_then(|place| serde_json::from_value(place.into_value()).ok()))
 }
 
-fn place(profile: &Profile, bytes: &[u8]) -> Option<Place> {
+/// Whom the last revision names and what they see, as far as this device knows: as notified here, else as received from a
+/// colleague's device. Of one of which only the names are known, each sees no more than a cell.
+pub fn audiences(profile: &Profile, nid: Nid) -> Vec<Audience> {
+    let kept = profile::read_private(&path(profile, nid)).ok();
+    let kept = kept.and_then(|bytes| parts(profile, &bytes));
+    let mut found = kept.map_or_else(Vec::new, |parts| named(&parts));
+    if found.is_empty() {
+        found = received_audiences(profile, nid).unwrap_or_default();
+    }
+    if found.is_empty() {
+        let signed = Outbox::open(profile.dir())
+            .and_then(|outbox| outbox.latest(|meta| meta.nid == Some(nid)));
+        let names = signed.ok().flatten().map_or_else(Vec::new, |m| m.parties);
+        found.extend(names.into_iter().map(|party| Audience {
+            party,
+            tier: Tier::Cell,
+            onward: false,
+            cells: Vec::new(),
+        }));
+    }
+    found
+}
+
+fn received_audiences(profile: &Profile, nid: Nid) -> Option<Vec<Audience>> {
+    let inbox = Inbox::open(profile.dir()).ok()?;
+    let trust = directory::cached(profile).ok()?;
+    let readers = Readers::of(profile).ok()?;
+    let revisions = inbox
+        .about(nid)
+        .filter(|e| e.doubt.is_none() && matches!(e.kind, Kind::Site | Kind::Movement));
+    let event = inbox.event(revisions.max_by_key(|e| e.rev)?).ok()?;
+    Some(named(&receive(&event, &trust, &readers).ok()?.parts))
+}
+
+fn named(parts: &[Disclosure]) -> Vec<Audience> {
+    let parts = parts
+        .iter()
+        .filter(|part| part.name().starts_with(name::AUDIENCE_PREFIX));
+    parts
+        .filter_map(|part| serde_json::from_value(part.value().clone()).ok())
+        .collect()
+}
+
+/// What was kept of a revision, opened.
+fn parts(profile: &Profile, bytes: &[u8]) -> Option<Vec<Disclosure>> {
     let desk = profile.desk_seal_key().ok()?;
     let envelope = Envelope::decode(bytes).ok()?;
     let claims = claims(&envelope.statement)?;
     let kid = desk.kid();
-    let (attachment, _) = envelope.seals_for(&kid).next()?;
-    let disclosure = open(&claims, attachment, &desk).ok()?;
-    serde_json::from_value(disclosure.into_value()).ok()
+    let sealed = envelope.seals_for(&kid);
+    sealed
+        .map(|(attachment, _)| open(&claims, attachment, &desk).ok())
+        .collect()
 }
 
 fn last_of(place: &Place) -> Option<Last> {

@@ -1,10 +1,10 @@
-//! What waits for this desk: for the coordinator, revisions that nobody has looked at and actors whose fingerprint is to
-//! be compared; for a party, what no officer has said to have received.
+//! What waits for this desk: calls for help before all else; for the coordinator, revisions that nobody has looked at and
+//! actors whose fingerprint is to be compared; for a party, what no officer has said to have received.
 
-use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::words::{add, flag_words, plain, time_words};
+use super::{Context, calls};
 use crate::domain::actor::Role;
 use crate::wire::api::{NotificationStatus, Queue};
 
@@ -35,6 +35,12 @@ pub async fn run(_args: Args, context: &Context) -> Result<Exit, CliError> {
 
 fn text(queue: &Queue, coordinator: bool) -> String {
     let mut text = String::new();
+    for line in queue.calls.iter().flat_map(calls::lines) {
+        add(&mut text, format_args!("{line}\n"));
+    }
+    if !queue.calls.is_empty() {
+        text += "Next: herald respond HN-… --officer \"…\", and call\n";
+    }
     for waiting in &queue.admissions {
         add(
             &mut text,
@@ -99,6 +105,7 @@ mod tests {
             root: Kid::from_digest(Digest::of(b"root")),
         };
         let queue = Queue {
+            calls: Vec::new(),
             notifications: Vec::new(),
             admissions: vec![waiting],
             more: 0,

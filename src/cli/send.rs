@@ -1,5 +1,5 @@
-//! The command `send`, and the sending that `notify` shares with it: everything that waits in the outbox goes out in the
-//! order signed, with the exact bytes, in batches; each is filed with its receipt or its refusal.
+//! The command `send`, and the sending that `notify` shares with it: everything that waits in the outbox goes out, calls for
+//! help first and one by one, then the others in the order signed, with the exact bytes, in batches; each is filed with its receipt or its refusal.
 
 use serde_json::{Value, json};
 
@@ -96,7 +96,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     Ok(flushed.exit())
 }
 
-/// Sends everything that waits, in the order signed. Stops where the line does.
+/// Sends everything that waits, calls for help first, the others in the order signed. Stops where the line does.
 ///
 /// # Errors
 /// When the outbox fails, or a receipt does not stand under the server's keys: then the item keeps waiting.
@@ -104,7 +104,21 @@ pub async fn flush(profile: &Profile, api: &Api, trust: &Trust) -> Result<Flushe
     let _lock = profile.lock("send")?;
     let outbox = Outbox::open(profile.dir())?;
     let mut flushed = Flushed::default();
-    let mut pending = outbox.pending()?.into_iter().peekable();
+    let (calls, others): (Vec<_>, Vec<_>) = outbox
+        .pending()?
+        .into_iter()
+        .partition(|(_, meta)| meta.kind.is_call());
+    for (id, meta) in calls {
+        let bytes = outbox.bytes(&id)?;
+        if let Err(error) =
+            send_batch(&outbox, api, trust, &[(id, meta, bytes)], &mut flushed).await?
+        {
+            flushed.stopped = Some(error);
+            flushed.waiting = outbox.pending()?.len();
+            return Ok(flushed);
+        }
+    }
+    let mut pending = others.into_iter().peekable();
     while pending.peek().is_some() {
         let mut batch: Vec<(OutboxId, Meta, Vec<u8>)> = Vec::new();
         let mut size = 0;
@@ -135,7 +149,7 @@ async fn send_batch(
     flushed: &mut Flushed,
 ) -> Result<Result<(), ApiError>, CliError> {
     if let [(id, meta, bytes)] = batch {
-        match api.submit(bytes).await {
+        match api.submit_of(meta.kind, bytes).await {
             Ok(submitted) => file_sent(profile, outbox, trust, id, meta, submitted, flushed)?,
             Err(ApiError::Problem(problem)) if !is_temporary(&problem) => {
                 file_refused(outbox, id, meta, *problem, flushed)?;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Context;
+use super::{Context, calls};
 use super::api::Api;
 use super::error::CliError;
 use super::exit::Exit;
@@ -246,8 +246,13 @@ fn asks(party: &PartyStatus) -> bool {
 
 fn summary(status: &NotificationStatus, name: Option<&str>) -> String {
     let name = name.map_or_else(String::new, |name| format!("\"{}\", ", plain(name)));
+    let call = if status.calls.is_empty() {
+        ""
+    } else {
+        "; CALL FOR HELP"
+    };
     format!(
-        "{}  {name}{} of {}: {}; {}",
+        "{}  {name}{} of {}: {}; {}{call}",
         status.reference,
         status.subject,
         status.organisation,
@@ -365,6 +370,9 @@ fn text(page: &Page, as_of: time::OffsetDateTime) -> String {
         parties_reached(status),
         time_words(as_of)
     );
+    for line in status.calls.iter().flat_map(calls::lines) {
+        writeln!(text, "{line}").ok();
+    }
     text += &page.place_words();
     text += "\nRevisions\n";
     for revision in &status.revisions {
@@ -392,6 +400,9 @@ fn html(page: &Page, as_of: time::OffsetDateTime) -> String {
         escape(&parties_reached(status)),
         escape(&time_words(as_of))
     );
+    for line in status.calls.iter().flat_map(calls::lines) {
+        writeln!(body, "<p><strong>{}</strong></p>", escape(&line)).ok();
+    }
     if !place.is_empty() {
         writeln!(body, "<pre>{}</pre>", escape(&place)).ok();
     }

@@ -40,6 +40,8 @@ pub enum Said {
     Fetch(Seq),
     /// The backlog ends here.
     Head(Seq),
+    /// A call for help stands further on; fetch it now. It follows in its turn too.
+    Distress(Seq),
     /// Nothing, for as long as was waited.
     Quiet,
     /// The server ended the stream, with its words.
@@ -51,6 +53,7 @@ pub enum Said {
 enum Text {
     Fetch(u64),
     Head(u64),
+    Distress(u64),
 }
 
 /// An open stream.
@@ -126,6 +129,7 @@ impl Stream {
         match serde_json::from_str(text) {
             Ok(Text::Fetch(seq)) => Ok(Said::Fetch(Seq(seq))),
             Ok(Text::Head(seq)) => Ok(Said::Head(Seq(seq))),
+            Ok(Text::Distress(seq)) => Ok(Said::Distress(Seq(seq))),
             Err(_) => Err(ApiError::Answer {
                 operation: format!("the stream of {}", self.server),
                 why: "a text that hn.v1 does not have".to_owned(),

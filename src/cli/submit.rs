@@ -48,7 +48,7 @@ pub async fn submit(
     let outbox = Outbox::open(profile.dir())?;
     let id = outbox.put(&built.envelope, meta)?;
     let bytes = outbox.bytes(&id)?;
-    match api.submit(&bytes).await {
+    match api.submit_of(meta.kind, &bytes).await {
         Ok(submitted) => {
             trust.check_receipt(&submitted.receipt, built.hash)?;
             outbox.mark_sent(&id, &submitted)?;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use geojson::GeometryValue;
 
+use super::calls;
 use super::received::Received;
 use crate::domain::ack::AckState;
 use crate::domain::check::Flag;
@@ -83,7 +84,11 @@ pub fn window_words(window: &Window) -> String {
 /// An event in words; several lines.
 pub fn describe(event: &Event, received: &Received) -> String {
     let at = from_micros(i64::try_from(event.at_us).unwrap_or(i64::MAX));
-    let mut text = format!("#{} {}  ", event.seq, time_words(at));
+    let mut text = calls::banner(received).unwrap_or_default();
+    add(
+        &mut text,
+        format_args!("#{} {}  ", event.seq, time_words(at)),
+    );
     text += &headline(received);
     text.push('\n');
     details(&mut text, received);
@@ -308,7 +313,7 @@ fn details(text: &mut String, received: &Received) {
                 put(text, "party", &format!("{}{away}", detail.party));
             }
         }
-        _ => {}
+        _ => calls::details(text, received),
     }
 }
 

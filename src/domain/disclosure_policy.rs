@@ -237,6 +237,11 @@ mod tests {
                     | (Kind::Screen, P::Reasons)
                     | (Kind::Ack | Kind::Notice | Kind::Alert, P::Detail)
                     | (Kind::Progress, P::Progress)
+                    | (
+                        Kind::Distress,
+                        P::Detail | P::Position | P::OwnAudience | P::OtherAudience,
+                    )
+                    | (Kind::Respond | Kind::Resolve, P::Detail)
                     | (Kind::Invite, P::Person) => Read::Reseal,
                     (Kind::Site | Kind::Movement, P::Contact) | (Kind::Keys, P::DeskKey) => {
                         Read::PassOn
@@ -285,6 +290,38 @@ mod tests {
                 &[R::Coordinator, R::Owner, R::Party(Tier::Exact)],
             ),
             (&[Kind::Alert], P::Detail, &RELATIONS),
+            (
+                &[Kind::Distress, Kind::Respond, Kind::Resolve],
+                P::Detail,
+                &[
+                    R::Coordinator,
+                    R::Owner,
+                    R::Party(Tier::Exact),
+                    R::Party(Tier::OnCheck),
+                    R::Party(Tier::Cell),
+                    R::Party(Tier::Withdrawn),
+                ],
+            ),
+            (
+                &[Kind::Distress],
+                P::Position,
+                &[R::Coordinator, R::Owner, R::Party(Tier::Exact)],
+            ),
+            (
+                &[Kind::Distress],
+                P::OtherAudience,
+                &[R::Coordinator, R::Owner],
+            ),
+            (
+                &[Kind::Distress],
+                P::OwnAudience,
+                &[
+                    R::Party(Tier::Exact),
+                    R::Party(Tier::OnCheck),
+                    R::Party(Tier::Cell),
+                    R::Party(Tier::Withdrawn),
+                ],
+            ),
         ];
         let pass_on: &[(&[Kind], P, &[R])] = &[
             (

@@ -79,6 +79,11 @@ impl Kind {
         )
     }
 
+    /// Whether statements of this kind call for help, answer a call, or end one: these wait for nothing else.
+    pub const fn is_call(self) -> bool {
+        matches!(self, Self::Distress | Self::Respond | Self::Resolve)
+    }
+
     /// Whether statements of this kind take a position in the log. Checks and answers are kept under a private root,
     /// so that the public log shows no tempo; a receipt only points at a position.
     pub const fn takes_position(self) -> bool {

@@ -109,6 +109,8 @@ pub const OPERATIONS: &[(&str, &str, Access)] = &[
         "/v1/queue",
         Access::Roles(&[Role::Coordinator, Role::PartyDesk]),
     ),
+    ("GET", "/v1/distress", Access::Roles(DESKS)),
+    ("POST", "/v1/distress", Access::AnyDevice),
     ("POST", "/v1/checks", Access::Roles(PARTY)),
     (
         "GET",

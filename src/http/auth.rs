@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::accept::PeerIdentity;
 use super::limits::RateClass;
-use super::middleware::Platform;
+use super::middleware::{CALLS, Platform};
 use crate::crypto::digest::Digest;
 use crate::domain::policy::{self, Access};
 use crate::service::core::Core;
@@ -59,7 +59,7 @@ async fn admit(
     let method = method.as_str();
     let access = policy::access(method, template).ok_or(ProblemKind::MethodNotAllowed)?;
     let peer = peer.ok_or(ProblemKind::Internal)?;
-    gate.platform.rates.check(class(method, template), &peer)?;
+    allow(gate, method, template, &peer)?;
     if access == Access::Open {
         return Ok(None);
     }
@@ -70,10 +70,23 @@ async fn admit(
     Ok(Some(principal))
 }
 
+/// Draws on the allowance of the request's class. One event may be read on the allowance for calls for help when the reads
+/// are spent: it may be the call itself.
+fn allow(gate: &Gate, method: &str, template: &str, peer: &PeerIdentity) -> Result<(), Problem> {
+    let rates = &gate.platform.rates;
+    match rates.check(class(method, template), peer) {
+        Err(_) if (method, template) == ("GET", "/v1/events/{seq}") => {
+            rates.check(RateClass::Distress, peer)
+        }
+        other => other,
+    }
+}
+
 fn class(method: &str, template: &str) -> RateClass {
     match (method, template) {
         (_, "/v1/checks") => RateClass::Checks,
         (_, "/v1/enrol" | "/v1/renew") => RateClass::Enrolment,
+        (_, CALLS) => RateClass::Distress,
         ("POST", _) => RateClass::Statements,
         _ => RateClass::Reads,
     }

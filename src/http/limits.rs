@@ -96,6 +96,8 @@ pub struct RequestLimits {
     pub body_min_bytes_per_s: u32,
     /// The most requests at once; one more is answered `overloaded`.
     pub in_flight_max: usize,
+    /// The most requests at once at the operations for calls for help, beside the others.
+    pub calls_in_flight_max: usize,
     /// What `Retry-After` says to those, in seconds.
     pub overloaded_retry_after_s: u64,
 }
@@ -108,6 +110,7 @@ impl Default for RequestLimits {
             body_grace: Duration::from_secs(10),
             body_min_bytes_per_s: 256,
             in_flight_max: 1_024,
+            calls_in_flight_max: 128,
             overloaded_retry_after_s: 2,
         }
     }
@@ -124,11 +127,19 @@ pub enum RateClass {
     Reads,
     /// Enrolment, whose invites must not be guessed.
     Enrolment,
+    /// Calls for help, which nothing else uses up.
+    Distress,
 }
 
 impl RateClass {
     /// Every class.
-    pub const ALL: [Self; 4] = [Self::Checks, Self::Statements, Self::Reads, Self::Enrolment];
+    pub const ALL: [Self; 5] = [
+        Self::Checks,
+        Self::Statements,
+        Self::Reads,
+        Self::Enrolment,
+        Self::Distress,
+    ];
 
     /// The label in metrics.
     pub const fn label(self) -> &'static str {
@@ -137,6 +148,7 @@ impl RateClass {
             Self::Statements => "statements",
             Self::Reads => "reads",
             Self::Enrolment => "enrolment",
+            Self::Distress => "distress",
         }
     }
 }
@@ -152,6 +164,8 @@ pub struct RateConfig {
     pub reads: Rate,
     /// Enrolments, each address.
     pub enrolment: Rate,
+    /// Calls for help and what belongs to them, each device. One event is read on it too when the reads are spent.
+    pub distress: Rate,
     /// Everything, each address (IPv6: one /64), before anything else is looked at.
     pub address: Rate,
     /// The most keys that one store remembers. Those whose allowance is full again are forgotten; if that does not help,
@@ -166,6 +180,7 @@ impl Default for RateConfig {
             statements: Rate::new(nz(500), nz(1_000)),
             reads: Rate::new(nz(100), nz(400)),
             enrolment: Rate::new(nz(1), nz(30)),
+            distress: Rate::new(nz(2), nz(30)),
             address: Rate::new(nz(1_000), nz(4_000)),
             keys_max: 50_000,
         }
@@ -180,6 +195,7 @@ impl RateConfig {
             RateClass::Statements => self.statements,
             RateClass::Reads => self.reads,
             RateClass::Enrolment => self.enrolment,
+            RateClass::Distress => self.distress,
         }
     }
 }

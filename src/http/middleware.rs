@@ -25,6 +25,9 @@ use crate::wire::problem::{Problem, ProblemKind};
 /// The header that names the request in an answer. One from outside is ignored.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Where calls for help come in.
+pub const CALLS: &str = "/v1/distress";
+
 /// The request's id (UUID v7), in the extensions of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub Uuid);
@@ -36,6 +39,7 @@ pub struct Platform {
     /// The allowances; `platform.rates.layer(RateClass::Checks)` puts routes under one.
     pub rates: Arc<RateLimits>,
     in_flight: Semaphore,
+    calls_in_flight: Semaphore,
 }
 
 impl Platform {
@@ -44,6 +48,7 @@ impl Platform {
         Arc::new(Self {
             rates: Arc::new(RateLimits::new(&limits.rate)),
             in_flight: Semaphore::new(limits.request.in_flight_max),
+            calls_in_flight: Semaphore::new(limits.request.calls_in_flight_max),
             limits,
         })
     }
@@ -96,7 +101,10 @@ async fn answer(platform: &Platform, request: Request, next: Next) -> Response {
     let Some(peer) = request.extensions().get::<PeerIdentity>() else {
         return ProblemKind::Internal.into_response();
     };
-    if let Err(problem) = platform.rates.check_address(peer.addr.ip()) {
+    // A call for help has an allowance and places of its own, so that neither the office behind the same address nor the
+    // load of the day keeps it back.
+    let is_call = request.uri().path() == CALLS;
+    if !is_call && let Err(problem) = platform.rates.check_address(peer.addr.ip()) {
         return problem.into_response();
     }
     if request
@@ -111,7 +119,12 @@ async fn answer(platform: &Platform, request: Request, next: Next) -> Response {
             .into_response();
     }
     let limits = &platform.limits.request;
-    let Ok(_place) = platform.in_flight.try_acquire() else {
+    let places = if is_call {
+        &platform.calls_in_flight
+    } else {
+        &platform.in_flight
+    };
+    let Ok(_place) = places.try_acquire() else {
         return Problem::new(ProblemKind::Overloaded)
             .retry_after_s(limits.overloaded_retry_after_s)
             .into_response();

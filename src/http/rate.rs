@@ -39,6 +39,7 @@ pub struct RateLimits {
     statements: Store,
     reads: Store,
     enrolment: Store,
+    distress: Store,
     address: Store,
 }
 
@@ -51,6 +52,7 @@ impl RateLimits {
             statements: store(config.statements),
             reads: store(config.reads),
             enrolment: store(config.enrolment),
+            distress: store(config.distress),
             address: store(config.address),
         }
     }
@@ -93,6 +95,7 @@ impl RateLimits {
             RateClass::Statements => &self.statements,
             RateClass::Reads => &self.reads,
             RateClass::Enrolment => &self.enrolment,
+            RateClass::Distress => &self.distress,
         }
     }
 }

@@ -165,8 +165,10 @@ pub async fn look(pools: &Pools, hub: &Hub) -> Result<(), StoreError> {
     }
     let mut conn = pools.worker.acquire().await?;
     for some in desks.chunks(BATCH) {
-        for (ctx, actor, head) in store::heads(&mut conn, some).await? {
-            hub.wake_if_behind(&(ctx, actor), head);
+        for (ctx, actor, head, call) in store::heads(&mut conn, some).await? {
+            let desk = (ctx, actor);
+            hub.saw_call(&desk, call);
+            hub.wake_if_behind(&desk, head);
         }
     }
     let devices: Vec<(ContextId, ActorId, DeviceId)> = hub.devices();

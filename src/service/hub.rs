@@ -57,6 +57,8 @@ struct Desk {
     bell: watch::Sender<()>,
     /// The highest head that anyone here has read or was woken for.
     seen: Arc<AtomicU64>,
+    /// The last call for help that anyone here knows of.
+    call: Arc<AtomicU64>,
     /// Oldest first.
     sockets: Vec<Socket>,
 }
@@ -93,6 +95,7 @@ impl Hub {
         let entry = desks.desks.entry(desk.clone()).or_insert_with(|| Desk {
             bell: watch::Sender::new(()),
             seen: Arc::default(),
+            call: Arc::default(),
             sockets: Vec::new(),
         });
         let mut of_device = entry
@@ -116,6 +119,7 @@ impl Hub {
             id,
             bell: entry.bell.subscribe(),
             seen: Arc::clone(&entry.seen),
+            call: Arc::clone(&entry.call),
             revoked: socket.revoked.clone(),
             replaced: socket.replaced.clone(),
         };
@@ -130,6 +134,13 @@ impl Hub {
             if let Some(desk) = desks.desks.get(&(ctx.clone(), actor.clone())) {
                 desk.bell.send_replace(());
             }
+        }
+    }
+
+    /// Notes that a desk's mailbox holds a call for help. Wakes nobody: that comes with the mail.
+    pub fn saw_call(&self, desk: &DeskId, seq: Seq) {
+        if let Some(desk) = self.lock().desks.get(desk) {
+            desk.call.fetch_max(seq.0, Ordering::Relaxed);
         }
     }
 
@@ -206,6 +217,7 @@ pub struct Listener {
     id: u64,
     bell: watch::Receiver<()>,
     seen: Arc<AtomicU64>,
+    call: Arc<AtomicU64>,
     /// Cancelled when the device is revoked.
     pub revoked: CancellationToken,
     /// Cancelled when a newer socket of the same device took this one's place.
@@ -224,6 +236,16 @@ impl Listener {
     /// Says how far the mailbox reached when it was read.
     pub fn saw(&self, head: Seq) {
         self.seen.fetch_max(head.0, Ordering::Relaxed);
+    }
+
+    /// Notes that the mailbox holds a call for help.
+    pub fn saw_call(&self, seq: Seq) {
+        self.call.fetch_max(seq.0, Ordering::Relaxed);
+    }
+
+    /// The last call for help that anyone here knows of; 0 for none.
+    pub fn call(&self) -> Seq {
+        Seq(self.call.load(Ordering::Relaxed))
     }
 }
 

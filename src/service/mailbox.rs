@@ -19,6 +19,7 @@ use crate::domain::clock::micros;
 use crate::domain::disclosure_policy::{Read, Relation, may_read};
 use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition, Nid, Seq};
 use crate::domain::kind::Kind;
+use crate::store::distress;
 use crate::store::error::StoreError;
 use crate::store::mailbox::{self as store, Kept, MailboxRow, StoredRecord};
 use crate::store::pool::Pools;
@@ -31,6 +32,9 @@ use crate::wire::read;
 
 /// How often a cursor is tried again when the intake holds a row.
 const KEEP_TRIES: u32 = 5;
+
+/// How many calls for help are named ahead of their turn at once.
+const CALLS: u32 = 16;
 
 /// Bounds on one page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +145,8 @@ pub struct Page {
     pub events: Vec<Delivered>,
     /// The last event in the mailbox when this page was read.
     pub head: Seq,
+    /// The last call for help in it; 0 if there never was one.
+    pub call: Seq,
 }
 
 /// The mailboxes of all desks. Cheap to clone.
@@ -163,11 +169,11 @@ impl Mailboxes {
         }
     }
 
-    /// How far this device has kept its mailbox, and how far the mailbox reaches.
+    /// How far this device has kept its mailbox, how far the mailbox reaches, and where the last call for help stands in it.
     ///
     /// # Errors
     /// [`MailboxError::NotActive`], [`MailboxError::Store`].
-    pub async fn cursor(&self, reader: &Reader) -> Result<(Seq, Seq), MailboxError> {
+    pub async fn cursor(&self, reader: &Reader) -> Result<(Seq, Seq, Seq), MailboxError> {
         let mut conn = self
             .pools
             .worker
@@ -175,7 +181,7 @@ impl Mailboxes {
             .await
             .map_err(StoreError::from)?;
         let desk = store::desk(&mut conn, &reader.ctx, &reader.actor, &reader.device).await?;
-        desk.map(|desk| (desk.cursor, desk.head))
+        desk.map(|desk| (desk.cursor, desk.head, desk.call))
             .ok_or(MailboxError::NotActive)
     }
 
@@ -190,11 +196,12 @@ impl Mailboxes {
         after: Seq,
         limits: PageLimits,
     ) -> Result<Page, MailboxError> {
-        let (jobs, head) = self.read(reader, after, limits).await?;
+        let (jobs, head, call) = self.read(reader, after, limits).await?;
         let making: Vec<_> = jobs.into_iter().map(|job| self.make(job)).collect();
         let mut page = Page {
             events: Vec::with_capacity(making.len()),
             head,
+            call,
         };
         let mut bytes = 0;
         for made in making {
@@ -239,6 +246,21 @@ impl Mailboxes {
         }
     }
 
+    /// Where, behind a place, calls for help stand that are not resolved: the latest few, in order.
+    ///
+    /// # Errors
+    /// [`MailboxError::Store`].
+    pub async fn calls(&self, reader: &Reader, after: Seq) -> Result<Vec<Seq>, MailboxError> {
+        let mut conn = self
+            .pools
+            .worker
+            .acquire()
+            .await
+            .map_err(StoreError::from)?;
+        let of = (&reader.ctx, &reader.actor);
+        Ok(distress::behind(&mut conn, of, after, CALLS).await?)
+    }
+
     /// Moves the device's cursor: everything up to `upto` is kept on its side. Gives where the cursor stands now.
     ///
     /// # Errors
@@ -270,7 +292,7 @@ impl Mailboxes {
         reader: &Reader,
         after: Seq,
         limits: PageLimits,
-    ) -> Result<(Vec<Job>, Seq), MailboxError> {
+    ) -> Result<(Vec<Job>, Seq, Seq), MailboxError> {
         let mut conn = self
             .pools
             .worker
@@ -284,7 +306,7 @@ impl Mailboxes {
             return Err(MailboxError::Beyond { head: desk.head });
         }
         if after == desk.head {
-            return Ok((Vec::new(), desk.head));
+            return Ok((Vec::new(), desk.head, desk.call));
         }
         let key = desk.desk_key.as_deref().map(SealPublicKey::from_bytes);
         let Some(Ok(key)) = key else {
@@ -316,7 +338,7 @@ impl Mailboxes {
             key: key.clone(),
             owners: Arc::clone(&owners),
         });
-        Ok((jobs.collect(), desk.head))
+        Ok((jobs.collect(), desk.head, desk.call))
     }
 
     fn make(&self, job: Job) -> tokio::task::JoinHandle<Result<Delivered, MailboxError>> {

@@ -1,6 +1,7 @@
 //! Where notifications stand, for whoever may know: an organisation its own, a party what was notified to it, the
 //! coordinator all. Row-level security decides what is seen; nothing here says where anything is.
 
+use super::calls;
 use super::core::{Core, store};
 use super::principal::Principal;
 use crate::domain::actor::ActorKind;
@@ -114,11 +115,13 @@ pub async fn queue(core: &Core, principal: &Principal) -> Result<Queue, Problem>
         } else {
             Vec::new()
         };
+        let calls = calls::load(&mut tx, principal).await?;
         tx.rollback().await?;
         let shown = u64::try_from(nids.len()).unwrap_or(0);
-        Ok((notifications, admissions, waiting.saturating_sub(shown)))
+        let more = waiting.saturating_sub(shown);
+        Ok((calls, notifications, admissions, more))
     };
-    let (notifications, waiting, more) = read.await.map_err(|e: StoreError| store(&e))?;
+    let (calls, notifications, waiting, more) = read.await.map_err(|e: StoreError| store(&e))?;
     let mut admissions = Vec::with_capacity(waiting.len());
     for actor in waiting {
         let Some(root) = &actor.root else { continue };
@@ -131,6 +134,7 @@ pub async fn queue(core: &Core, principal: &Principal) -> Result<Queue, Problem>
         });
     }
     Ok(Queue {
+        calls,
         notifications,
         admissions,
         more,
@@ -160,6 +164,7 @@ async fn load(
     let revisions = status::revisions(conn, nids).await?;
     let parties = status::parties(conn, nids).await?;
     let acks = status::acks(conn, nids).await?;
+    let calls = calls::about(conn, nids, principal).await?;
     let mut out = Vec::with_capacity(headers.len());
     for head in headers {
         let own: Vec<&RevisionLine> = revisions.iter().filter(|r| r.nid == head.nid).collect();
@@ -196,6 +201,11 @@ async fn load(
             state: head.state,
             revisions: own.iter().map(|r| revision_status(r)).collect(),
             parties,
+            calls: calls
+                .iter()
+                .filter(|c| c.about == Some(head.nid))
+                .cloned()
+                .collect(),
         });
     }
     Ok(out)

@@ -27,6 +27,8 @@ pub struct Desk {
     pub head: Seq,
     /// How far this device has kept it.
     pub cursor: Seq,
+    /// The last call for help in its mailbox; 0 if there never was one.
+    pub call: Seq,
     /// The desk's HPKE public key, once its root has named one.
     pub desk_key: Option<Vec<u8>>,
     /// The device's own HPKE public key.
@@ -50,7 +52,7 @@ pub async fn desk(
     device: &DeviceId,
 ) -> Result<Option<Desk>, StoreError> {
     let row = sqlx::query(
-        "SELECT a.mailbox_seq, a.desk_key, d.cursor_seq, d.seal_key
+        "SELECT a.mailbox_seq, a.call_seq, a.desk_key, d.cursor_seq, d.seal_key
            FROM hn.device d JOIN hn.actor a ON a.ctx = d.ctx AND a.actor = d.actor
           WHERE d.ctx = $1 AND d.actor = $2 AND d.device = $3 AND d.state = 'active'",
     )
@@ -63,6 +65,7 @@ pub async fn desk(
         Ok(Desk {
             head: seq(&row, "mailbox_seq")?,
             cursor: seq(&row, "cursor_seq")?,
+            call: seq(&row, "call_seq")?,
             desk_key: row.try_get("desk_key")?,
             device_key: row.try_get("seal_key")?,
         })
@@ -371,20 +374,20 @@ pub async fn retire_all_superseded(conn: &mut PgConnection) -> Result<u64, Store
     Ok(done.rows_affected())
 }
 
-/// The heads of these desks' mailboxes.
+/// The heads of these desks' mailboxes, and the last call for help in each.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn heads(
     conn: &mut PgConnection,
     desks: &[(ContextId, ActorId)],
-) -> Result<Vec<(ContextId, ActorId, Seq)>, StoreError> {
+) -> Result<Vec<(ContextId, ActorId, Seq, Seq)>, StoreError> {
     let (ctxs, actors): (Vec<_>, Vec<_>) = desks
         .iter()
         .map(|(ctx, actor)| (ctx.as_str().to_owned(), actor.as_str().to_owned()))
         .unzip();
     let rows = sqlx::query(
-        "SELECT a.ctx, a.actor, a.mailbox_seq
+        "SELECT a.ctx, a.actor, a.mailbox_seq, a.call_seq
            FROM hn.actor a JOIN unnest($1::text[], $2::text[]) AS w (ctx, actor) ON w.ctx = a.ctx AND w.actor = a.actor",
     )
     .bind(ctxs)
@@ -397,6 +400,7 @@ pub async fn heads(
                 read::text(row, "ctx")?,
                 read::text(row, "actor")?,
                 seq(row, "mailbox_seq")?,
+                seq(row, "call_seq")?,
             ))
         })
         .collect()

@@ -5,6 +5,7 @@ pub mod arrivals;
 pub mod checks;
 pub mod cluster;
 pub mod devices;
+pub mod distress;
 pub mod due;
 pub mod endpoint;
 pub mod error;

@@ -10,6 +10,7 @@ use crate::crypto::seal_key::SealPublicKey;
 use crate::domain::ack::AckState;
 use crate::domain::actor::{ActorKind, ActorState, DeviceState, Mode, Role};
 use crate::domain::check::Flag;
+use crate::domain::exchange::DistressState;
 use crate::domain::ids::{
     ActorId, ContextId, DeviceId, LogPosition, Nid, Reference, Revision, Seq,
 };
@@ -247,6 +248,68 @@ pub struct NotificationStatus {
     pub revisions: Vec<RevisionStatus>,
     /// The parties chosen; a party sees only itself.
     pub parties: Vec<PartyStatus>,
+    /// Calls for help about it that the organisation has not ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<CallStatus>,
+}
+
+/// A call for help, as far as the asking actor may know. What happens and where is in the signed parts.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CallStatus {
+    /// For people to say.
+    #[schema(value_type = String)]
+    pub reference: Reference,
+    /// Its id.
+    #[schema(value_type = String)]
+    pub nid: Nid,
+    /// Hash of its statement.
+    #[schema(value_type = String)]
+    pub of: Digest,
+    /// Who calls.
+    #[schema(value_type = String)]
+    pub organisation: ActorId,
+    /// The notification that it is about, if one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub about: Option<Nid>,
+    /// Where it stands.
+    #[schema(value_type = String)]
+    pub state: DistressState,
+    /// When it was received.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// The event in the asking desk's own mailbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    pub seq: Option<Seq>,
+    /// The desks that it was delivered to; a party sees only itself.
+    pub called: Vec<CalledStatus>,
+}
+
+/// A desk that a call for help was delivered to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CalledStatus {
+    /// Whose.
+    #[schema(value_type = String)]
+    pub actor: ActorId,
+    /// How much a party sees; absent for the coordinator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub tier: Option<Tier>,
+    /// When its first officer answered.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub answered_at: Option<OffsetDateTime>,
+}
+
+/// Calls for help that are not resolved.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Calls {
+    /// Oldest first.
+    pub calls: Vec<CallStatus>,
 }
 
 /// A revision.
@@ -332,6 +395,9 @@ pub struct NotificationPage {
 /// What waits for the asking desk.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Queue {
+    /// Calls for help that the organisations have not ended, oldest first: these come before all else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<CallStatus>,
     /// For a coordinator: revisions that nobody has screened. For a party's desk: revisions that no officer of it has
     /// said to have received. Oldest first.
     pub notifications: Vec<NotificationStatus>,

@@ -34,6 +34,19 @@ pub struct Policy {
     /// The coordinator's number for answers that are indeterminate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
+    /// Whom to call while nobody answers a call for help: the first after one minute, and so on. The last stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalation: Vec<Number>,
+}
+
+/// A number to call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Number {
+    /// Whose: a post, rather than a person.
+    pub name: String,
+    /// In international form, with `+`.
+    pub phone: String,
 }
 
 /// Whether the coordinator screens.
@@ -91,6 +104,7 @@ impl Default for Policy {
             },
             reconfirm_days: RECONFIRM_DAYS,
             call: None,
+            escalation: Vec::new(),
         }
     }
 }

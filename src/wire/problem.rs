@@ -78,6 +78,7 @@ problem_kinds! {
     AlreadyClosed => 409, "already-closed", "The notification is closed or withdrawn already", "Make a new notification if the place or movement is to be notified again.";
     StateForbids => 409, "state-forbids", "This cannot follow the present state", "Fetch the present state, then decide again.";
     UnknownNotification => 404, "unknown-notification", "No such notification is known to this device's organisation or party", "Check the reference or nid.";
+    UnknownCall => 404, "unknown-call", "No such call for help is known to this device's organisation or party", "Check the reference; `herald queue` lists the calls that are open.";
     UnknownParty => 400, "unknown-party", "A party that was chosen is not admitted to this context", "Choose among the parties listed for the context.";
     UnknownReader => 400, "unknown-reader", "A seal is for a key that is no current reader", "Fetch the readers' keys again, compare their roots, and seal again.";
     MissingSeal => 400, "missing-seal", "A seal for a required reader is missing", "Seal the part for every reader that the tier requires.";

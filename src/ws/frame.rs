@@ -40,6 +40,8 @@ pub struct SocketLimits {
     pub window_events: usize,
     /// The bytes sent and not acknowledged beyond which nothing more is fetched.
     pub window_bytes: usize,
+    /// A call for help no further on than this many events is not named ahead: it comes as soon in its turn.
+    pub near_events: u64,
     /// The most messages from the peer in one second, pongs included.
     pub inbound_per_s: u32,
 }
@@ -55,6 +57,7 @@ impl Default for SocketLimits {
             close: Duration::from_secs(2),
             window_events: 256,
             window_bytes: 512 << 10,
+            near_events: 8,
             inbound_per_s: 2_048,
         }
     }
@@ -111,6 +114,14 @@ pub struct FetchReference {
 pub struct HeadNotice {
     /// The last place in the mailbox.
     pub head: u64,
+}
+
+/// The text that says that a call for help stands further on in the mailbox, outside the order of events: fetch it at once
+/// by `GET /v1/events/<seq>` and show it. The event itself follows in its turn all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DistressNotice {
+    /// Its place.
+    pub distress: u64,
 }
 
 /// What a client may say: `{"ack":<seq>}`, everything up to `seq` is kept on its side.

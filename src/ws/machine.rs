@@ -11,6 +11,10 @@ use super::frame::{ClientMessage, CloseReason, Event, FRAME_MAX_BYTES, SocketLim
 pub enum Input {
     /// The mailbox may hold more.
     Wake,
+    /// The mailbox holds a call for help at this place, the last; 0 for none.
+    Called(u64),
+    /// What [`Action::Look`] asked for.
+    Calls(Vec<u64>),
     /// The mailbox gave these, in order and without a gap, after what was asked for.
     Fetched {
         /// The events.
@@ -68,6 +72,14 @@ pub enum Action {
         /// So many bytes, or one event.
         max_bytes: usize,
     },
+    /// Ask the mailbox where calls for help stand after this place, and answer with [`Input::Calls`] or
+    /// [`Input::MailboxFailed`]. Nothing follows in this step.
+    Look {
+        /// Only what comes after this place.
+        after: u64,
+    },
+    /// Say at once that a call for help stands at this place, ahead of its turn.
+    Call(u64),
     /// Send it.
     Send(Event),
     /// Say that everything up to this place, the last, has been sent.
@@ -91,6 +103,10 @@ pub struct Machine {
     sent: u64,
     /// The last place in the mailbox, as far as we know.
     head: u64,
+    /// The last call for help in the mailbox, as far as we know.
+    call: u64,
+    /// The last place up to which calls for help were looked for ahead of their turn.
+    looked: u64,
     /// The head that the peer was told of.
     announced: Option<u64>,
     /// The last place acknowledged.
@@ -121,6 +137,8 @@ impl Machine {
             limits,
             sent: after,
             head: after,
+            call: 0,
+            looked: 0,
             announced: None,
             acked: after,
             stored: after,
@@ -175,6 +193,7 @@ impl Machine {
             actions.push(Action::Acknowledged(self.acked));
         }
         match outcome {
+            Ok(()) if self.looks_ahead(&mut actions) => {}
             Ok(()) => self.fetch_if_room(now, &mut actions),
             Err(reason) => {
                 self.closed = Some(reason);
@@ -193,6 +212,15 @@ impl Machine {
         match input {
             Input::Wake => {
                 self.more = true;
+                Ok(())
+            }
+            Input::Called(seq) => {
+                self.call = self.call.max(seq);
+                Ok(())
+            }
+            Input::Calls(seqs) => {
+                let ahead = seqs.into_iter().filter(|seq| *seq > self.sent);
+                actions.extend(ahead.map(Action::Call));
                 Ok(())
             }
             Input::Fetched { events, head } => self.fetched(events, head, actions),
@@ -301,6 +329,23 @@ impl Machine {
     /// How long a ping may go unanswered. Silence counts from a ping: while a frame was being written nobody listened.
     fn patience(&self) -> Duration {
         self.limits.dead.saturating_sub(self.limits.ping)
+    }
+
+    /// Whether a call for help stands so far on, or behind so full a window, that the peer must hear of it now.
+    fn looks_ahead(&mut self, actions: &mut Vec<Action>) -> bool {
+        let after = self.sent.max(self.looked);
+        let far = self.call > self.sent.saturating_add(self.limits.near_events);
+        if self.fetching || self.call <= after || !(far || self.is_full()) {
+            return false;
+        }
+        self.looked = self.call;
+        actions.push(Action::Look { after });
+        true
+    }
+
+    fn is_full(&self) -> bool {
+        self.in_flight.len() >= self.limits.window_events
+            || self.in_flight_bytes >= self.limits.window_bytes
     }
 
     fn fetch_if_room(&mut self, now: Instant, actions: &mut Vec<Action>) {

@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::frame::{
-    CloseReason, Event, HeadNotice, INBOUND_MAX_BYTES, Payload, READ_BUFFER_BYTES, SUBPROTOCOL,
-    SocketLimits, WRITE_BUFFER_MAX_BYTES,
+    CloseReason, DistressNotice, Event, HeadNotice, INBOUND_MAX_BYTES, Payload, READ_BUFFER_BYTES,
+    SUBPROTOCOL, SocketLimits, WRITE_BUFFER_MAX_BYTES,
 };
 use super::machine::{Action, Input, Machine, MailboxFailure};
 use crate::wire::problem::{Problem, ProblemKind};
@@ -48,6 +48,15 @@ pub trait Mailbox: Send {
     /// Stores that the device holds everything up to `seq`.
     fn acknowledged(&mut self, seq: u64)
     -> impl Future<Output = Result<(), MailboxFailure>> + Send;
+
+    /// Where the last call for help stands, as far as is known; 0 for none.
+    fn call(&self) -> u64;
+
+    /// Where calls for help stand after a place, the latest few, in order.
+    fn calls(
+        &mut self,
+        after: u64,
+    ) -> impl Future<Output = Result<Vec<u64>, MailboxFailure>> + Send;
 
     /// Returns when there may be more. Must keep a ring that came while nobody waited, and may be dropped while waiting.
     fn bell(&mut self) -> impl Future<Output = ()> + Send;
@@ -114,7 +123,7 @@ pub async fn run(
 ) -> CloseReason {
     metrics::gauge!("herald_sockets").increment(1.0);
     let mut machine = Machine::new(limits.clone(), start.after, Instant::now()).kept(start.kept);
-    let mut inputs = vec![Input::Wake];
+    let mut inputs = vec![Input::Called(mailbox.call()), Input::Wake];
     let reason = loop {
         // The tokens also cut a delivery short: a revoked device must not draw out the end by taking it slowly.
         let cut_short = tokio::select! {
@@ -134,7 +143,7 @@ pub async fn run(
             input = ended(&tokens) => vec![input],
             message = socket.recv() => all_heard(message, &mut socket),
             () = sleep_until(machine.deadline().into()) => vec![Input::Tick],
-            () = mailbox.bell() => vec![Input::Wake],
+            () = mailbox.bell() => vec![Input::Called(mailbox.call()), Input::Wake],
         };
     };
     // To a peer that left nothing can be said; to one that takes nothing it is tried once.
@@ -175,13 +184,15 @@ async fn carry_out(
     while !actions.is_empty() {
         let mut next = None;
         for action in actions {
-            // A fetch is always the last action of a step; a failure before it makes the rest moot.
+            // What asks the mailbox is always the last action of a step; a failure before it makes the rest moot.
             next = act(action, socket, mailbox, limits).await;
             if next.is_some() {
                 break;
             }
         }
-        actions = machine.step(next, Instant::now());
+        // A call for help may have come while the mailbox was asked.
+        let called = next.is_some().then(|| Input::Called(mailbox.call()));
+        actions = machine.step(called.into_iter().chain(next), Instant::now());
     }
 }
 
@@ -200,6 +211,15 @@ async fn act(
             let text = serde_json::to_string(&HeadNotice { head }).unwrap_or_default();
             send(socket, Message::Text(text.into()), limits).await
         }
+        Action::Call(distress) => {
+            let text = serde_json::to_string(&DistressNotice { distress }).unwrap_or_default();
+            send(socket, Message::Text(text.into()), limits).await
+        }
+        Action::Look { after } => match timeout(limits.mailbox, mailbox.calls(after)).await {
+            Ok(Ok(seqs)) => Some(Input::Calls(seqs)),
+            Ok(Err(failure)) => failed(failure),
+            Err(_) => failed(MailboxFailure::Unavailable),
+        },
         Action::Ping => send(socket, Message::Ping(bytes::Bytes::new()), limits).await,
         Action::Acknowledged(seq) => {
             match timeout(limits.mailbox, mailbox.acknowledged(seq)).await {

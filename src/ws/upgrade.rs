@@ -66,7 +66,7 @@ impl Streams {
         reader: Reader,
         after: Option<Seq>,
     ) -> Result<Response, Problem> {
-        let (cursor, head) = self
+        let (cursor, head, call) = self
             .mailboxes
             .cursor(&reader)
             .await
@@ -84,6 +84,7 @@ impl Streams {
                     .detail(full.to_string())
                     .retry_after_s(FULL_RETRY_AFTER.as_secs())
             })?;
+        listener.saw_call(call);
         let tokens = SocketTokens {
             stopping: self.stopping.clone(),
             revoked: listener.revoked.clone(),
@@ -129,6 +130,7 @@ impl Mailbox for DeskMailbox {
         let page = self.mailboxes.page(&self.reader, Seq(after), limits).await;
         let page = page.map_err(|error| failure(&error))?;
         self.listener.saw(page.head);
+        self.listener.saw_call(page.call);
         Ok(Fetched {
             events: page.events.into_iter().map(event).collect(),
             head: page.head.0,
@@ -138,6 +140,16 @@ impl Mailbox for DeskMailbox {
     async fn acknowledged(&mut self, seq: u64) -> Result<(), MailboxFailure> {
         let kept = self.mailboxes.keep(&self.reader, Seq(seq)).await;
         kept.map(drop).map_err(|error| failure(&error))
+    }
+
+    fn call(&self) -> u64 {
+        self.listener.call().0
+    }
+
+    async fn calls(&mut self, after: u64) -> Result<Vec<u64>, MailboxFailure> {
+        let calls = self.mailboxes.calls(&self.reader, Seq(after)).await;
+        let calls = calls.map_err(|error| failure(&error))?;
+        Ok(calls.into_iter().map(|seq| seq.0).collect())
     }
 
     async fn bell(&mut self) {

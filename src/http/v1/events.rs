@@ -222,7 +222,7 @@ async fn stream(
 impl EventsState {
     async fn cursor(&self, reader: &Reader) -> Result<Seq, Problem> {
         match self.mailboxes.cursor(reader).await {
-            Ok((cursor, _head)) => Ok(cursor),
+            Ok((cursor, _head, _call)) => Ok(cursor),
             Err(error) => Err(error.problem()),
         }
     }

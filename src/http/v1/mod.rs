@@ -1,6 +1,7 @@
 //! The resources of the API, one file each: their operations with their documentation side by side.
 
 pub mod checks;
+pub mod distress;
 pub mod events;
 pub mod identity;
 pub mod notifications;

@@ -49,12 +49,17 @@ pub async fn submit(
     require_media_type(&headers, ENVELOPE_TYPE)?;
     let envelope = Envelope::decode(&body).map_err(|error| malformed(&error))?;
     let taken = Box::pin(state.intake.submit(envelope, Bearer::Device(principal))).await?;
+    Ok(answered(taken))
+}
+
+/// The answer to one statement that was taken.
+pub(super) fn answered(taken: Taken) -> Response {
     let status = if taken.known {
         StatusCode::OK
     } else {
         StatusCode::CREATED
     };
-    Ok((status, Json(submitted(taken))).into_response())
+    (status, Json(submitted(taken))).into_response()
 }
 
 /// Submits up to 256 statements, each envelope behind its length. One that is refused does not hold back the others.

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
-use tokio::time::timeout_at;
+use tokio::time::sleep_until;
 
 use super::arrivals::{self, Waiting};
 use super::standing::Standing;
 use super::{Committed, Job, Taken, Wake, apply};
-use crate::domain::ids::{ActorId, DeviceId, LogPosition};
+use crate::domain::ids::{ActorId, DeviceId, LogPosition, Seq};
 use crate::service::core::{Core, store};
 use crate::store::error::StoreError;
 use crate::store::statements;
@@ -22,14 +22,35 @@ const GROUP: usize = 64;
 /// How long the first waits for company.
 const LINGER: Duration = Duration::from_millis(2);
 
-/// Takes what arrives with the first.
-pub(super) async fn gather(first: Job, queue: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+/// Takes what arrives with the first; a call for help that comes meanwhile ends the waiting, and is given apart.
+pub(super) async fn gather(
+    first: Job,
+    queue: &mut mpsc::Receiver<Job>,
+    calls: &mut mpsc::Receiver<Job>,
+) -> (Vec<Job>, Option<Job>) {
     let mut jobs = vec![first];
     let until = tokio::time::Instant::now() + LINGER;
     while jobs.len() < GROUP {
-        match timeout_at(until, queue.recv()).await {
-            Ok(Some(job)) => jobs.push(job),
-            Ok(None) | Err(_) => break,
+        tokio::select! {
+            biased;
+            Some(call) = calls.recv() => return (jobs, Some(call)),
+            () = sleep_until(until) => break,
+            job = queue.recv() => match job {
+                Some(job) => jobs.push(job),
+                None => break,
+            },
+        }
+    }
+    (jobs, None)
+}
+
+/// Takes what waits with the first, and waits for nothing.
+pub(super) fn gather_waiting(first: Job, calls: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+    let mut jobs = vec![first];
+    while jobs.len() < GROUP {
+        match calls.try_recv() {
+            Ok(job) => jobs.push(job),
+            Err(_) => break,
         }
     }
     jobs
@@ -53,6 +74,8 @@ pub(super) struct Batch<'a> {
     pub woken: BTreeSet<ActorId>,
     /// Devices that were taken back.
     pub revoked: Vec<(ActorId, DeviceId)>,
+    /// Calls for help, and where each stands in whose mailbox.
+    pub calls: Vec<(ActorId, Seq)>,
 }
 
 impl<'a> Batch<'a> {
@@ -71,6 +94,7 @@ impl<'a> Batch<'a> {
             waiting: Vec::new(),
             woken: BTreeSet::new(),
             revoked: Vec::new(),
+            calls: Vec::new(),
         })
     }
 
@@ -81,6 +105,7 @@ impl<'a> Batch<'a> {
         Ok(Committed {
             woken: self.woken.into_iter().collect(),
             revoked: self.revoked,
+            calls: self.calls,
         })
     }
 }

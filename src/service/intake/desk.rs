@@ -9,6 +9,7 @@ use crate::crypto::digest::Kid;
 use crate::crypto::keys::VerifyingKey;
 use crate::domain::actor::{ActorKind, ActorState};
 use crate::domain::clock;
+use crate::domain::exchange::DISTRESS_STEPS;
 use crate::domain::kind::Kind;
 use crate::domain::notification::{NotificationState, ScreeningState, Tier};
 use crate::domain::phone;
@@ -21,7 +22,7 @@ use crate::wire::claims::{
 };
 use crate::wire::object::{MAX_BUFFER_M, MAX_TEXT};
 use crate::wire::parts::{InvitedPerson, Reasons, name};
-use crate::wire::policy::Policy;
+use crate::wire::policy::{Number, Policy};
 use crate::wire::problem::{Problem, ProblemKind};
 
 /// How long an invite is good, seconds.
@@ -34,6 +35,9 @@ const MAX_CHECK_FRESHNESS_S: u32 = 600;
 const MAX_AHEAD_S: u32 = 900;
 /// The longest freshness of other statements, seconds.
 const MAX_FRESHNESS_S: u32 = 30 * 86_400;
+
+/// Numbers that a policy may name to be called while nobody answers a call for help: one for each step.
+const MAX_ESCALATION: usize = DISTRESS_STEPS as usize;
 
 /// Takes a policy.
 pub(super) async fn policy(
@@ -109,8 +113,28 @@ fn check_policy(policy: &Policy) -> Result<(), Problem> {
     }
     match &policy.call {
         Some(call) if phone::dialled(call).is_none() => refuse("/call", phone::FORM.to_owned()),
-        _ => Ok(()),
+        _ => check_escalation(&policy.escalation),
     }
+}
+
+fn check_escalation(numbers: &[Number]) -> Result<(), Problem> {
+    let refuse = |pointer: String, detail: String| {
+        Err(Problem::new(ProblemKind::InvalidMember)
+            .detail(detail)
+            .pointer(format!("/policy/escalation{pointer}")))
+    };
+    if numbers.len() > MAX_ESCALATION {
+        return refuse(String::new(), format!("at most {MAX_ESCALATION} numbers"));
+    }
+    for (index, number) in numbers.iter().enumerate() {
+        if number.name.trim().is_empty() || number.name.chars().count() > MAX_TEXT {
+            return refuse(format!("/{index}/name"), "whose number it is".to_owned());
+        }
+        if phone::dialled(&number.phone).is_none() {
+            return refuse(format!("/{index}/phone"), phone::FORM.to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// Takes an admission.

@@ -31,7 +31,7 @@ use self::prepare::Prepared;
 use super::core::Core;
 use super::principal::Principal;
 use crate::crypto::digest::Digest;
-use crate::domain::ids::{ActorId, DeviceId, LogPosition};
+use crate::domain::ids::{ActorId, DeviceId, LogPosition, Seq};
 use crate::wire::envelope::Envelope;
 use crate::wire::problem::{Problem, ProblemKind};
 
@@ -46,6 +46,8 @@ pub(in crate::service) use self::prepare::{
 
 /// Statements that may wait for the intake; more are refused at once, so that nobody waits for nothing.
 const QUEUE: usize = 2_048;
+/// Calls for help that may wait for it, in a queue of their own; whoever brings one more waits until there is room.
+const URGENT: usize = 256;
 /// Statements of one request whose signatures and seals are worked on at a time.
 const PREPARE_AT_ONCE: usize = 32;
 
@@ -85,6 +87,12 @@ struct Job {
     reply: oneshot::Sender<Result<Taken, Problem>>,
 }
 
+impl Job {
+    fn is_call(&self) -> bool {
+        self.prepared.claims.kind().is_call()
+    }
+}
+
 /// What a commit means to sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
@@ -92,6 +100,8 @@ pub struct Committed {
     pub woken: Vec<ActorId>,
     /// Devices that were taken back: their sockets close.
     pub revoked: Vec<(ActorId, DeviceId)>,
+    /// Calls for help, and where each stands in whose mailbox.
+    pub calls: Vec<(ActorId, Seq)>,
 }
 
 /// Told after each commit.
@@ -102,18 +112,26 @@ pub type Wake = Arc<dyn Fn(&Committed) + Send + Sync>;
 pub struct Intake {
     core: Core,
     jobs: mpsc::Sender<Job>,
+    urgent: mpsc::Sender<Job>,
 }
 
 impl Intake {
     /// Makes the way in, and the worker that must be run for it.
     pub fn new(core: Core, wake: Wake) -> (Self, IntakeWorker) {
         let (jobs, queue) = mpsc::channel(QUEUE);
+        let (urgent, calls) = mpsc::channel(URGENT);
         (
             Self {
                 core: core.clone(),
                 jobs,
+                urgent,
             },
-            IntakeWorker { core, queue, wake },
+            IntakeWorker {
+                core,
+                queue,
+                calls,
+                wake,
+            },
         )
     }
 
@@ -130,7 +148,8 @@ impl Intake {
         })
         .await
         .map_err(|_| super::core::internal("a statement could not be prepared"))??;
-        self.enqueue(prepared, bearer)?
+        self.enqueue(prepared, bearer)
+            .await?
             .await
             .map_err(|_| Problem::from(ProblemKind::NotReady))?
     }
@@ -165,7 +184,10 @@ impl Intake {
                 std::iter::repeat_with(failed).take(size).collect()
             });
             for one in prepared {
-                results.push(one.and_then(|prepared| self.enqueue(prepared, bearer.clone())));
+                results.push(match one {
+                    Ok(prepared) => self.enqueue(prepared, bearer.clone()).await,
+                    Err(problem) => Err(problem),
+                });
             }
         }
         let mut taken = Vec::with_capacity(results.len());
@@ -180,50 +202,87 @@ impl Intake {
         taken
     }
 
-    fn enqueue(
+    /// As [`Self::submit`], for calls for help, answers to them and how they end: what comes by the operation that has
+    /// an allowance and a place of its own must be one of these.
+    ///
+    /// # Errors
+    /// As [`Self::submit`]; `statement-kind` for anything else.
+    pub async fn call(&self, envelope: Envelope, bearer: Bearer) -> Result<Taken, Problem> {
+        if prepare::kind_in(&envelope)?.is_call() {
+            return self.submit(envelope, bearer).await;
+        }
+        Err(Problem::new(ProblemKind::StatementKind)
+            .detail("only distress, respond and resolve statements come this way"))
+    }
+
+    /// Lets a statement wait for its turn. A call for help never finds the queue full.
+    async fn enqueue(
         &self,
         prepared: Prepared,
         bearer: Bearer,
     ) -> Result<oneshot::Receiver<Result<Taken, Problem>>, Problem> {
         let (reply, result) = oneshot::channel();
-        self.jobs
-            .try_send(Job {
-                prepared,
-                bearer,
-                reply,
-            })
-            .map_err(|refused| match refused {
-                mpsc::error::TrySendError::Full(_) => {
-                    Problem::new(ProblemKind::Overloaded).retry_after_s(1)
-                }
-                mpsc::error::TrySendError::Closed(_) => ProblemKind::NotReady.into(),
-            })?;
+        let urgent = prepared.claims.kind().is_call();
+        let job = Job {
+            prepared,
+            bearer,
+            reply,
+        };
+        if urgent {
+            let sent = self.urgent.send(job).await;
+            sent.map_err(|_| Problem::from(ProblemKind::NotReady))?;
+            return Ok(result);
+        }
+        self.jobs.try_send(job).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => {
+                Problem::new(ProblemKind::Overloaded).retry_after_s(1)
+            }
+            mpsc::error::TrySendError::Closed(_) => ProblemKind::NotReady.into(),
+        })?;
         Ok(result)
     }
 }
 
-/// The one that writes: takes what waits, in order, and commits it in groups.
+/// The one that writes: takes what waits, in order, and commits it in groups. Calls for help go first; between two groups
+/// of them goes one of the others, so that neither ever waits for more than one.
 pub struct IntakeWorker {
     core: Core,
     queue: mpsc::Receiver<Job>,
+    calls: mpsc::Receiver<Job>,
     wake: Wake,
 }
 
 impl IntakeWorker {
     /// Runs until told to stop and the queue is empty.
     pub async fn run(mut self, stop: CancellationToken) {
+        let mut first = None;
         loop {
-            let first = tokio::select! {
-                biased;
-                job = self.queue.recv() => job,
-                () = stop.cancelled() => {
-                    self.queue.close();
-                    self.queue.recv().await
+            if first.is_none() {
+                first = tokio::select! {
+                    biased;
+                    Some(job) = self.calls.recv() => Some(job),
+                    Some(job) = self.queue.recv() => Some(job),
+                    () = stop.cancelled(), if !self.queue.is_closed() => {
+                        self.queue.close();
+                        self.calls.close();
+                        continue;
+                    }
+                    else => return,
+                };
+            }
+            let Some(job) = first.take() else { continue };
+            if job.is_call() {
+                let jobs = batch::gather_waiting(job, &mut self.calls);
+                batch::run(&self.core, jobs, &self.wake).await;
+                first = self.queue.try_recv().ok();
+            } else {
+                let (jobs, call) = batch::gather(job, &mut self.queue, &mut self.calls).await;
+                if let Some(call) = call {
+                    let calls = batch::gather_waiting(call, &mut self.calls);
+                    batch::run(&self.core, calls, &self.wake).await;
                 }
-            };
-            let Some(first) = first else { return };
-            let jobs = batch::gather(first, &mut self.queue).await;
-            batch::run(&self.core, jobs, &self.wake).await;
+                batch::run(&self.core, jobs, &self.wake).await;
+            }
         }
     }
 }

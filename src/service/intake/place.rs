@@ -82,7 +82,8 @@ fn stored_validity(subject: Subject, validity: Window) -> Window {
     Window::new(from, until).unwrap_or(Window::ALWAYS)
 }
 
-fn audiences(opened: &OpenedParts) -> Result<Vec<Audience>, Problem> {
+/// The audience parts, each party's once.
+pub(super) fn audiences(opened: &OpenedParts) -> Result<Vec<Audience>, Problem> {
     let mut out: Vec<Audience> = Vec::new();
     for part in opened
         .names()
@@ -122,14 +123,14 @@ fn check_cells(audience: &Audience, object: &Object, requested_m: f64) -> Result
     }
 }
 
-fn read_cells(cells: &[String]) -> Result<Vec<Cell>, CellError> {
+pub(super) fn read_cells(cells: &[String]) -> Result<Vec<Cell>, CellError> {
     if cells.len() > cell::MAX_CELLS {
         return Err(CellError::TooMany);
     }
     cells.iter().map(|text| Cell::parse(text)).collect()
 }
 
-fn refused_cells(error: &CellError, pointer: &str) -> Problem {
+pub(super) fn refused_cells(error: &CellError, pointer: &str) -> Problem {
     Problem::new(ProblemKind::CellMismatch)
         .detail(error.to_string())
         .pointer(pointer.to_owned())

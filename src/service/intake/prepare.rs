@@ -168,6 +168,11 @@ async fn look_up(
     Ok((unverified, SignerKey::Device(Box::new(device))))
 }
 
+/// The kind that a statement says it is.
+pub(super) fn kind_in(envelope: &Envelope) -> Result<Kind, Problem> {
+    kind_of(&parse(envelope)?)
+}
+
 fn kind_of(unverified: &Unverified) -> Result<Kind, Problem> {
     unverified.kind().as_str().parse().map_err(|_| {
         Problem::new(ProblemKind::StatementKind)

@@ -75,6 +75,61 @@ fn events_flow_until_the_window_is_full_and_again_after_an_acknowledgement() {
 }
 
 #[test]
+fn a_call_for_help_far_on_is_named_before_its_turn_and_the_events_keep_their_order() {
+    let now = Instant::now();
+    let mut machine = Machine::new(limits(), 0, now);
+    assert_eq!(
+        machine.step([Input::Called(50), Input::Wake], now),
+        [Action::Look { after: 0 }],
+        "before anything is fetched"
+    );
+    assert_eq!(
+        step(&mut machine, Input::Calls(vec![40, 50]), now),
+        [Action::Call(40), Action::Call(50), fetch(0, 4, 100)]
+    );
+    let page = Input::Fetched {
+        events: (1..3).map(|seq| event(seq, 1)).collect(),
+        head: 50,
+    };
+    assert_eq!(
+        machine.step([Input::Called(50), page], now),
+        [
+            Action::Send(event(1, 1)),
+            Action::Send(event(2, 1)),
+            fetch(2, 2, 98)
+        ],
+        "named once"
+    );
+}
+
+#[test]
+fn a_call_for_help_that_comes_next_is_named_only_to_a_peer_whose_window_is_full() {
+    let now = Instant::now();
+    let mut machine = Machine::new(limits(), 0, now);
+    assert_eq!(
+        machine.step([Input::Called(1), Input::Wake], now),
+        [fetch(0, 4, 100)],
+        "it comes as soon in its turn"
+    );
+    let four = (1..5).map(|seq| event(seq, 1)).collect();
+    step(&mut machine, last(four), now);
+    assert_eq!(
+        machine.step([Input::Called(5), Input::Wake], now),
+        [Action::Look { after: 4 }]
+    );
+    assert_eq!(
+        step(&mut machine, Input::Calls(vec![5]), now),
+        [Action::Call(5)]
+    );
+    assert_eq!(machine.step([Input::Called(5), Input::Wake], now), []);
+    assert_eq!(
+        step(&mut machine, ack(4), now),
+        [Action::Acknowledged(4), fetch(4, 4, 100)],
+        "and it follows in its turn"
+    );
+}
+
+#[test]
 fn a_device_that_has_everything_is_told_so_once() {
     let now = Instant::now();
     let mut machine = Machine::new(limits(), 7, now);
@@ -397,6 +452,9 @@ impl World {
                     self.cursor = self.cursor.max(seq);
                 }
                 Action::Ping => {}
+                Action::Look { .. } | Action::Call(_) => {
+                    prop_assert!(false, "nobody called for help");
+                }
                 Action::Close(_) => self.asked = None,
             }
         }

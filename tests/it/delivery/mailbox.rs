@@ -175,7 +175,7 @@ async fn a_cursor_moves_forward_only_never_beyond_the_head_and_each_device_has_i
     ));
     assert_eq!(
         world.mailboxes.cursor(&reader).await.unwrap(),
-        (Seq(2), Seq(3))
+        (Seq(2), Seq(3), Seq(0))
     );
 
     let second = DeviceId::from_random([9; 5]);
@@ -195,7 +195,7 @@ async fn a_cursor_moves_forward_only_never_beyond_the_head_and_each_device_has_i
     };
     assert_eq!(
         world.mailboxes.cursor(&other).await.unwrap(),
-        (Seq(0), Seq(3))
+        (Seq(0), Seq(3), Seq(0))
     );
 }
 

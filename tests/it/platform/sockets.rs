@@ -75,6 +75,14 @@ impl Mailbox for Desk {
         Ok(())
     }
 
+    fn call(&self) -> u64 {
+        0
+    }
+
+    async fn calls(&mut self, _after: u64) -> Result<Vec<u64>, MailboxFailure> {
+        Ok(Vec::new())
+    }
+
     async fn bell(&mut self) {
         self.bell.notified().await;
     }
