@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Context, calls};
 use super::api::Api;
 use super::error::CliError;
 use super::exit::Exit;
@@ -18,6 +17,7 @@ use super::profile::{self, Profile};
 use super::words::{
     ack_words, describe_place, entered_words, flag_words, plain, tier_words, time_words,
 };
+use super::{Context, calls};
 use crate::crypto::digest::Digest;
 use crate::domain::ack::AckState;
 use crate::domain::actor::Role;

@@ -498,3 +498,142 @@ async fn a_file_that_notify_or_import_sent_is_sent_by_neither_a_second_time() {
     let listed = world.herald("msf", &["status"]).await.lines();
     assert_eq!(listed.len(), 2, "two places, each notified once");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_for_help_prints_the_numbers_without_a_line_and_goes_out_when_there_is_one() {
+    let mut world = World::new().await;
+    world.admitted("msf", "organisation").await;
+    world.admitted("east", "party-desk").await;
+    world.admitted("west", "party-desk").await;
+    for (who, number) in [
+        ("ocha", "+96777000111"),
+        ("east", "+96777000222"),
+        ("west", "+96777000333"),
+    ] {
+        world.herald(who, &["duty", number]).await.json();
+    }
+    let mut policy = world.herald("ocha", &["policy"]).await.json();
+    policy["escalation"] = serde_json::json!([{"name": "Head of access", "phone": "+96777000444"}]);
+    let file = world.path("policy.json");
+    std::fs::write(&file, policy.to_string()).unwrap();
+    let args = ["policy", "set", text(&file)];
+    world.herald("ocha", &args).await.json();
+    let notified = world.notify("Trauma Centre").await.json();
+    let reference = notified["sent"][0]["statement"]["reference"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for who in ["msf", "east"] {
+        world.herald(who, &["listen", "--once"]).await.lines();
+    }
+    world
+        .herald("msf", &["distress", "--standing", "west"])
+        .await
+        .json();
+
+    // No line: the numbers are there at once, and it goes on trying.
+    world.stop().await;
+    let (output, out, err) = Output::captured(false);
+    let profile = world.path("msf");
+    let line: Vec<std::ffi::OsString> = [
+        "herald",
+        "--profile",
+        text(&profile),
+        "distress",
+        &reference,
+        "--text",
+        "under fire",
+        "--people",
+        "3",
+    ]
+    .iter()
+    .map(Into::into)
+    .collect();
+    let calling = tokio::spawn(cli::run(line, output, Clock::System));
+    until(&err, "that it is not sent", |text| {
+        text.contains("NOT SENT")
+    })
+    .await;
+    let printed = out.text();
+    assert!(printed.starts_with("CALL NOW:"), "{printed}");
+    for number in ["+96777000111", "+96777000222", "+96777000444"] {
+        assert!(printed.contains(number), "{printed}");
+    }
+    assert!(printed.contains("no emergency service"), "{printed}");
+    assert!(
+        !printed.contains("+96777000333"),
+        "the standing choice is for where nothing else says it"
+    );
+    world.start().await;
+    let exit = tokio::time::timeout(PATIENCE, calling).await.unwrap();
+    assert_eq!(exit.unwrap(), Exit::Ok, "{}", err.text());
+    assert!(
+        out.text().contains("the coordinator and east"),
+        "{}",
+        out.text()
+    );
+
+    // The party: an alarm, first in the queue; an officer answers.
+    let (output, out, err) = Output::captured(false);
+    let profile = world.path("east");
+    let line = ["herald", "--profile", text(&profile), "listen", "--once"];
+    let line = line.iter().map(Into::into).collect();
+    assert_eq!(cli::run(line, output, Clock::System).await, Exit::Ok);
+    let alarm = out.text();
+    let first = alarm
+        .lines()
+        .find(|line| line.contains("DISTRESS"))
+        .unwrap();
+    assert!(first.contains("CALLS FOR HELP"), "{alarm}");
+    assert!(alarm.contains("under fire"), "{alarm}");
+    assert!(err.text().contains('\u{7}'), "it rings");
+    let queue = world.herald("east", &["queue"]).await.json();
+    let call = queue["calls"][0]["reference"].as_str().unwrap().to_owned();
+    assert_eq!(queue["calls"][0]["state"], "open");
+    let status = world.herald("msf", &["status", &reference]).await.json();
+    assert_eq!(status["calls"][0]["reference"], call);
+    // The coordinator has not listened, and answers by the reference that it was told.
+    for who in ["east", "ocha"] {
+        let args = ["respond", &call, "--officer", "Maj. Karim"];
+        world.herald(who, &args).await.json();
+    }
+    let back = world.herald("msf", &["listen", "--once"]).await.lines();
+    let answers: Vec<_> = back.iter().filter(|e| e["kind"] == "respond").collect();
+    assert_eq!(answers.len(), 2, "{back:#?}");
+    assert!(
+        answers
+            .iter()
+            .all(|a| a["believed"] == true
+                && a["parts"]["detail"]["officer"]["name"] == "Maj. Karim")
+    );
+    let args = [
+        "resolve",
+        &call,
+        "--outcome",
+        "safe",
+        "--text",
+        "all are out",
+    ];
+    world.herald("msf", &args).await.json();
+    let told = world.herald("east", &["listen", "--once"]).await.lines();
+    assert!(
+        told.iter()
+            .any(|e| e["kind"] == "resolve" && e["believed"] == true)
+    );
+
+    // From a fresh place, to the standing choice; and nothing is sent of a place that cannot be read.
+    let args = [
+        "distress",
+        "--at",
+        "36.71803, 68.86221",
+        "--text",
+        "stopped",
+    ];
+    let said = world.herald("msf", &args).await;
+    assert_eq!(said.json()["parties"], serde_json::json!(["west"]));
+    let args = ["distress", "--at", "somewhere", "--text", "stopped"];
+    let said = world.herald("msf", &args).await;
+    assert_eq!(said.exit, Exit::Refused);
+    assert!(said.out.contains("+96777000111"), "the numbers come first");
+    world.stop().await;
+}

@@ -26,7 +26,7 @@ use reqwest::Method;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-use crate::server::{Notified, Site, Unit, World, ack_item};
+use crate::server::{Cry, Notified, Site, Unit, World, ack_item};
 
 /// What a table is to requests.
 enum Guard {
@@ -39,7 +39,7 @@ enum Guard {
 }
 
 /// Every table of ours. One that is missing here fails the test: say what it is before it holds anything.
-const TABLES: [(&str, Guard); 17] = [
+const TABLES: &[(&str, Guard)] = &[
     ("_sqlx_migrations", Guard::Closed),
     ("ack", Guard::Tenant("$1 IN (x.org, x.party, 'ocha')")),
     (
@@ -47,6 +47,7 @@ const TABLES: [(&str, Guard); 17] = [
         Guard::Public("the key directory is open and shows who takes part, and who is on duty"),
     ),
     ("audience", Guard::Tenant("$1 IN (x.org, x.party, 'ocha')")),
+    ("called", Guard::Tenant("$1 IN (x.org, x.actor, 'ocha')")),
     ("check_log", Guard::Tenant("x.actor = $1")),
     (
         "context",
@@ -58,6 +59,13 @@ const TABLES: [(&str, Guard); 17] = [
         "device_key",
         Guard::Public("public keys, with which anyone checks signatures; the directory shows them"),
     ),
+    (
+        "distress",
+        Guard::Tenant(
+            "$1 IN (x.org, 'ocha') OR $1 IN (SELECT actor FROM hn.called c WHERE c.nid = x.nid)",
+        ),
+    ),
+    ("due", Guard::Closed),
     (
         "head",
         Guard::Public("the last position, which every receipt tells anyway"),
@@ -88,18 +96,21 @@ const TABLES: [(&str, Guard); 17] = [
 ];
 
 /// What each role may do: `S`elect, `s`elect some columns, `I`nsert, `U`pdate, `u`pdate some columns, `D`elete. Nothing else, to anyone.
-const RIGHTS: [(&str, &str, &str, &str); 17] = [
+const RIGHTS: &[(&str, &str, &str, &str)] = &[
     // table, hn_app, hn_intake, hn_worker
     ("_sqlx_migrations", "", "", ""),
     ("ack", "S", "SI", ""),
     ("actor", "s", "SIU", "S"),
     ("audience", "S", "SIU", "Su"),
+    ("called", "S", "SIU", "S"),
     ("check_log", "SI", "", ""),
     ("context", "S", "SIU", "S"),
     ("cover", "", "SI", ""),
     ("device", "S", "SIU", "Su"),
     ("device_key", "S", "SIu", "S"),
-    ("head", "S", "SU", "S"),
+    ("distress", "S", "SIU", "S"),
+    ("due", "", "SID", ""),
+    ("head", "S", "Su", "S"),
     ("invite", "", "SIU", ""),
     ("mailbox", "S", "SI", "S"),
     ("notification", "S", "SIU", "S"),
@@ -140,6 +151,10 @@ impl Busy {
             let items = vec![ack_item(what, AckState::Received)];
             let (claims, parts) = world.acknowledgement(party.first(), &org.id, items, &[]);
             world.said(party.first(), claims, &parts).await;
+        }
+        for (party, org) in [(&world.east, &world.msf), (&world.west, &world.relief)] {
+            let cry = Cry::here().to(party, Tier::Exact);
+            world.distress(org.first(), &cry).await;
         }
         let busy = Self {
             world,

@@ -18,7 +18,7 @@ use herald::service::principal::Principal;
 use herald::store::listen;
 use herald::wire::envelope::Event;
 use herald::wire::problem::{Problem, ProblemKind};
-use herald::ws::frame::{FetchReference, HeadNotice, SUBPROTOCOL, SocketLimits};
+use herald::ws::frame::{DistressNotice, FetchReference, HeadNotice, SUBPROTOCOL, SocketLimits};
 use herald::ws::upgrade::Streams;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -211,6 +211,7 @@ enum Said {
     Event(u64),
     Fetch(u64),
     Head(u64),
+    Distress(u64),
     Closed(u16, String),
 }
 
@@ -225,6 +226,9 @@ async fn next(client: &mut Client) -> Said {
         match message {
             Message::Binary(bytes) => return Said::Event(Event::decode(&bytes).unwrap().seq.0),
             Message::Text(text) => {
+                if let Ok(call) = serde_json::from_str::<DistressNotice>(&text) {
+                    return Said::Distress(call.distress);
+                }
                 let fetch = serde_json::from_str::<FetchReference>(&text);
                 return fetch.map_or_else(
                     |_| Said::Head(serde_json::from_str::<HeadNotice>(&text).unwrap().head),
@@ -312,6 +316,67 @@ async fn a_slow_reader_is_closed_with_a_reason_and_finds_everything_when_it_come
         ack(&mut client, seq).await;
     }
     assert_eq!(next(&mut client).await, Said::Head(10));
+}
+
+#[tokio::test]
+async fn a_call_for_help_is_named_ahead_of_a_backlog_and_past_a_full_window_and_follows_in_its_turn()
+ {
+    let limits = SocketLimits {
+        window_events: 4,
+        ..SocketLimits::default()
+    };
+    let served = Served::with(limits, HubLimits::default()).await;
+    served.notify(20).await;
+    let call = served.world.distress().await;
+    assert_eq!(call, Seq(21));
+
+    // A device that comes back to a long mailbox hears of the call first, and can fetch it at once.
+    let mut client = served.connect(None).await;
+    assert_eq!(next(&mut client).await, Said::Distress(21));
+    let (status, _, body) = served.http("GET", "/v1/events/21", "").await;
+    assert_eq!((status, Event::decode(&body).unwrap().seq), (200, call));
+    events_to(&mut client, 1..=4).await;
+
+    // Its window is full and it says nothing: the next call reaches it all the same, each once.
+    let second = served.world.distress().await;
+    served.hub.saw_call(
+        &(served.world.ctx.clone(), served.world.exact.actor.clone()),
+        second,
+    );
+    served.wake();
+    assert_eq!(next(&mut client).await, Said::Distress(22));
+    for seq in 5..=22 {
+        ack(&mut client, seq - 1).await;
+        assert_eq!(
+            next(&mut client).await,
+            Said::Event(seq),
+            "in order, none left out"
+        );
+    }
+    assert_eq!(next(&mut client).await, Said::Head(22));
+    // With nothing in between, it comes in its turn and needs no other word.
+    ack(&mut client, 22).await;
+    served.world.distress().await;
+    served.wake();
+    assert_eq!(next(&mut client).await, Said::Event(23));
+    assert_eq!(next(&mut client).await, Said::Head(23));
+}
+
+#[tokio::test]
+async fn another_nodes_call_for_help_reaches_a_full_window_by_the_look_for_mail() {
+    let limits = SocketLimits {
+        window_events: 4,
+        ..SocketLimits::default()
+    };
+    let served = Served::with(limits, HubLimits::default()).await;
+    served.notify(6).await;
+    let mut client = served.connect(None).await;
+    events_to(&mut client, 1..=4).await;
+    let call = served.world.distress().await;
+    deliver::look(&served.world.pools, &served.hub)
+        .await
+        .unwrap();
+    assert_eq!(next(&mut client).await, Said::Distress(call.0));
 }
 
 #[tokio::test]

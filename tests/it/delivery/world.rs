@@ -8,6 +8,7 @@ use herald::crypto::keys::SigningKey;
 use herald::crypto::month::Month;
 use herald::crypto::seal_key::SealKey;
 use herald::domain::actor::{ActorKind, ActorState, Mode, Role as DeviceRole};
+use herald::domain::exchange::DistressState;
 use herald::domain::ids::{ActorId, ContextId, DeviceId, Issuer, LogPosition, Nid, Revision, Seq};
 use herald::domain::notification::{
     NotificationState, ScreeningState, SecondSignature, Subject, Tier,
@@ -16,12 +17,13 @@ use herald::service::mailbox::{Delivered, Mailboxes, PageLimits, Reader};
 use herald::service::records::Record;
 use herald::store::actors::{self, Keys};
 use herald::store::devices::{self, NewDevice};
+use herald::store::distress::{self, Call};
 use herald::store::notifications::{self, Chosen, NewRevision};
 use herald::store::pool::Pools;
 use herald::store::statements::{self, NewRecord, NewStatement};
 use herald::wire::build::{Built, Part, SealSlot, build};
 use herald::wire::claims::{
-    Checked, Claims, Common, NotificationClaims, ScreenClaims, ScreenResult,
+    Checked, Claims, Common, DistressClaims, NotificationClaims, ScreenClaims, ScreenResult,
 };
 use herald::wire::envelope::{Content, Event};
 use herald::wire::policy::{Policy, Screening};
@@ -227,6 +229,37 @@ impl World {
     /// Notifies a revision to the parties at the tiers of their names.
     pub async fn notify(&self, nid: Nid, rev: u32) -> Digest {
         self.notify_with(nid, rev, 10).await
+    }
+
+    /// The organisation calls the exact party for help; gives where the call stands in that party's mailbox.
+    pub async fn distress(&self) -> Seq {
+        let nid = Nid::random();
+        let claims = DistressClaims::new(self.common(&self.org), nid, Revision::FIRST, None);
+        let detail = serde_json::json!({"text": "under fire"});
+        let parts = [Part::new("detail", &detail).unwrap()];
+        let built = build(claims, &parts, &self.org.signing).unwrap();
+        let mut conn = self.pools.intake.acquire().await.unwrap();
+        let mut tx = conn.begin().await.unwrap();
+        let (pos, seqs) = self
+            .store(&mut tx, &self.org, &built, &[&self.org, &self.exact])
+            .await;
+        let call = Call {
+            nid,
+            ctx: self.ctx.clone(),
+            org: self.org.actor.clone(),
+            pos,
+            hash: built.hash,
+            about: None,
+            state: DistressState::Open,
+            at: now(),
+        };
+        let called = [
+            (self.org.actor.clone(), None, seqs[0]),
+            (self.exact.actor.clone(), Some(Tier::Exact), seqs[1]),
+        ];
+        distress::insert(&mut tx, &call, &called).await.unwrap();
+        tx.commit().await.unwrap();
+        Seq(u64::try_from(seqs[1]).unwrap())
     }
 
     /// As [`Self::notify`], with a place of that many bytes.

@@ -23,6 +23,7 @@ use herald::wire::problem::ProblemKind as P;
 use serde_json::json;
 
 use super::devices::Fresh;
+use super::distress::{self, Cry};
 use super::world::World;
 use super::{Notified, Site, Unit, ack_item};
 
@@ -43,7 +44,7 @@ const COLUMNS: [&str; 11] = [
 
 /// Kind by kind, what becomes of a statement of each signer on its own object, and on another's.
 /// `+` taken; `a` not-allowed; `n` not-admitted; `k` unknown-key; `s` statement-kind; `c` certificate-key-mismatch;
-/// `u` unknown-notification; `i` unknown-item; `.` such an object cannot be named.
+/// `u` unknown-notification; `i` unknown-item; `x` unknown-call; `.` such an object cannot be named.
 #[rustfmt::skip]
 const TABLE: &[(Kind, &str, &str)] = &[
     // kind             co or de pl au op root na su pe re   the same, on another's object
@@ -63,6 +64,9 @@ const TABLE: &[(Kind, &str, &str)] = &[
     (Kind::Ack,        "a  a  +  a  a  a  k    a  a  a  a", "a  a  i  a  a  a  k    a  a  a  a"),
     (Kind::Progress,   "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
     (Kind::Confirm,    "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
+    (Kind::Distress,   "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
+    (Kind::Respond,    "+  a  +  a  a  a  k    a  a  a  a", "+  a  x  a  a  a  k    a  a  a  a"),
+    (Kind::Resolve,    "a  +  a  a  a  a  k    n  +  k  k", "a  x  a  a  a  a  k    n  x  k  k"),
     (Kind::Check,      "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
     (Kind::Receipt,    "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
     (Kind::Answer,     "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
@@ -80,6 +84,7 @@ fn outcome(letter: &str) -> Option<P> {
         "c" => Some(P::CertificateKeyMismatch),
         "u" => Some(P::UnknownNotification),
         "i" => Some(P::UnknownItem),
+        "x" => Some(P::UnknownCall),
         other => panic!("{other} is no outcome"),
     }
 }
@@ -136,6 +141,8 @@ struct Objects {
     other: Notified,
     /// Movements of the same three.
     moving: [Notified; 3],
+    /// Calls for help of the same three, to the same parties.
+    calls: [Notified; 3],
 }
 
 impl Objects {
@@ -155,8 +162,15 @@ impl Objects {
                 .await,
         ];
         world.admit(&world.suspended, Admission::Suspended).await;
+        let call = |party| Cry::here().to(party, Tier::Exact);
+        let (east, west) = (call(&world.east), call(&world.west));
         Self {
             moving,
+            calls: [
+                world.distress(world.msf.first(), &east).await,
+                world.distress(world.suspended.first(), &east).await,
+                world.distress(world.relief.first(), &west).await,
+            ],
             own: world.notify(world.msf.first(), &told(&world.east)).await,
             suspended,
             other: world.notify(world.relief.first(), &told(&world.west)).await,
@@ -206,6 +220,7 @@ async fn make(
     }
     let [own, suspended, other] = match kind {
         Kind::Progress => objects.moving.each_ref(),
+        Kind::Respond | Kind::Resolve => objects.calls.each_ref(),
         _ => [&objects.own, &objects.suspended, &objects.other],
     };
     let object = match whose {
@@ -358,9 +373,31 @@ async fn claims(
             let claims = ProgressClaims::new(common, *nid, *rev, *hash);
             return (claims.into(), vec![part.sealed_to(&world.reader)]);
         }
-        Kind::Warn | Kind::Reply | Kind::Distress | Kind::Respond | Kind::Resolve => {
-            todo!("{kind}")
+        Kind::Distress => {
+            let cry = Cry::about(object).to(&world.east, Tier::Exact);
+            let mut claims = cry.claims(world, signer.unit);
+            (claims.iss, claims.aud) = (common.iss, common.aud);
+            (claims.ctx, claims.mode) = (common.ctx, common.mode);
+            return (claims.into(), cry.parts(world));
         }
+        Kind::Respond => {
+            let to = if others {
+                &world.relief.id
+            } else {
+                &world.msf.id
+            };
+            let (mut claims, parts) = distress::response(world, signer.unit, to, object);
+            (claims.iss, claims.aud) = (common.iss, common.aud);
+            (claims.ctx, claims.mode) = (common.ctx, common.mode);
+            return (claims.into(), parts.into());
+        }
+        Kind::Resolve => {
+            let (mut claims, parts) = distress::resolution(world, signer.unit, object);
+            (claims.iss, claims.aud) = (common.iss, common.aud);
+            (claims.ctx, claims.mode) = (common.ctx, common.mode);
+            return (claims.into(), parts.into());
+        }
+        Kind::Warn | Kind::Reply => todo!("{kind}"),
     };
     (claims, Vec::new())
 }
@@ -451,7 +488,10 @@ async fn every_kind_is_taken_from_exactly_those_who_may_say_it() {
                     wanted,
                     "{kind} of {column}, {whose:?}: {answer:?}"
                 );
-                let spent = matches!(kind, Kind::Withdraw | Kind::Close | Kind::Cosign);
+                let spent = matches!(
+                    kind,
+                    Kind::Withdraw | Kind::Close | Kind::Cosign | Kind::Resolve
+                );
                 if spent && wanted.is_none() {
                     objects = Objects::fresh(&world).await;
                 }

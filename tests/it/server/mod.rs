@@ -6,6 +6,7 @@ mod behalf;
 mod bytes;
 mod calls;
 mod devices;
+mod distress;
 mod enrolling;
 mod groups;
 mod identity;
@@ -21,5 +22,6 @@ mod world;
 
 pub use calls::Answer;
 pub use devices::{Member, Unit};
+pub use distress::Cry;
 pub use say::{Notified, Site, ack_item};
 pub use world::World;

@@ -73,6 +73,13 @@ fn calls() -> Vec<Call> {
             )
         },
         read("/v1/queue", (200, None)),
+        read("/v1/distress", (200, None)),
+        post(
+            "/v1/distress",
+            ENVELOPE_TYPE,
+            b"HN2",
+            (400, Some(P::MalformedBody)),
+        ),
         post(
             "/v1/checks",
             ENVELOPE_TYPE,

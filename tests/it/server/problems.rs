@@ -14,13 +14,14 @@ use herald::domain::notification::{Outcome, Tier};
 use herald::service::identity;
 use herald::service::intake::{Bearer, Intake};
 use herald::store::role::Role as DbRole;
-use herald::wire::build::{Built, build};
+use herald::wire::build::{Built, Part, build};
 use herald::wire::claims::{
-    CheckClaims, Claims, CloseClaims, Common, DutyClaims, NotificationClaims, ScreenClaims,
-    ScreenResult, WithdrawClaims,
+    CheckClaims, Claims, CloseClaims, Common, DutyClaims, NotificationClaims, ResolveClaims,
+    ScreenClaims, ScreenResult, WithdrawClaims,
 };
 use herald::wire::envelope::{Content, ENVELOPE_TYPE, Envelope};
 use herald::wire::invite::InviteCode;
+use herald::wire::parts::name;
 use herald::wire::problem::ProblemKind as P;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -428,6 +429,12 @@ async fn state(walk: &mut Walk) {
     let common = walk.world.common(walk.ada());
     let unknown = WithdrawClaims::new(common, Nid::random(), second.rev, second.hash, None);
     walk.said_refused(P::UnknownNotification, unknown).await;
+    let common = walk.world.common(walk.ada());
+    let no_call = ResolveClaims::new(common, Nid::random(), second.hash);
+    let detail = Part::new(name::DETAIL, &json!({"outcome": "mistake"})).unwrap();
+    let detail = [detail.sealed_to(&walk.world.reader)];
+    let answer = walk.world.say(walk.ada(), no_call, &detail).await;
+    walk.note(P::UnknownCall, &answer);
     let desk = walk.world.west.first();
     let items = vec![ack_item(&second, AckState::Received)];
     let (ack, detail) = walk

@@ -102,6 +102,7 @@ impl World {
             &mut config.limits.rate.statements,
             &mut config.limits.rate.reads,
             &mut config.limits.rate.enrolment,
+            &mut config.limits.rate.distress,
             &mut config.limits.rate.address,
             &mut config.limits.connection.new_per_address,
         ] {
