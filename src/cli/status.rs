@@ -476,6 +476,7 @@ mod tests {
             nid,
             organisation: "msf".parse().expect("a slug"),
             subject: Subject::Site,
+            calls: Vec::new(),
             state: NotificationState::Current,
             revisions: vec![RevisionStatus {
                 rev: Revision::FIRST,

@@ -377,6 +377,10 @@ mod tests {
                 ] {
                     assert_eq!(may_read(*kind, part, R::Party(*tier)), Read::Never);
                 }
+                // A call for help and what follows it are for everybody called, and an alert says no place.
+                if !kind.is_call() && *kind != Kind::Alert {
+                    assert_eq!(may_read(*kind, P::Detail, R::Party(*tier)), Read::Never);
+                }
             }
         }
     }

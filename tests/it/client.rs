@@ -549,7 +549,16 @@ async fn a_call_for_help_prints_the_numbers_without_a_line_and_goes_out_when_the
     .iter()
     .map(Into::into)
     .collect();
-    let calling = tokio::spawn(cli::run(line, output, Clock::System));
+    let calling = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let called = async {
+            tokio::time::timeout(2 * PATIENCE, cli::run(line, output, Clock::System)).await
+        };
+        runtime.block_on(called)
+    });
     until(&err, "that it is not sent", |text| {
         text.contains("NOT SENT")
     })
@@ -565,8 +574,11 @@ async fn a_call_for_help_prints_the_numbers_without_a_line_and_goes_out_when_the
         "the standing choice is for where nothing else says it"
     );
     world.start().await;
-    let exit = tokio::time::timeout(PATIENCE, calling).await.unwrap();
-    assert_eq!(exit.unwrap(), Exit::Ok, "{}", err.text());
+    until(&out, "that the server has it", |text| {
+        text.contains("the server has your call")
+    })
+    .await;
+    assert_eq!(calling.join().unwrap().unwrap(), Exit::Ok, "{}", err.text());
     assert!(
         out.text().contains("the coordinator and east"),
         "{}",

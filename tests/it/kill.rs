@@ -264,6 +264,7 @@ impl People {
             match stream.next(None).await {
                 Ok(Said::Event(bytes)) => self.take(&Event::decode(&bytes).unwrap(), &mut last),
                 Ok(Said::Fetch(seq)) => panic!("event {seq} is small"),
+                Ok(Said::Distress(seq)) => panic!("nobody calls for help at {seq}"),
                 Ok(Said::Head(_) | Said::Quiet) => {}
                 Ok(Said::Ended(_)) | Err(_) => return,
             }

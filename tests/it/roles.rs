@@ -79,6 +79,7 @@ const TABLES: &[(&str, Guard)] = &[
         ),
     ),
     ("part", Guard::Closed),
+    ("progress", Guard::Closed),
     (
         "revision",
         Guard::Tenant(
@@ -115,6 +116,7 @@ const RIGHTS: &[(&str, &str, &str, &str)] = &[
     ("mailbox", "S", "SI", "S"),
     ("notification", "S", "SIU", "S"),
     ("part", "", "SI", "S"),
+    ("progress", "", "SIU", ""),
     ("revision", "S", "SIU", "S"),
     ("seal", "", "SI", "S"),
     ("statement", "S", "SI", "S"),
@@ -262,7 +264,7 @@ async fn a_request_reads_its_own_rows_of_every_table_and_nobody_elses() {
         ("auditor", "auditor"),
     ];
     let mut app = busy.world.db.connect(Role::App).await;
-    for (table, guard) in &TABLES {
+    for (table, guard) in TABLES {
         let condition = match guard {
             Guard::Tenant(condition) => condition,
             Guard::Public(why) => {
