@@ -14,6 +14,7 @@ use super::inbox::Inbox;
 use super::outbox::{Meta, Outbox, OutboxId};
 use super::profile::{self, Profile};
 use super::send::is_temporary;
+use super::words::add;
 use super::{Context, calls, directory, own};
 use crate::domain::exchange::DISTRESS_SENTENCE;
 use crate::domain::ids::{ActorId, Nid, Revision};
@@ -155,11 +156,15 @@ fn said(nid: Nid, parties: &[ActorId], sent: &Submitted) -> String {
         sent.pos
     );
     for remark in &sent.remarks {
-        text += &format!("  {remark}\n");
+        add(&mut text, format_args!("  {remark}\n"));
     }
-    text + &format!(
-        "Answers come with: herald listen\nWhen it is over: herald resolve {reference} --outcome …\n{DISTRESS_SENTENCE}\n"
-    )
+    add(
+        &mut text,
+        format_args!(
+            "Answers come with: herald listen\nWhen it is over: herald resolve {reference} --outcome …\n{DISTRESS_SENTENCE}\n"
+        ),
+    );
+    text
 }
 
 fn keep_standing(

@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::find::Named;
 use super::outbox::Meta;
 use super::submit::submit;
+use super::words::add;
 use super::{Context, calls, directory};
 use crate::domain::exchange::DistressOutcome;
 use crate::domain::ids::Revision;
@@ -70,7 +71,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     context.out.emit(&value, || {
         let mut text = format!("{reference} is ended. Everybody that was called is being told.\n");
         for remark in &submitted.remarks {
-            text += &format!("  {remark}\n");
+            add(&mut text, format_args!("  {remark}\n"));
         }
         text
     });

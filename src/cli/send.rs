@@ -110,8 +110,15 @@ pub async fn flush(profile: &Profile, api: &Api, trust: &Trust) -> Result<Flushe
         .partition(|(_, meta)| meta.kind.is_call());
     for (id, meta) in calls {
         let bytes = outbox.bytes(&id)?;
-        if let Err(error) =
-            send_batch(&outbox, api, trust, &[(id, meta, bytes)], &mut flushed).await?
+        if let Err(error) = send_batch(
+            profile,
+            &outbox,
+            api,
+            trust,
+            &[(id, meta, bytes)],
+            &mut flushed,
+        )
+        .await?
         {
             flushed.stopped = Some(error);
             flushed.waiting = outbox.pending()?.len();

@@ -235,13 +235,17 @@ mod tests {
                     (Kind::Site | Kind::Movement, P::Place | P::OwnAudience | P::OtherAudience)
                     | (Kind::Withdraw, P::Reason)
                     | (Kind::Screen, P::Reasons)
-                    | (Kind::Ack | Kind::Notice | Kind::Alert, P::Detail)
-                    | (Kind::Progress, P::Progress)
                     | (
-                        Kind::Distress,
-                        P::Detail | P::Position | P::OwnAudience | P::OtherAudience,
+                        Kind::Ack
+                        | Kind::Notice
+                        | Kind::Alert
+                        | Kind::Distress
+                        | Kind::Respond
+                        | Kind::Resolve,
+                        P::Detail,
                     )
-                    | (Kind::Respond | Kind::Resolve, P::Detail)
+                    | (Kind::Progress, P::Progress)
+                    | (Kind::Distress, P::Position | P::OwnAudience | P::OtherAudience)
                     | (Kind::Invite, P::Person) => Read::Reseal,
                     (Kind::Site | Kind::Movement, P::Contact) | (Kind::Keys, P::DeskKey) => {
                         Read::PassOn

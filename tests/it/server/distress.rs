@@ -343,7 +343,7 @@ async fn a_call_is_taken_whatever_the_devices_clock_says_and_nothing_else_is() {
         let call = world.distress(ada, &cry).await;
         let shown = world.calls(ada).await;
         let shown = shown.iter().find(|c| c.nid == call.nid).unwrap();
-        let off = super::world::now() - shown.at;
+        let off = super::devices::now() - shown.at;
         assert!(
             off.abs() < time::Duration::minutes(1),
             "the receipt's time counts"
