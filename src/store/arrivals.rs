@@ -117,7 +117,7 @@ async fn insert_statements(
     sqlx::query(
         "INSERT INTO hn.statement (pos, hash, ctx, actor, device, kid, jti, kind, jws, receipt, submitted_by, at)
          SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::uuid[],
-                              $8::text[], $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::boolean[])",
+                              $8::text[], $9::text[], $10::text[], $11::text[], $12::timestamptz[])",
     )
     .bind(column(arrivals, |a| read::bigint(a.statement.pos.0)))
     .bind(column(arrivals, |a| a.statement.hash.as_bytes().to_vec()))
@@ -214,7 +214,7 @@ async fn insert_revisions(
     sqlx::query(
         "INSERT INTO hn.revision (nid, rev, ctx, org, pos, hash, kind, device, emergency, screening, cosign, at, on_behalf)
          SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], $7::text[],
-                              $8::text[], $9::boolean[], $10::text[], $11::text[], $12::timestamptz[])",
+                              $8::text[], $9::boolean[], $10::text[], $11::text[], $12::timestamptz[], $13::boolean[])",
     )
     .bind(column(arrivals, |a| a.revision.nid.uuid()))
     .bind(column(arrivals, |a| read::integer(a.revision.rev)))
