@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use time::OffsetDateTime;
 
 use super::error::CliError;
+use super::exchange::moment;
 use super::exit::Exit;
 use super::find::{self, Named};
 use super::inbox::Inbox;
@@ -17,6 +19,7 @@ use super::submit::submit;
 use super::words::{ack_words, add};
 use super::{Context, directory};
 use crate::domain::ack::{AckState, MAX_ITEMS};
+use crate::domain::exchange::Ask;
 use crate::domain::ids::{ActorId, Revision};
 use crate::domain::kind::Kind;
 use crate::spatial::parse::parse_position;
@@ -31,6 +34,7 @@ Examples:
   herald ack HN-WD2P-F2DD --entered --officer \"Maj. Karim\" --list \"NSL North\" --number 114 --at \"42S VF 87694 63602\"
   herald ack HN-WD2P-F2DD --not-entered --officer \"Maj. Karim\" --reason \"outside our area\"
   herald ack HN-WD2P-F2DD --queried --officer \"Maj. Karim\" --question \"which of the two buildings?\"
+  herald ack HN-WD2P-F2DD --queried --officer \"Maj. Karim\" --question \"can it wait until dark?\" --ask delay --due 031800ZMAY26
   herald ack HN-WD2P-F2DD --removed --officer \"Maj. Karim\" --reason \"withdrawn by the organisation\"
 
 Give the position from your own list, as it stands there: it is compared with the one notified. An acknowledgement is \
@@ -86,9 +90,24 @@ pub struct Args {
     /// What is asked of the organisation
     #[arg(long)]
     pub question: Option<String>,
+    /// What you ask for; delay and reroute of movements only [default: clarify]
+    #[arg(long, value_parser = parse_ask, requires = "queried")]
+    pub ask: Option<Ask>,
+    /// By when you ask for a reply: RFC 3339, date-time group like 031800ZMAY26, or local time with --zone; at most 30
+    /// days ahead [default: as the policy says]
+    #[arg(long, value_name = "TIME", requires = "queried")]
+    pub due: Option<String>,
+    /// The zone of a time that names none, like Asia/Aden
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<String>,
     /// The revision, when it is not the latest received
     #[arg(long, value_parser = parse_revision)]
     pub revision: Option<Revision>,
+}
+
+fn parse_ask(text: &str) -> Result<Ask, String> {
+    text.parse()
+        .map_err(|_| "one of clarify, delay and reroute".to_owned())
 }
 
 impl Args {
@@ -120,13 +139,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         ));
     }
     let entered = entered(&args)?;
+    let due = moment("--due", args.due.as_deref(), args.zone.as_deref(), context)?;
     let (profile, api) = context.connect()?;
     let inbox = Inbox::open(profile.dir())?;
     let trust = directory::at_hand(&profile, &api).await?;
     let by_organisation = items(&args, &profile, &inbox, &trust)?;
     let mut done = Vec::new();
     for (organisation, items) in by_organisation {
-        let detail = detail(&args, entered.as_ref(), &items);
+        let detail = detail(&args, entered.as_ref(), due, &items);
         let part = Part::new(name::DETAIL, &detail)?.sealed_to(trust.server_seal());
         let common = profile.common(&context.clock);
         let claims = AckClaims::new(common, organisation.clone(), items.clone());
@@ -166,6 +186,13 @@ fn items(
     let mut by_organisation: BTreeMap<ActorId, Vec<AckItem>> = BTreeMap::new();
     for named in &args.notifications {
         let (target, entry) = find::revision(inbox, named, args.revision)?;
+        let moves = matches!(args.ask, Some(Ask::Delay | Ask::Reroute));
+        if moves && target.kind != Kind::Movement {
+            return Err(CliError::refused(
+                format!("{named} is no movement: it can neither wait nor take another way"),
+                "Ask to clarify.",
+            ));
+        }
         let event = inbox.event(&entry)?;
         let received = receive(&event, trust, &readers)
             .map_err(|error| CliError::failed(format!("{named}: {error}"), "Update the client."))?;
@@ -208,7 +235,12 @@ fn entered(args: &Args) -> Result<Option<Entered>, CliError> {
     }))
 }
 
-fn detail(args: &Args, entered: Option<&Entered>, items: &[AckItem]) -> AckDetail {
+fn detail(
+    args: &Args,
+    entered: Option<&Entered>,
+    due: Option<OffsetDateTime>,
+    items: &[AckItem],
+) -> AckDetail {
     let says_more = entered.is_some() || args.reason.is_some() || args.question.is_some();
     AckDetail {
         officer: Some(Person {
@@ -220,8 +252,8 @@ fn detail(args: &Args, entered: Option<&Entered>, items: &[AckItem]) -> AckDetai
             .iter()
             .filter(|_| says_more)
             .map(|item| AckItemDetail {
-                ask: None,
-                due: None,
+                ask: args.ask,
+                due,
                 nid: item.nid,
                 entered: entered.cloned(),
                 reason: args.reason.clone(),
@@ -253,6 +285,18 @@ mod tests {
             (&["--entered", "--list", "NSL"], "entered"),
             (&["--not-entered", "--reason", "outside"], "not_entered"),
             (&["--queried", "--question", "which?"], "queried"),
+            (
+                &[
+                    "--queried",
+                    "--question",
+                    "so?",
+                    "--ask",
+                    "delay",
+                    "--due",
+                    "031800ZMAY26",
+                ],
+                "queried",
+            ),
             (&["--removed"], "removed"),
         ] {
             assert_eq!(parse(good).expect("complete").state().as_str(), state);
@@ -263,6 +307,9 @@ mod tests {
             &["--entered"],
             &["--not-entered"],
             &["--queried"],
+            &["--received", "--ask", "delay"],
+            &["--received", "--due", "031800ZMAY26"],
+            &["--queried", "--question", "so?", "--ask", "stop"],
         ] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }

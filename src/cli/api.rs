@@ -15,7 +15,7 @@ use crate::domain::ids::{LogPosition, Seq};
 use crate::domain::kind::Kind;
 use crate::wire::api::{
     BulkResponse, Calls, CurrentPolicy, Cursor, Devices, EnrolRequest, EnrolResponse, KeyDirectory,
-    Me, NotificationPage, NotificationStatus, Queue, RenewRequest, Statistics, Submitted,
+    Me, NotificationPage, NotificationStatus, Queue, RenewRequest, Statistics, Submitted, Threads,
 };
 use crate::wire::envelope::{
     self, ENVELOPE_TYPE, ENVELOPES_TYPE, EVENTS_TYPE, Envelope, Event, MAX_ENVELOPE,
@@ -404,6 +404,14 @@ impl Api {
     /// [`ApiError`].
     pub async fn queue(&self) -> Result<Queue, ApiError> {
         self.get("/v1/queue").await
+    }
+
+    /// Queries and warnings that wait for a reply.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn threads(&self) -> Result<Threads, ApiError> {
+        self.get("/v1/threads").await
     }
 
     /// Counts.

@@ -9,6 +9,7 @@ pub mod connect;
 pub mod directory;
 pub mod draft;
 pub mod error;
+pub mod exchange;
 pub mod exit;
 pub mod files;
 pub mod find;
@@ -57,6 +58,7 @@ pub mod openapi;
 pub mod policy;
 pub mod progress;
 pub mod queue;
+pub mod reply;
 pub mod resolve;
 pub mod respond;
 pub mod return_;
@@ -67,7 +69,9 @@ pub mod serve;
 pub mod statistics;
 pub mod status;
 pub mod template;
+pub mod threads;
 pub mod verify;
+pub mod warn;
 pub mod withdraw;
 
 use std::ffi::OsString;
@@ -172,6 +176,12 @@ pub enum Command {
     Return(return_::Args),
     /// Acknowledge a notification (party)
     Ack(ack::Args),
+    /// Warn an organisation of what you allege of its notification (party)
+    Warn(warn::Args),
+    /// Reply to a party's query or warning
+    Reply(reply::Args),
+    /// List the queries and warnings that wait for a reply
+    Threads(threads::Args),
     /// Ask whether an area holds notified places or movements (party)
     Check(check::Args),
     /// Check a receipt, acknowledgement or answer without the server
@@ -355,6 +365,9 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError>
         Command::Screen(args) => Box::pin(screen::run(args, context)).await,
         Command::Return(args) => Box::pin(return_::run(args, context)).await,
         Command::Ack(args) => Box::pin(ack::run(args, context)).await,
+        Command::Warn(args) => Box::pin(warn::run(args, context)).await,
+        Command::Reply(args) => Box::pin(reply::run(args, context)).await,
+        Command::Threads(args) => Box::pin(threads::run(args, context)).await,
         Command::Check(args) => Box::pin(check::run(args, context)).await,
         Command::Verify(args) => Box::pin(verify::run(args, context)).await,
         Command::Statistics(args) => Box::pin(statistics::run(args, context)).await,

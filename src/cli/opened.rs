@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use time::OffsetDateTime;
 
 use super::error::CliError;
 use super::inbox::{Entry, Inbox};
@@ -11,6 +12,7 @@ use super::profile::Profile;
 use super::received::{Readers, Received, receive};
 use super::{directory, own};
 use crate::crypto::digest::Digest;
+use crate::domain::exchange::Ask;
 use crate::domain::ids::Nid;
 use crate::domain::kind::Kind;
 use crate::wire::parts::{AckDetail, Entered, Person, Place, name};
@@ -31,20 +33,34 @@ pub struct Said {
     /// What is asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
+    /// What is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Ask>,
+    /// Until when a reply is asked for.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub due: Option<OffsetDateTime>,
 }
 
 impl Said {
     /// Of the detail of an acknowledgement that may be about several.
     pub fn of(detail: AckDetail, nid: Nid) -> Self {
-        let item = detail.items.into_iter().find(|item| item.nid == nid);
-        let (entered, reason, question) = item.map_or((None, None, None), |item| {
-            (item.entered, item.reason, item.question)
-        });
-        Self {
+        let said = Self {
             officer: detail.officer,
-            entered,
-            reason,
-            question,
+            ..Self::default()
+        };
+        match detail.items.into_iter().find(|item| item.nid == nid) {
+            None => said,
+            Some(item) => Self {
+                entered: item.entered,
+                reason: item.reason,
+                question: item.question,
+                ask: item.ask,
+                due: item.due,
+                ..said
+            },
         }
     }
 }
@@ -55,7 +71,8 @@ pub struct Opened<'a> {
     inbox: Inbox,
     trust: Trust,
     readers: Readers,
-    acknowledgements: HashMap<Digest, Entry>,
+    /// Acknowledgements, warnings and replies.
+    exchange: HashMap<Digest, Entry>,
 }
 
 impl<'a> Opened<'a> {
@@ -65,10 +82,10 @@ impl<'a> Opened<'a> {
     /// When the inbox or a key cannot be read.
     pub fn of(profile: &'a Profile) -> Result<Self, CliError> {
         let inbox = Inbox::open(profile.dir())?;
-        let acknowledgements = inbox
+        let exchange = inbox
             .entries()
             .iter()
-            .filter(|entry| entry.kind == Kind::Ack)
+            .filter(|entry| matches!(entry.kind, Kind::Ack | Kind::Warn | Kind::Reply))
             .map(|entry| (entry.of, entry.clone()))
             .collect();
         Ok(Self {
@@ -76,7 +93,7 @@ impl<'a> Opened<'a> {
             readers: Readers::of(profile)?,
             profile,
             inbox,
-            acknowledgements,
+            exchange,
         })
     }
 
@@ -91,8 +108,22 @@ impl<'a> Opened<'a> {
 
     /// What stands in an acknowledgement, by the hash of its statement; none when it has not come here.
     pub fn said(&self, of: &Digest, nid: Nid) -> Option<Said> {
-        let received = self.open(self.acknowledgements.get(of)?)?;
+        let received = self.statement(of)?;
         Some(Said::of(received.part(name::DETAIL)?, nid))
+    }
+
+    /// An acknowledgement, a warning or a reply, by its hash.
+    pub fn statement(&self, of: &Digest) -> Option<Received> {
+        self.open(self.exchange.get(of)?)
+    }
+
+    /// The acknowledgements, warnings and replies that may be about a notification, oldest first.
+    pub fn exchange_about(&self, nid: Nid) -> impl Iterator<Item = (&Entry, Received)> {
+        let about = move |entry: &&Entry| {
+            self.exchange.contains_key(&entry.of) && entry.nid.is_none_or(|named| named == nid)
+        };
+        let entries = self.inbox.entries().iter().filter(about);
+        entries.filter_map(|entry| Some((entry, self.open(entry)?)))
     }
 
     /// An event, when every check of it holds.

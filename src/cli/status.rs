@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::api::Api;
 use super::error::CliError;
+use super::exchange;
 use super::exit::Exit;
 use super::find::Named;
 use super::opened::{Opened, Said};
@@ -21,6 +22,7 @@ use super::{Context, calls};
 use crate::crypto::digest::Digest;
 use crate::domain::ack::AckState;
 use crate::domain::actor::Role;
+use crate::domain::exchange::ThreadState;
 use crate::domain::ids::LogPosition;
 use crate::domain::notification::{NotificationState, ScreeningState, SecondSignature, Tier};
 use crate::domain::plural::count;
@@ -114,6 +116,8 @@ struct Page {
     said: HashMap<Digest, Said>,
     /// Whether this desk is told what stands in acknowledgements.
     told: bool,
+    /// What was asked, alleged and replied, in the order of the status's threads.
+    threads: Vec<exchange::Thread>,
 }
 
 impl Page {
@@ -125,15 +129,18 @@ impl Page {
         let said = acknowledgements
             .filter_map(|ack| Some((ack.of, opened?.said(&ack.of, status.nid)?)))
             .collect();
+        let thread = |of| exchange::Thread::of(of, opened);
         Self {
             place: opened.and_then(|opened| opened.place(status.nid)),
             said,
+            threads: status.threads.iter().map(thread).collect(),
             told: matches!(role, Role::Organisation | Role::Coordinator),
             status,
         }
     }
 
-    /// As the server says it, with `name` and `place` beside, and `said` in each acknowledgement.
+    /// As the server says it, with `name` and `place` beside, `said` in each acknowledgement and thread, and `answered`
+    /// in each thread that was replied to.
     fn json(&self) -> Value {
         let mut value = json!(self.status);
         put(
@@ -150,7 +157,20 @@ impl Page {
                 }
             }
         }
+        for (index, thread) in self.threads.iter().enumerate() {
+            if let Some(value) = value.pointer_mut(&format!("/threads/{index}")) {
+                put(value, "said", thread.said.as_ref());
+                put(value, "answered", thread.answered.as_ref());
+            }
+        }
         value
+    }
+
+    fn thread_lines(&self) -> Vec<String> {
+        let threads = self.status.threads.iter().zip(&self.threads);
+        threads
+            .flat_map(|(status, thread)| thread.lines(status))
+            .collect()
     }
 
     fn place_words(&self) -> String {
@@ -210,7 +230,7 @@ fn parties_reached(status: &NotificationStatus) -> String {
             silent += 1;
         } else if latest.all(|a| a.state == AckState::ReachedDesk) {
             by_device += 1;
-        } else if asks(party) {
+        } else if asks(party, status) {
             asking += 1;
         } else {
             answered += 1;
@@ -238,10 +258,14 @@ fn parties_reached(status: &NotificationStatus) -> String {
     )
 }
 
-/// Whether a question is the last that a party's officer said of the latest revision.
-fn asks(party: &PartyStatus) -> bool {
+/// Whether a question that waits for a reply is the last that a party's officer said of the latest revision.
+fn asks(party: &PartyStatus, status: &NotificationStatus) -> bool {
+    let replied = |of| {
+        let mut threads = status.threads.iter();
+        threads.any(|t| t.of == of && t.state == ThreadState::Replied)
+    };
     let last = party.acknowledgements.iter().rev().find(|a| a.latest);
-    last.is_some_and(|a| a.state == AckState::Queried)
+    last.is_some_and(|a| a.state == AckState::Queried && !replied(a.of))
 }
 
 fn summary(status: &NotificationStatus, name: Option<&str>) -> String {
@@ -339,7 +363,10 @@ fn said_lines(ack: &AckStatus, page: &Page) -> Vec<String> {
     let mut line = |label: &str, text: &str| lines.push(format!("      {label} {}", plain(text)));
     if let Some(question) = &said.question {
         line("ASKS:", question);
-        line("to answer:", "call them, or notify a revision that says it");
+        line(
+            "to answer:",
+            "herald reply; to amend, notify the next revision first",
+        );
     }
     if let Some(entered) = &said.entered {
         line("entered", &entered_words(entered));
@@ -384,6 +411,13 @@ fn text(page: &Page, as_of: time::OffsetDateTime) -> String {
             writeln!(text, "  {line}").ok();
         }
     }
+    let threads = page.thread_lines();
+    if !threads.is_empty() {
+        text += "\nQueries and warnings\n";
+    }
+    for line in threads {
+        writeln!(text, "  {line}").ok();
+    }
     writeln!(text, "\n{FOOT}").ok();
     text
 }
@@ -421,6 +455,11 @@ fn html(page: &Page, as_of: time::OffsetDateTime) -> String {
         }
         body += "</ul>\n";
     }
+    let threads = page.thread_lines();
+    if !threads.is_empty() {
+        body += "<h2>Queries and warnings</h2>\n";
+        writeln!(body, "<pre>{}</pre>", escape(&threads.join("\n"))).ok();
+    }
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\n\
          <style>body{{font:12pt/1.45 serif;max-width:42em;margin:2em auto;color:#111;background:#fff}}\
@@ -450,8 +489,10 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::domain::check::Flag;
+    use crate::domain::exchange::ThreadKind;
     use crate::domain::ids::{Nid, Revision};
     use crate::domain::notification::Subject;
+    use crate::wire::api::ThreadStatus;
     use crate::wire::parts::AckDetail;
 
     fn example() -> NotificationStatus {
@@ -499,6 +540,7 @@ mod tests {
                 party("west", vec![]),
                 party("north", vec![ack(AckState::Received, false)]),
             ],
+            threads: Vec::new(),
         }
     }
 
@@ -622,6 +664,41 @@ mod tests {
             line.ends_with("2 silent; 1 ASKING: see its status"),
             "{line}"
         );
+        // Once it was replied to, it has its answer.
+        status.threads = vec![thread(&status, ThreadState::Open)];
+        assert!(summary(&status, None).ends_with("1 ASKING: see its status"));
+        status.threads = vec![thread(&status, ThreadState::Replied)];
+        assert!(summary(&status, None).ends_with("2 silent; 1 answered by an officer"));
+    }
+
+    fn thread(on: &NotificationStatus, state: ThreadState) -> ThreadStatus {
+        let at = time::OffsetDateTime::UNIX_EPOCH;
+        ThreadStatus {
+            kind: ThreadKind::Query,
+            of: Digest::of(b"ack"),
+            reference: on.reference.clone(),
+            nid: on.nid,
+            rev: Revision::FIRST,
+            organisation: on.organisation.clone(),
+            party: "east".parse().expect("a slug"),
+            at,
+            state,
+            due: Some(at),
+            replies: 0,
+            reply: None,
+            replied_at: None,
+        }
+    }
+
+    #[test]
+    fn the_page_says_what_waits_for_a_reply_even_where_its_words_have_not_come() {
+        let mut status = example();
+        status.threads = vec![thread(&status, ThreadState::Overdue)];
+        let now = time::OffsetDateTime::UNIX_EPOCH;
+        for shown in [text(&page(status.clone()), now), html(&page(status), now)] {
+            assert!(shown.contains("Queries and warnings"), "{shown}");
+            assert!(shown.contains("OVERDUE: no reply, asked for by"), "{shown}");
+        }
     }
 
     #[test]

@@ -6,10 +6,12 @@ use std::fmt::Write as _;
 use geojson::GeometryValue;
 
 use super::calls;
+use super::exchange::{ask_words, reply_words};
 use super::received::Received;
 use crate::domain::ack::AckState;
 use crate::domain::check::Flag;
 use crate::domain::clock::from_micros;
+use crate::domain::exchange::Ask;
 use crate::domain::ids::ActorId;
 use crate::domain::kind::Kind;
 use crate::domain::notification::Tier;
@@ -22,8 +24,8 @@ use crate::wire::claims::{
 };
 use crate::wire::envelope::Event;
 use crate::wire::parts::{
-    AckDetail, AlertDetail, Audience, Contact, Entered, NoticeDetail, Place, ProgressPart, Reason,
-    Reasons, Window, name,
+    AckDetail, AlertDetail, Audience, Contact, Entered, NoticeDetail, Person, Place, ProgressPart,
+    Reason, Reasons, ReplyDetail, Warning, Window, name,
 };
 
 pub use crate::domain::text::is_unruly;
@@ -313,8 +315,35 @@ fn details(text: &mut String, received: &Received) {
                 put(text, "party", &format!("{}{away}", detail.party));
             }
         }
+        Claims::Warn(_) => {
+            if let Some(warning) = received.part::<Warning>(name::DETAIL) {
+                describe_warning(text, &warning);
+            }
+        }
+        Claims::Reply(_) => {
+            if let Some(reply) = received.part::<ReplyDetail>(name::DETAIL) {
+                put(text, "reply", &reply_words(&reply));
+            }
+        }
         _ => calls::details(text, received),
     }
+}
+
+fn describe_warning(text: &mut String, warning: &Warning) {
+    put(text, "alleges", &warning.alleges);
+    if let Some(by) = warning.cease_by {
+        put(text, "cease by", &time_words(by));
+    }
+    describe_officer(text, &warning.officer);
+    put(text, "", &warning.says);
+}
+
+fn describe_officer(text: &mut String, officer: &Person) {
+    let post = officer
+        .post
+        .as_ref()
+        .map_or_else(String::new, |p| format!(", {p}"));
+    put(text, "officer", &format!("{}{post}", officer.name));
 }
 
 /// What somebody else wrote, fit to stand within one line on a terminal. Letters of every script stay as they are.
@@ -500,6 +529,10 @@ fn describe_ack(text: &mut String, claims: &AckClaims, detail: Option<&AckDetail
         }
         if let Some(question) = &detail.question {
             put(text, "question", question);
+            put(text, "", ask_words(detail.ask.unwrap_or(Ask::Clarify)));
+        }
+        if let Some(due) = detail.due {
+            put(text, "reply by", &time_words(due));
         }
     }
     if claims.items.len() > SHOWN {
@@ -510,11 +543,7 @@ fn describe_ack(text: &mut String, claims: &AckClaims, detail: Option<&AckDetail
         );
     }
     if let Some(officer) = detail.and_then(|d| d.officer.as_ref()) {
-        let post = officer
-            .post
-            .as_ref()
-            .map_or_else(String::new, |p| format!(", {p}"));
-        put(text, "officer", &format!("{}{post}", officer.name));
+        describe_officer(text, officer);
     }
     text.push_str("    An acknowledgement is not approval and confers no access.\n");
 }

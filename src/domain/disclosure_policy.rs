@@ -239,6 +239,8 @@ mod tests {
                         Kind::Ack
                         | Kind::Notice
                         | Kind::Alert
+                        | Kind::Warn
+                        | Kind::Reply
                         | Kind::Distress
                         | Kind::Respond
                         | Kind::Resolve,
@@ -283,7 +285,7 @@ mod tests {
             (&[Kind::Withdraw], P::Reason, &[R::Coordinator]),
             (&[Kind::Screen], P::Reasons, &[R::Coordinator, R::Owner]),
             (
-                &[Kind::Ack, Kind::Notice],
+                &[Kind::Ack, Kind::Notice, Kind::Warn, Kind::Reply],
                 P::Detail,
                 &[R::Coordinator, R::Owner],
             ),

@@ -1,6 +1,8 @@
 //! What organisations and parties say to one another about a notification after it was delivered: questions, warnings,
 //! replies, how far a movement is, calls for help. None of it permits anything, and none of it changes what is protected.
 
+use time::{Duration, OffsetDateTime};
+
 use super::words;
 
 words!(
@@ -40,6 +42,19 @@ words!(
         Replied = "replied",
     }
 );
+
+impl ThreadState {
+    /// Where a thread stands at a moment.
+    pub fn at(replied: bool, due: Option<OffsetDateTime>, now: OffsetDateTime) -> Self {
+        if replied {
+            Self::Replied
+        } else if due.is_some_and(|due| due < now) {
+            Self::Overdue
+        } else {
+            Self::Open
+        }
+    }
+}
 
 words!(
     /// What opens a thread.
@@ -119,6 +134,46 @@ pub const SILENCE_SENTENCE: &str = "Silence changes no one's protection. An ackn
 pub const DISTRESS_SENTENCE: &str =
     "This system is no emergency service. It carries the call; call the duty numbers too.";
 
+/// Characters of a question, of what a warning alleges, and of a reply.
+pub const MAX_SAID_CHARS: usize = 4_000;
+
+/// How far ahead a party may set the time for a reply: 30 days.
+pub const MAX_DUE_AHEAD: Duration = Duration::days(30);
+
+/// Hours for a reply where the party sets no time, by default.
+pub const REPLY_WITHIN_H: u16 = 24;
+
+/// The most hours for a reply that a policy may set: as far ahead as a party may.
+pub const MAX_REPLY_WITHIN_H: u16 = 30 * 24;
+
+/// Until when a query asks for a reply: as the party says, else as the policy does.
+pub fn query_due(
+    asked: Option<OffsetDateTime>,
+    at: OffsetDateTime,
+    within_h: u16,
+) -> OffsetDateTime {
+    asked.unwrap_or_else(|| by_policy(at, within_h))
+}
+
+/// Until when a warning asks for a reply: as the policy says, or by the time that it names, if that comes sooner. A time
+/// that is past already when the warning arrives leaves the policy's.
+pub fn warning_due(
+    cease_by: Option<OffsetDateTime>,
+    at: OffsetDateTime,
+    within_h: u16,
+) -> OffsetDateTime {
+    let policy = by_policy(at, within_h);
+    cease_by
+        .filter(|cease_by| (at..policy).contains(cease_by))
+        .unwrap_or(policy)
+}
+
+fn by_policy(at: OffsetDateTime, within_h: u16) -> OffsetDateTime {
+    // The calendar ends long after anything here.
+    at.checked_add(Duration::hours(within_h.into()))
+        .unwrap_or(at)
+}
+
 /// How late a movement may say that it is, in one statement: a week.
 pub const MAX_DELAY_S: u32 = 7 * 86_400;
 
@@ -127,3 +182,53 @@ pub const DISTRESS_STEP_MINUTES: i64 = 1;
 
 /// Steps up the contacts; after the last, everybody who can be told was told.
 pub const DISTRESS_STEPS: u32 = 15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hours: i64) -> OffsetDateTime {
+        OffsetDateTime::UNIX_EPOCH + Duration::hours(hours)
+    }
+
+    #[test]
+    fn a_query_is_due_when_the_party_says_and_else_when_the_policy_does() {
+        assert_eq!(query_due(Some(at(100)), at(0), 24), at(100));
+        assert_eq!(query_due(None, at(1), 24), at(25));
+    }
+
+    #[test]
+    fn a_warning_is_due_by_the_time_it_names_unless_that_is_past_or_later_than_the_policy() {
+        assert_eq!(warning_due(None, at(0), 24), at(24));
+        assert_eq!(warning_due(Some(at(5)), at(0), 24), at(5));
+        assert_eq!(warning_due(Some(at(-5)), at(0), 24), at(24));
+        assert_eq!(warning_due(Some(at(50)), at(0), 24), at(24));
+    }
+
+    #[test]
+    fn a_thread_is_overdue_only_behind_its_time_and_never_once_it_was_replied_to() {
+        use ThreadState as S;
+        assert_eq!(S::at(false, Some(at(1)), at(1)), S::Open);
+        assert_eq!(S::at(false, Some(at(1)), at(2)), S::Overdue);
+        assert_eq!(S::at(false, None, at(2)), S::Open);
+        assert_eq!(S::at(true, Some(at(1)), at(2)), S::Replied);
+    }
+
+    #[test]
+    fn no_word_of_the_exchange_reads_as_permission_or_end_of_protection() {
+        let words = Ask::ALL
+            .iter()
+            .map(|w| w.as_str())
+            .chain(Answer::ALL.iter().map(|w| w.as_str()))
+            .chain(ThreadState::ALL.iter().map(|w| w.as_str()))
+            .chain(ThreadKind::ALL.iter().map(|w| w.as_str()));
+        for text in words {
+            for word in [
+                "approv", "clear", "verified", "permi", "safe", "valid", "lost",
+            ] {
+                assert!(!text.contains(word), "{text}");
+            }
+        }
+        assert!(WARNING_SENTENCE.contains("determines no status"));
+    }
+}

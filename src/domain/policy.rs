@@ -111,6 +111,7 @@ pub const OPERATIONS: &[(&str, &str, Access)] = &[
     ),
     ("GET", "/v1/distress", Access::Roles(DESKS)),
     ("POST", "/v1/distress", Access::AnyDevice),
+    ("GET", "/v1/threads", Access::Roles(DESKS)),
     ("POST", "/v1/checks", Access::Roles(PARTY)),
     (
         "GET",

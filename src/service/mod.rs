@@ -13,3 +13,4 @@ pub mod principal;
 pub mod records;
 pub mod schedule;
 pub mod status;
+pub mod threads;

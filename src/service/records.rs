@@ -83,6 +83,17 @@ impl Record {
         }
     }
 
+    /// Until when a reply to a query or a warning is asked for.
+    pub fn thread(server: &ActorId, id: &uuid::Uuid) -> Self {
+        Self {
+            table: "thread",
+            org: server.clone(),
+            id: id.to_string(),
+            rev: 0,
+            part: "due".to_owned(),
+        }
+    }
+
     /// What the keyring binds.
     pub fn at(&self) -> RecordRef<'_> {
         RecordRef {

@@ -1,19 +1,25 @@
 //! Where notifications stand, for whoever may know: an organisation its own, a party what was notified to it, the
 //! coordinator all. Row-level security decides what is seen; nothing here says where anything is.
 
+use std::collections::HashMap;
+
+use time::OffsetDateTime;
+
 use super::calls;
 use super::core::{Core, store};
 use super::principal::Principal;
+use super::threads;
 use crate::domain::actor::ActorKind;
 use crate::domain::check::Flag;
 use crate::domain::ids::{LogPosition, Nid, Reference};
 use crate::domain::notification::{ScreeningState, SecondSignature};
 use crate::store::error::StoreError;
 use crate::store::status::{self, RevisionLine};
-use crate::store::tx;
+use crate::store::threads::{self as store_threads, ThreadRow};
+use crate::store::{statements, tx};
 use crate::wire::api::{
     AckStatus, NotificationPage, NotificationStatus, PartyStatus, PendingAdmission, Queue,
-    RevisionStatus, Statistics,
+    RevisionStatus, Statistics, ThreadStatus,
 };
 use crate::wire::problem::{Problem, ProblemKind};
 
@@ -61,7 +67,8 @@ pub async fn one(
         tx.rollback().await?;
         Ok(found)
     };
-    let mut found = read.await.map_err(|e: StoreError| store(&e))?;
+    let found = read.await.map_err(|e: StoreError| store(&e))?;
+    let mut found = found.whole(core)?;
     match (found.pop(), found.len()) {
         (Some(one), 0) => Ok(one),
         (None, _) => Err(ProblemKind::UnknownNotification.into()),
@@ -91,9 +98,11 @@ pub async fn page(
         let (nids, next) = status::page(&mut tx, after, limit).await?;
         let items = load(&mut tx, &nids, principal).await?;
         tx.rollback().await?;
-        Ok(NotificationPage { items, next })
+        Ok((items, next))
     };
-    read.await.map_err(|e: StoreError| store(&e))
+    let (items, next) = read.await.map_err(|e: StoreError| store(&e))?;
+    let items = items.whole(core)?;
+    Ok(NotificationPage { items, next })
 }
 
 /// What waits for the asking desk.
@@ -122,6 +131,7 @@ pub async fn queue(core: &Core, principal: &Principal) -> Result<Queue, Problem>
         Ok((calls, notifications, admissions, more))
     };
     let (calls, notifications, waiting, more) = read.await.map_err(|e: StoreError| store(&e))?;
+    let notifications = notifications.whole(core)?;
     let mut admissions = Vec::with_capacity(waiting.len());
     for actor in waiting {
         let Some(root) = &actor.root else { continue };
@@ -155,11 +165,34 @@ pub async fn statistics(core: &Core, principal: &Principal) -> Result<Statistics
     read.await.map_err(|e: StoreError| store(&e))
 }
 
+/// What was read of some notifications; the times of their threads are still sealed.
+struct Loaded {
+    notifications: Vec<NotificationStatus>,
+    threads: Vec<ThreadRow>,
+    now: OffsetDateTime,
+}
+
+impl Loaded {
+    /// The notifications, each with its threads.
+    fn whole(self, core: &Core) -> Result<Vec<NotificationStatus>, Problem> {
+        let mut by_nid: HashMap<Nid, Vec<ThreadStatus>> = HashMap::new();
+        for row in self.threads {
+            let on = by_nid.entry(row.nid).or_default();
+            on.push(threads::status(core, row, self.now)?);
+        }
+        let mut notifications = self.notifications;
+        for one in &mut notifications {
+            one.threads = by_nid.remove(&one.nid).unwrap_or_default();
+        }
+        Ok(notifications)
+    }
+}
+
 async fn load(
     conn: &mut crate::store::Connection,
     nids: &[Nid],
     principal: &Principal,
-) -> Result<Vec<NotificationStatus>, StoreError> {
+) -> Result<Loaded, StoreError> {
     let headers = status::headers(conn, nids).await?;
     let revisions = status::revisions(conn, nids).await?;
     let parties = status::parties(conn, nids).await?;
@@ -206,9 +239,14 @@ async fn load(
                 .filter(|c| c.about == Some(head.nid))
                 .cloned()
                 .collect(),
+            threads: Vec::new(),
         });
     }
-    Ok(out)
+    Ok(Loaded {
+        notifications: out,
+        threads: store_threads::of_notifications(conn, nids).await?,
+        now: statements::now(conn).await?,
+    })
 }
 
 fn revision_status(r: &RevisionLine) -> RevisionStatus {

@@ -20,6 +20,7 @@ mod read;
 pub mod role;
 pub mod statements;
 pub mod status;
+pub mod threads;
 pub mod tx;
 
 /// A connection to the database, inside a transaction or not: what the functions here take.

@@ -502,10 +502,11 @@ pub async fn acknowledged(
     items: &[(Nid, Revision)],
 ) -> Result<Vec<Option<Acknowledged>>, StoreError> {
     let rows = sqlx::query(
-        "SELECT i, r.org, r.ctx, r.hash, r.kind, a.tier, p.content,
+        "SELECT i, r.org, r.ctx, r.hash, r.kind, n.state, a.tier, p.content,
                 ARRAY(SELECT sd FROM hn.part WHERE pos = r.pos UNION SELECT sd FROM hn.seal WHERE pos = r.pos) AS sds
            FROM unnest($1::uuid[], $2::integer[]) WITH ORDINALITY AS u(n, v, i)
            JOIN hn.revision r ON r.nid = u.n AND r.rev = u.v
+           JOIN hn.notification n ON n.nid = r.nid
            JOIN hn.audience a ON a.nid = r.nid AND a.rev = r.rev AND a.party = $3
            LEFT JOIN hn.part p ON p.pos = r.pos AND p.part = 'place'",
     )
@@ -531,6 +532,7 @@ pub async fn acknowledged(
                 ctx: read::text(&row, "ctx")?,
                 hash: read::digest(&row, "hash")?,
                 kind: read::text(&row, "kind")?,
+                state: read::text(&row, "state")?,
                 tier: read::text(&row, "tier")?,
                 place: row.try_get("content")?,
                 sds: row.try_get("sds")?,
@@ -550,6 +552,8 @@ pub struct Acknowledged {
     pub hash: Digest,
     /// `site`, `movement`, `withdraw`, `close`.
     pub kind: Kind,
+    /// Where the notification stands.
+    pub state: NotificationState,
     /// How much of it the party sees.
     pub tier: Tier,
     /// The digests of its parts.

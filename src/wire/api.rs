@@ -10,7 +10,7 @@ use crate::crypto::seal_key::SealPublicKey;
 use crate::domain::ack::AckState;
 use crate::domain::actor::{ActorKind, ActorState, DeviceState, Mode, Role};
 use crate::domain::check::Flag;
-use crate::domain::exchange::DistressState;
+use crate::domain::exchange::{DistressState, ThreadKind, ThreadState};
 use crate::domain::ids::{
     ActorId, ContextId, DeviceId, LogPosition, Nid, Reference, Revision, Seq,
 };
@@ -248,6 +248,9 @@ pub struct NotificationStatus {
     pub revisions: Vec<RevisionStatus>,
     /// The parties chosen; a party sees only itself.
     pub parties: Vec<PartyStatus>,
+    /// Queries and warnings, oldest first; a party sees only its own. They change nothing of the above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub threads: Vec<ThreadStatus>,
     /// Calls for help about it that the organisation has not ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<CallStatus>,
@@ -310,6 +313,67 @@ pub struct CalledStatus {
 pub struct Calls {
     /// Oldest first.
     pub calls: Vec<CallStatus>,
+}
+
+/// Where a query or a warning stands. Never what was said: that is in the signed parts.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ThreadStatus {
+    /// `query` or `warning`.
+    #[schema(value_type = String)]
+    pub kind: ThreadKind,
+    /// Hash of the statement that asks or warns; a reply names it.
+    #[schema(value_type = String)]
+    pub of: Digest,
+    /// For people to say.
+    #[schema(value_type = String)]
+    pub reference: Reference,
+    /// The notification.
+    #[schema(value_type = String)]
+    pub nid: Nid,
+    /// The revision that was asked about.
+    #[schema(value_type = u32)]
+    pub rev: Revision,
+    /// The organisation that is asked or warned.
+    #[schema(value_type = String)]
+    pub organisation: ActorId,
+    /// The party that asks or warns.
+    #[schema(value_type = String)]
+    pub party: ActorId,
+    /// When it was stored.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// `open`, `overdue` or `replied`.
+    #[schema(value_type = String)]
+    pub state: ThreadState,
+    /// Until when a reply is asked for; absent once the key of its month was destroyed.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub due: Option<OffsetDateTime>,
+    /// How often it was replied to.
+    pub replies: u32,
+    /// Hash of the latest reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub reply: Option<Digest>,
+    /// When that was stored.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub replied_at: Option<OffsetDateTime>,
+}
+
+/// Queries and warnings that wait for a reply.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Threads {
+    /// Those on current notifications, oldest first.
+    pub threads: Vec<ThreadStatus>,
+    /// How many more wait beyond these.
+    pub more: u64,
 }
 
 /// A revision.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::category::Category;
 use crate::domain::due::RECONFIRM_DAYS;
+use crate::domain::exchange::REPLY_WITHIN_H;
 use crate::domain::notification::Tier;
 
 /// The policy of a context.
@@ -31,6 +32,9 @@ pub struct Policy {
     /// Days between an organisation's word on a site and the next that it is asked for; 0 asks for none.
     #[serde(default = "reconfirm_days")]
     pub reconfirm_days: u16,
+    /// Hours for a reply to a query that sets no time, and to a warning.
+    #[serde(default = "reply_within_h")]
+    pub reply_within_h: u16,
     /// The coordinator's number for answers that are indeterminate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
@@ -103,6 +107,7 @@ impl Default for Policy {
                 ahead: 300,
             },
             reconfirm_days: RECONFIRM_DAYS,
+            reply_within_h: REPLY_WITHIN_H,
             call: None,
             escalation: Vec::new(),
         }
@@ -111,4 +116,8 @@ impl Default for Policy {
 
 const fn reconfirm_days() -> u16 {
     RECONFIRM_DAYS
+}
+
+const fn reply_within_h() -> u16 {
+    REPLY_WITHIN_H
 }

@@ -96,6 +96,11 @@ problem_kinds! {
     OutsideCountries => 400, "outside-countries", "The area lies outside the country of this context", "Look at the order of the coordinates; ask again with outside_countries where the area is meant so; treat it as a conflict until then.";
     UnknownItem => 400, "unknown-item", "An item names a statement that was not delivered to this desk", "Acknowledge only what the stream delivered.";
     Superseded => 409, "superseded", "A newer revision replaced the one that is named", "Read the newer revision and answer that one.";
+    ReplyTimeInvalid => 400, "reply-time-invalid", "The time for a reply lies in the past, or too far ahead", "Give a time after now and at most 30 days ahead.";
+    AskNeedsMovement => 400, "ask-needs-movement", "Only a movement can be asked to wait or to take another way", "Ask to clarify, or name a movement.";
+    NothingToReplyTo => 404, "nothing-to-reply-to", "No query or warning on this revision has the hash that is named", "Name the hash of the acknowledgement that asks, or of the warning, as the stream delivered it.";
+    ReplyToAnotherParty => 400, "reply-to-another-party", "It was another party that asked or warned", "Address the reply to the party whose statement it names.";
+    AmendmentUnknown => 409, "amendment-unknown", "The revision named as the amendment does not exist, or is not later than the one asked about", "Notify the amendment first, then name its revision.";
     CertificateMissing => 401, "certificate-missing", "The operation needs a client certificate", "Enrol this device, then connect with its certificate.";
     CertificateUnknown => 401, "certificate-unknown", "The client certificate belongs to no enrolled device", "Enrol this device again.";
     CertificateRevoked => 401, "certificate-revoked", "The client certificate was revoked", "Ask the coordinator for a new invite.";

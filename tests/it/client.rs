@@ -128,6 +128,16 @@ impl World {
         }
     }
 
+    /// What a command says to people; it must have succeeded.
+    async fn words(&self, profile: &str, args: &[&str]) -> String {
+        let (output, out, err) = Output::captured(false);
+        let mut line = self.line(profile, args);
+        line.retain(|word| word != "--json");
+        let exit = cli::run(line, output, Clock::System).await;
+        assert_eq!(exit, Exit::Ok, "{}\n{}", out.text(), err.text());
+        out.text()
+    }
+
     fn line(&self, profile: &str, args: &[&str]) -> Vec<std::ffi::OsString> {
         let profile = self.path(profile);
         let head = ["herald", "--json", "--profile", text(&profile)];
@@ -499,4 +509,112 @@ async fn a_file_that_notify_or_import_sent_is_sent_by_neither_a_second_time() {
     assert_eq!(changed[0]["unchanged"].as_array().unwrap().len(), 1);
     let listed = world.herald("msf", &["status"]).await.lines();
     assert_eq!(listed.len(), 2, "two places, each notified once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_party_asks_and_warns_the_organisation_replies_and_both_see_where_it_stands() {
+    let mut world = World::new().await;
+    world.admitted("msf", "organisation").await;
+    world.admitted("east", "party-desk").await;
+    world.notify("Trauma Centre").await.json();
+    let received = world.herald("east", &["listen", "--once"]).await.lines();
+    let site = received.iter().find(|e| e["kind"] == "site").unwrap();
+    let reference = site["reference"].as_str().unwrap();
+
+    // What cannot be asked is refused before it is signed.
+    let ask = ["ack", reference, "--queried", "--officer", "Maj. Karim"];
+    let ask = async |more: &[&str]| {
+        let args: Vec<&str> = ask.iter().chain(more).copied().collect();
+        world.herald("east", &args).await
+    };
+    for bad in [
+        &["--question", "wait?", "--ask", "delay"][..],
+        &["--question", "which?", "--due", "031800ZMAY20"],
+        &["--question", "which?", "--due", "tomorrow"],
+    ] {
+        assert_eq!(ask(bad).await.exit, Exit::Refused, "{bad:?}");
+    }
+    let due = (Clock::System.now() + time::Duration::hours(5))
+        .format(&time::format_description::well_known::Rfc3339)
+        .unwrap();
+    ask(&["--question", "which of the two?", "--due", &due])
+        .await
+        .json();
+    let warn = [
+        "warn",
+        reference,
+        "--officer",
+        "Maj. Karim",
+        "--alleges",
+        "that it stands empty",
+    ];
+    world.herald("east", &warn).await.json();
+
+    let waiting = world.herald("east", &["threads"]).await.json();
+    assert_eq!(waiting["threads"].as_array().unwrap().len(), 2);
+    // Nobody replies to what this device has not received itself; then not to a guess.
+    let explain = [
+        "reply",
+        reference,
+        "--explained",
+        "--text",
+        "the eastern one",
+    ];
+    assert_eq!(world.herald("msf", &explain).await.exit, Exit::Refused);
+    let heard = world.herald("msf", &["listen", "--once"]).await.lines();
+    let warned = heard.iter().find(|e| e["kind"] == "warn").unwrap();
+    let says = warned["parts"]["detail"]["says"].as_str().unwrap();
+    assert!(says.contains("determines no status"), "{says}");
+    let several = world.herald("msf", &explain).await;
+    assert_eq!(several.exit, Exit::Refused);
+    assert!(
+        several.err.contains("that it stands empty"),
+        "{}",
+        several.err
+    );
+    let decline = [
+        "reply",
+        reference,
+        "--declined",
+        "--text",
+        "patients are inside",
+        "--re",
+        warned["of"].as_str().unwrap(),
+    ];
+    world.herald("msf", &decline).await.json();
+    world.herald("msf", &["listen", "--once"]).await.lines();
+    let amend = ["reply", reference, "--amended", "1", "--text", "so"];
+    assert_eq!(world.herald("msf", &amend).await.exit, Exit::Refused);
+    world.herald("msf", &explain).await.json();
+
+    // Both pages say who asked, that it was replied to, and what was said.
+    for profile in ["east", "msf"] {
+        world.herald(profile, &["listen", "--once"]).await.lines();
+        let page = world.words(profile, &["status", reference]).await;
+        for words in [
+            "Queries and warnings",
+            "east warns msf",
+            "east asks msf",
+            "replied to",
+            "determines no status",
+            "declines: patients are inside",
+            "explains: the eastern one",
+        ] {
+            assert!(page.contains(words), "{profile}, {words}:\n{page}");
+        }
+        let threads = world.words(profile, &["threads"]).await;
+        assert!(threads.contains("No query or warning waits"), "{threads}");
+    }
+    // What a statement proves, and what it does not.
+    let events = world.path("msf").join("inbox/events");
+    let proof = world.words("msf", &["verify", text(&events)]).await;
+    for words in ["the party east warned msf", "that what it alleges is true"] {
+        assert!(proof.contains(words), "{proof}");
+    }
+    // A reply is no revision: the next one follows the notification.
+    world
+        .herald("msf", &["withdraw", reference, "--reason", "moved"])
+        .await
+        .json();
+    world.stop().await;
 }

@@ -94,6 +94,7 @@ const TABLES: &[(&str, Guard)] = &[
              OR x.kind IN ('keys', 'renew', 'revoke', 'policy', 'admit', 'duty')",
         ),
     ),
+    ("thread", Guard::Tenant("$1 IN (x.org, x.party, 'ocha')")),
 ];
 
 /// What each role may do: `S`elect, `s`elect some columns, `I`nsert, `U`pdate, `u`pdate some columns, `D`elete. Nothing else, to anyone.
@@ -120,6 +121,7 @@ const RIGHTS: &[(&str, &str, &str, &str)] = &[
     ("revision", "S", "SIU", "S"),
     ("seal", "", "SI", "S"),
     ("statement", "S", "SI", "S"),
+    ("thread", "S", "SIu", ""),
 ];
 
 /// Two organisations, two parties, and something of each.
@@ -153,6 +155,7 @@ impl Busy {
             let items = vec![ack_item(what, AckState::Received)];
             let (claims, parts) = world.acknowledgement(party.first(), &org.id, items, &[]);
             world.said(party.first(), claims, &parts).await;
+            world.asks(party, org, what, json!({})).await;
         }
         for (party, org) in [(&world.east, &world.msf), (&world.west, &world.relief)] {
             let cry = Cry::here().to(party, Tier::Exact);

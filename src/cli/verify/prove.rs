@@ -304,6 +304,7 @@ fn other(claims: &Claims, proves: &mut Vec<String>, does_not: &mut Vec<String>) 
             );
             does_not.push("that nobody knew; silence changes no one's protection".to_owned());
         }
+        Claims::Warn(_) | Claims::Reply(_) => return exchanged(claims, proves, does_not),
         Claims::Keys(_)
         | Claims::Renew(_)
         | Claims::Policy(_)
@@ -316,14 +317,43 @@ fn other(claims: &Claims, proves: &mut Vec<String>, does_not: &mut Vec<String>) 
         | Claims::Check(_)
         | Claims::Receipt(_)
         | Claims::Answer(_)
-        | Claims::Warn(_)
-        | Claims::Reply(_)
         | Claims::Distress(_)
         | Claims::Respond(_)
         | Claims::Resolve(_)
         | Claims::Notice(_) => {}
     }
     does_not.push("that what it says is true".to_owned());
+}
+
+/// What one says to another proves that it was said.
+fn exchanged(claims: &Claims, proves: &mut Vec<String>, does_not: &mut Vec<String>) {
+    match claims {
+        Claims::Warn(c) => {
+            proves.push(format!(
+                "the party {} warned {} about {} revision {} (statement {}), in the words of its part `detail`",
+                c.iss.actor,
+                c.to,
+                c.nid.reference(),
+                c.rev,
+                c.of
+            ));
+            does_not.push("that what it alleges is true, nor any change of status: this system determines none".to_owned());
+        }
+        Claims::Reply(c) => {
+            proves.push(format!(
+                "the organisation {} replied to {} on {} revision {}, to the statement {}",
+                c.iss.actor,
+                c.to,
+                c.nid.reference(),
+                c.rev,
+                c.re
+            ));
+            does_not.push(
+                "that what it says is true, or that anything was agreed between the two".to_owned(),
+            );
+        }
+        _ => {}
+    }
 }
 
 fn about(reference: &str, rev: u32, did: &str, proves: &mut Vec<String>) {

@@ -6,3 +6,4 @@ pub mod events;
 pub mod identity;
 pub mod notifications;
 pub mod statements;
+pub mod threads;

@@ -8,7 +8,9 @@ use super::batch::{Batch, Fault};
 use super::open::{self, OpenedParts};
 use super::own;
 use super::prepare::Facts;
+use super::thread;
 use crate::domain::ack::{AckState, ENTERED_TOLERANCE_M, MAX_ITEMS};
+use crate::domain::exchange::ThreadKind;
 use crate::domain::ids::{ActorId, Nid};
 use crate::domain::kind::Kind;
 use crate::domain::notification::{Subject, Tier};
@@ -103,6 +105,7 @@ fn check_item(index: usize, item: &AckItem, detail: Option<&AckDetail>) -> Resul
             .detail(missing)
             .pointer(format!("/items/{index}")));
     }
+    thread::check_query(index, item, own)?;
     let position = own
         .and_then(|d| d.entered.as_ref())
         .and_then(|e| e.position);
@@ -133,13 +136,18 @@ pub(super) async fn take(
     let asked: Vec<_> = claims.items.iter().map(|i| (i.nid, i.rev)).collect();
     let found = notifications::acknowledged(batch.conn, &party, &asked).await?;
     let mut items = Vec::with_capacity(found.len());
-    let mut apart = Vec::new();
+    let (mut apart, mut openings) = (Vec::new(), Vec::new());
     for (index, (item, found)) in claims.items.iter().zip(&found).enumerate() {
         let found = delivered(claims, item, found.as_ref(), index)?;
         let distance_m = distance_as_entered(batch, item, found, detail)?;
         let elsewhere = distance_m.is_some_and(|m| m > ENTERED_TOLERANCE_M);
         if let (true, Some(distance_m)) = (elsewhere, distance_m) {
             apart.push((item.clone(), distance_m));
+        }
+        if item.state == AckState::Queried {
+            let within_h = incoming.policy.reply_within_h;
+            let said = detail_of(detail, item.nid);
+            openings.push(thread::query(batch.at, within_h, index, item, found, said)?);
         }
         items.push(NewAckItem {
             nid: item.nid,
@@ -161,6 +169,8 @@ pub(super) async fn take(
         items: &items,
     };
     notifications::insert_ack(batch.conn, &new).await?;
+    let (to, pos) = (&claims.to, stored.pos);
+    thread::open(batch, incoming, ThreadKind::Query, to, pos, &openings).await?;
     desks.push(party.clone());
     for (item, distance_m) in apart {
         stored.remarks.push(format!(

@@ -9,7 +9,7 @@ use crate::crypto::digest::Kid;
 use crate::crypto::keys::VerifyingKey;
 use crate::domain::actor::{ActorKind, ActorState};
 use crate::domain::clock;
-use crate::domain::exchange::DISTRESS_STEPS;
+use crate::domain::exchange::{DISTRESS_STEPS, MAX_REPLY_WITHIN_H};
 use crate::domain::kind::Kind;
 use crate::domain::notification::{NotificationState, ScreeningState, Tier};
 use crate::domain::phone;
@@ -99,6 +99,12 @@ fn check_policy(policy: &Policy) -> Result<(), Problem> {
         return refuse(
             "/freshness_s/statement",
             format!("3600 to {MAX_FRESHNESS_S} seconds"),
+        );
+    }
+    if !(1..=MAX_REPLY_WITHIN_H).contains(&policy.reply_within_h) {
+        return refuse(
+            "/reply_within_h",
+            format!("1 to {MAX_REPLY_WITHIN_H} hours"),
         );
     }
     if policy

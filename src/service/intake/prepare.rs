@@ -23,7 +23,7 @@ use crate::wire::build::SealSlot;
 use crate::wire::claims::{Claims, Common};
 use crate::wire::envelope::Envelope;
 use crate::wire::member;
-use crate::wire::parts::{AckDetail, ProgressPart};
+use crate::wire::parts::{AckDetail, ProgressPart, ReplyDetail, Warning};
 use crate::wire::problem::{Problem, ProblemKind};
 use crate::wire::text;
 
@@ -69,6 +69,10 @@ pub(super) enum Facts {
     Ack(Box<Option<AckDetail>>),
     /// The name of the person invited.
     Person(String),
+    /// A warning.
+    Warning(Box<Warning>),
+    /// A reply.
+    Reply(Box<ReplyDetail>),
     /// How far a movement is.
     Progress(Box<ProgressPart>),
     /// A distress call.

@@ -7,6 +7,7 @@ use herald::crypto::digest::Digest;
 use herald::crypto::keys::SigningKey;
 use herald::domain::ack::AckState;
 use herald::domain::actor::{ActorKind, Mode, Role};
+use herald::domain::exchange::WARNING_SENTENCE;
 use herald::domain::ids::{ActorId, DeviceId, Issuer, LogPosition, Nid, Revision};
 use herald::domain::kind::Kind;
 use herald::domain::notification::{Outcome, Tier};
@@ -15,9 +16,10 @@ use herald::wire::claims::{
     AckClaims, Admission, AdmitClaims, AlertClaims, AnswerClaims, CheckClaims, Checked, Claims,
     CloseClaims, Common, ConfirmClaims, CosignClaims, DutyClaims, InviteClaims, KeysClaims,
     NoticeClaims, NoticeCode, PolicyClaims, ProgressClaims, ReceiptClaims, RenewClaims,
-    RevocationReason, RevokeClaims, ScreenClaims, ScreenResult, WithdrawClaims,
+    ReplyClaims, RevocationReason, RevokeClaims, ScreenClaims, ScreenResult, WarnClaims,
+    WithdrawClaims,
 };
-use herald::wire::parts::{InvitedPerson, name};
+use herald::wire::parts::{InvitedPerson, Person, Warning, name};
 use herald::wire::policy::Policy;
 use herald::wire::problem::ProblemKind as P;
 use serde_json::json;
@@ -25,7 +27,7 @@ use serde_json::json;
 use super::devices::Fresh;
 use super::distress::{self, Cry};
 use super::world::World;
-use super::{Notified, Site, Unit, ack_item};
+use super::{Member, Notified, Site, Unit, ack_item};
 
 /// Who signs, in the order of the columns below.
 const COLUMNS: [&str; 11] = [
@@ -63,6 +65,8 @@ const TABLE: &[(Kind, &str, &str)] = &[
     (Kind::Cosign,     "a  +  a  a  a  a  k    n  n  k  k", "a  u  a  a  a  a  k    n  n  k  k"),
     (Kind::Ack,        "a  a  +  a  a  a  k    a  a  a  a", "a  a  i  a  a  a  k    a  a  a  a"),
     (Kind::Progress,   "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
+    (Kind::Warn,       "a  a  +  a  a  a  k    a  a  a  a", "a  a  i  a  a  a  k    a  a  a  a"),
+    (Kind::Reply,      "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
     (Kind::Confirm,    "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
     (Kind::Distress,   "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
     (Kind::Respond,    "+  a  +  a  a  a  k    a  a  a  a", "+  a  x  a  a  a  k    a  a  a  a"),
@@ -136,13 +140,39 @@ fn signers(world: &World) -> Vec<Signer<'_>> {
 /// Notifications to speak of: one of `msf` and one of the suspended organisation, told to `east`; one of `relief`, told
 /// to `west`.
 struct Objects {
-    own: Notified,
-    suspended: Notified,
-    other: Notified,
+    own: Object,
+    suspended: Object,
+    other: Object,
     /// Movements of the same three.
     moving: [Notified; 3],
     /// Calls for help of the same three, to the same parties.
     calls: [Notified; 3],
+}
+
+/// A notification, and what the party that was told of it asked about it.
+struct Object {
+    notified: Notified,
+    party: ActorId,
+    query: Digest,
+}
+
+impl Object {
+    /// The party asks something about what it was told.
+    async fn asked(world: &World, notified: Notified, org: &Member, party: &Member) -> Self {
+        let items = vec![ack_item(&notified, AckState::Queried)];
+        let detail = json!({"officer": {"name": "Off Icer"},
+            "items": [{"nid": notified.nid, "question": "Which one?"}]});
+        let part = Part::new(name::DETAIL, &detail).unwrap();
+        let desk = party.first();
+        let claims = AckClaims::new(world.common(desk), org.id.clone(), items);
+        let part = part.sealed_to(&world.reader);
+        let query = world.said(desk, claims, &[part]).await.hash;
+        Self {
+            notified,
+            party: party.id.clone(),
+            query,
+        }
+    }
 }
 
 impl Objects {
@@ -164,6 +194,8 @@ impl Objects {
         world.admit(&world.suspended, Admission::Suspended).await;
         let call = |party| Cry::here().to(party, Tier::Exact);
         let (east, west) = (call(&world.east), call(&world.west));
+        let own = world.notify(world.msf.first(), &told(&world.east)).await;
+        let other = world.notify(world.relief.first(), &told(&world.west)).await;
         Self {
             moving,
             calls: [
@@ -171,9 +203,9 @@ impl Objects {
                 world.distress(world.suspended.first(), &east).await,
                 world.distress(world.relief.first(), &west).await,
             ],
-            own: world.notify(world.msf.first(), &told(&world.east)).await,
-            suspended,
-            other: world.notify(world.relief.first(), &told(&world.west)).await,
+            own: Object::asked(world, own, &world.msf, &world.east).await,
+            suspended: Object::asked(world, suspended, &world.suspended, &world.east).await,
+            other: Object::asked(world, other, &world.relief, &world.west).await,
         }
     }
 }
@@ -218,19 +250,31 @@ async fn make(
             _ => world.relief.first().issuer(),
         };
     }
-    let [own, suspended, other] = match kind {
-        Kind::Progress => objects.moving.each_ref(),
-        Kind::Respond | Kind::Resolve => objects.calls.each_ref(),
-        _ => [&objects.own, &objects.suspended, &objects.other],
+    let (object, index) = match whose {
+        Whose::Others => (&objects.other, 2),
+        Whose::Own if signer.unit.actor == world.suspended.id => (&objects.suspended, 1),
+        Whose::Own => (&objects.own, 0),
     };
-    let object = match whose {
-        Whose::Others => other,
-        Whose::Own if signer.unit.actor == world.suspended.id => suspended,
-        Whose::Own => own,
+    let about = match kind {
+        Kind::Progress => &objects.moving[index],
+        Kind::Respond | Kind::Resolve => &objects.calls[index],
+        _ => &object.notified,
     };
-    let (claims, parts) = claims(world, kind, signer, common, object, others).await;
+    let (claims, parts) = match kind {
+        Kind::Reply => reply(world, common, object),
+        _ => claims(world, kind, signer, common, about, others).await,
+    };
     let built = build(claims, &parts, signer.key).unwrap();
     built.envelope.encode()
+}
+
+/// A reply to what was asked about an object.
+fn reply(world: &World, common: Common, to: &Object) -> (Claims, Vec<Part>) {
+    let Notified { nid, rev, .. } = &to.notified;
+    let said = json!({"answer": "explained", "text": "The eastern one."});
+    let part = Part::new(name::DETAIL, &said).unwrap();
+    let claims = ReplyClaims::new(common, to.party.clone(), *nid, *rev, to.query);
+    (claims.into(), vec![part.sealed_to(&world.reader)])
 }
 
 #[allow(
@@ -397,7 +441,28 @@ async fn claims(
             (claims.ctx, claims.mode) = (common.ctx, common.mode);
             return (claims.into(), parts.into());
         }
-        Kind::Warn | Kind::Reply => todo!("{kind}"),
+        Kind::Warn => {
+            let to = if others {
+                &world.relief.id
+            } else {
+                &world.msf.id
+            };
+            let Notified { nid, rev, hash, .. } = object;
+            let warning = Warning {
+                officer: Person {
+                    name: "Off Icer".to_owned(),
+                    post: None,
+                    phone: None,
+                },
+                alleges: "that it is used otherwise".to_owned(),
+                cease_by: None,
+                says: WARNING_SENTENCE.to_owned(),
+            };
+            let part = Part::new(name::DETAIL, &warning).unwrap();
+            let claims = WarnClaims::new(common, to.clone(), *nid, *rev, *hash);
+            return (claims.into(), vec![part.sealed_to(&world.reader)]);
+        }
+        Kind::Reply => unreachable!("it has a function of its own"),
     };
     (claims, Vec::new())
 }

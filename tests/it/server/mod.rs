@@ -17,6 +17,7 @@ mod problems;
 mod progress;
 mod renewal;
 mod say;
+mod threads;
 mod time;
 mod world;
 

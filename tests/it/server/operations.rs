@@ -80,6 +80,7 @@ fn calls() -> Vec<Call> {
             b"HN2",
             (400, Some(P::MalformedBody)),
         ),
+        read("/v1/threads", (200, None)),
         post(
             "/v1/checks",
             ENVELOPE_TYPE,

@@ -34,6 +34,31 @@ use super::{Notified, Site, Unit, ack_item};
 /// Provoked at their own layer: on real sockets with limits short enough to wait for, or in an answer.
 const ELSEWHERE: &[(P, &str, &str)] = &[
     (
+        P::ReplyTimeInvalid,
+        "ReplyTimeInvalid",
+        include_str!("threads.rs"),
+    ),
+    (
+        P::AskNeedsMovement,
+        "AskNeedsMovement",
+        include_str!("threads.rs"),
+    ),
+    (
+        P::NothingToReplyTo,
+        "NothingToReplyTo",
+        include_str!("threads.rs"),
+    ),
+    (
+        P::ReplyToAnotherParty,
+        "ReplyToAnotherParty",
+        include_str!("threads.rs"),
+    ),
+    (
+        P::AmendmentUnknown,
+        "AmendmentUnknown",
+        include_str!("threads.rs"),
+    ),
+    (
         P::RequestTooSlow,
         "Some(ProblemKind::RequestTooSlow)",
         include_str!("../platform/slow.rs"),

@@ -9,6 +9,7 @@ use herald::domain::ids::{ActorId, Nid, Revision};
 use herald::domain::notification::Tier;
 use herald::spatial::Position;
 use herald::spatial::cell::Cell;
+use herald::wire::api::Submitted;
 use herald::wire::build::{Built, Part, build};
 use herald::wire::claims::{
     AckClaims, AckItem, Checked, Claims, MovementClaims, NotificationClaims, OnBehalf,
@@ -17,6 +18,7 @@ use herald::wire::claims::{
 use herald::wire::parts::{Audience, name};
 use serde_json::{Value, json};
 
+use super::calls::Answer;
 use super::devices::{Member, Unit};
 use super::world::World;
 
@@ -231,6 +233,36 @@ impl World {
             AckClaims::new(self.common(unit), to.clone(), items),
             [part.sealed_to(&self.reader)],
         )
+    }
+}
+
+impl World {
+    /// A party's desk asks something about what it was told; `more` are further members of the item's detail.
+    pub async fn ask(&self, party: &Member, org: &Member, of: &Notified, more: Value) -> Answer {
+        let desk = party.first();
+        let mut item = json!({"nid": of.nid, "question": "Which of the two?"});
+        item.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let detail = json!({"officer": {"name": "Off Icer"}, "items": [item]});
+        let part = Part::new(name::DETAIL, &detail).unwrap();
+        let items = vec![ack_item(of, AckState::Queried)];
+        let claims = AckClaims::new(self.common(desk), org.id.clone(), items);
+        self.say(desk, claims, &[part.sealed_to(&self.reader)])
+            .await
+    }
+
+    /// As [`World::ask`], and it must be taken.
+    pub async fn asks(
+        &self,
+        party: &Member,
+        org: &Member,
+        of: &Notified,
+        more: Value,
+    ) -> Submitted {
+        let answer = self.ask(party, org, of, more).await;
+        assert_eq!(answer.status.as_u16(), 201, "{answer:?}");
+        answer.json()
     }
 }
 
