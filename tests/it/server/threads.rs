@@ -283,6 +283,7 @@ async fn a_warning_is_of_what_was_delivered_and_says_what_every_warning_says() {
         ended.rev.next(),
         ended.hash,
         Outcome::Arrived,
+        None,
     );
     world.said(msf.first(), close, &[]).await;
     assert_eq!(
@@ -346,6 +347,7 @@ async fn a_query_asks_for_what_can_be_done_by_a_time_that_can_be_met() {
         moving.rev.next(),
         moving.hash,
         Outcome::Arrived,
+        None,
     );
     world.said(msf.first(), close, &[]).await;
     assert_eq!(
@@ -431,7 +433,7 @@ async fn a_reply_answers_what_was_asked_of_this_organisation_and_nothing_else() 
     // What takes a notification back amends nothing.
     let again = world.asks(east, msf, &second, json!({})).await.hash;
     let common = world.common(msf.first());
-    let withdraw = WithdrawClaims::new(common, second.nid, second.rev.next(), second.hash);
+    let withdraw = WithdrawClaims::new(common, second.nid, second.rev.next(), second.hash, None);
     world.said(msf.first(), withdraw, &[]).await;
     let detail = json!({"answer": "amended", "amended": 2, "text": "Gone."});
     assert_eq!(
@@ -549,7 +551,7 @@ async fn silence_on_a_query_or_a_warning_is_said_when_its_time_has_passed_and_no
         .await;
     world.explains(msf, east, &told, answered.hash).await;
     let common = world.common(msf.first());
-    let withdraw = WithdrawClaims::new(common, gone.nid, gone.rev.next(), gone.hash);
+    let withdraw = WithdrawClaims::new(common, gone.nid, gone.rev.next(), gone.hash, None);
     world.said(msf.first(), withdraw, &[]).await;
 
     let (aside, before) = (&world.west, world.end(&world.west).await);
