@@ -6,7 +6,8 @@
 //! inbox/index.jsonl  one line an event: what is found without opening it
 //! ```
 //! The index follows the events. What a power cut leaves behind the last indexed event is cut off: the server was not told
-//! of it and delivers it again.
+//! of it and delivers it again. Only whoever holds the lock of the inbox appends and cuts off; to everyone else, what stands
+//! behind the last indexed event may be what the listener is just writing, and is left alone.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::profile::{ProfileError, io_error};
+use super::profile::{ProfileError, ProfileLock, io_error};
 use crate::crypto::digest::Digest;
 use crate::crypto::secret_file;
 use crate::domain::ids::{ActorId, Issuer, LogPosition, Nid, Reference, Revision, Seq};
@@ -107,11 +108,28 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Opens, or makes, the inbox below a profile's directory, and mends what a power cut left.
+    /// Opens, or makes, the inbox below a profile's directory, to read it beside whoever listens. What is not indexed yet is
+    /// not seen and not touched.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn open(profile: &Path) -> Result<Self, ProfileError> {
+        let (inbox, _) = Self::read(profile)?;
+        Ok(inbox)
+    }
+
+    /// As [`Self::open`], to append: mends what a power cut left, as only the holder of the lock may.
     ///
     /// # Errors
     /// When a file cannot be read or written.
-    pub fn open(profile: &Path) -> Result<Self, ProfileError> {
+    pub fn open_to_append(profile: &Path, _held: &ProfileLock) -> Result<Self, ProfileError> {
+        let (mut inbox, good) = Self::read(profile)?;
+        inbox.mend(good)?;
+        Ok(inbox)
+    }
+
+    /// What the index holds, and how many of its bytes are good.
+    fn read(profile: &Path) -> Result<(Self, u64), ProfileError> {
         let dir = profile.join("inbox");
         secret_file::create_dir(&dir)?;
         let events = open_private(&dir.join("events"))?;
@@ -126,9 +144,8 @@ impl Inbox {
             by_reference: HashMap::new(),
             dirty: Vec::new(),
         };
-        inbox.read_index()?;
-        inbox.mend()?;
-        Ok(inbox)
+        let good = inbox.read_index()?;
+        Ok((inbox, good))
     }
 
     /// The last event kept: listening goes on behind it.
@@ -173,7 +190,7 @@ impl Inbox {
         Event::decode(&bytes).map_err(|e| damaged(&path, e.to_string()))
     }
 
-    /// Appends an event that was checked, with what the check held against it. One that is kept already is left out. It is only safe after [`Self::sync`].
+    /// Appends, where it was opened for that, an event that was checked, with what the check held against it. One that is kept already is left out. It is only safe after [`Self::sync`].
     ///
     /// # Errors
     /// When it cannot be written, or is not the one that follows.
@@ -246,8 +263,8 @@ impl Inbox {
         self.entries.push(entry);
     }
 
-    /// Reads the index as far as its lines are whole and follow each other; the rest is cut off and made again.
-    fn read_index(&mut self) -> Result<(), ProfileError> {
+    /// Reads the index as far as its lines are whole and follow each other; how many bytes that is.
+    fn read_index(&mut self) -> Result<u64, ProfileError> {
         let path = self.dir.join("index.jsonl");
         let kept = self
             .events
@@ -276,18 +293,20 @@ impl Inbox {
             entries.push(entry);
         }
         drop(reader);
+        for entry in entries {
+            self.admit(entry);
+        }
+        Ok(good)
+    }
+
+    /// Cuts off what stands behind the good lines of the index, and behind the last event that they hold; the server
+    /// delivers it again.
+    fn mend(&mut self, good: u64) -> Result<(), ProfileError> {
+        let path = self.dir.join("index.jsonl");
         self.index
             .set_len(good)
             .and_then(|()| self.index.seek(SeekFrom::Start(good)))
             .map_err(io_error(&path, "mended"))?;
-        for entry in entries {
-            self.admit(entry);
-        }
-        Ok(())
-    }
-
-    /// Cuts off what stands behind the index.
-    fn mend(&mut self) -> Result<(), ProfileError> {
         let path = self.dir.join("events");
         self.events
             .set_len(self.end)
@@ -361,6 +380,11 @@ mod tests {
         (event, claims, bytes)
     }
 
+    fn to_append(dir: &Path) -> Inbox {
+        let lock = crate::cli::profile::lock(dir, "inbox").expect("nobody else listens");
+        Inbox::open_to_append(dir, &lock).expect("opened")
+    }
+
     fn fill(inbox: &mut Inbox, nid: Nid, from: u64, to: u64) {
         for seq in from..=to {
             let (event, claims, bytes) = event(seq, nid, seq % 2 == 0);
@@ -374,7 +398,7 @@ mod tests {
     fn what_was_kept_is_there_after_a_restart_and_is_found_by_its_reference() {
         let dir = tempfile::tempdir().expect("a directory");
         let nid = Nid::random();
-        let mut inbox = Inbox::open(dir.path()).expect("opened");
+        let mut inbox = to_append(dir.path());
         fill(&mut inbox, nid, 1, 3);
         fill(&mut inbox, Nid::random(), 4, 4);
         inbox.sync().expect("synced");
@@ -389,9 +413,37 @@ mod tests {
     }
 
     #[test]
+    fn nothing_accepted_is_lost_when_the_inbox_is_read_while_the_listener_writes_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let nid = Nid::random();
+        let mut listener = to_append(dir.path());
+        fill(&mut listener, nid, 1, 2);
+        listener.sync().expect("synced");
+        fill(&mut listener, nid, 3, 3);
+        // The index as a reader may find it: a line of it is only half written.
+        let index = dir.path().join("inbox/index.jsonl");
+        let whole = std::fs::read(&index).expect("read");
+        std::fs::write(&index, [&whole[..], b"{\"seq\":3,"].concat()).expect("written");
+        let reader = Inbox::open(dir.path()).expect("read beside it");
+        assert_eq!(reader.cursor(), Seq(2), "what is not indexed is not seen");
+        let half = std::fs::read(&index).expect("read");
+        assert!(half.len() > whole.len(), "a reader cuts nothing off");
+        std::fs::write(&index, &whole).expect("written");
+        fill(&mut listener, nid, 4, 4);
+        listener.sync().expect("synced");
+        fill(&mut listener, nid, 5, 5);
+        listener.sync().expect("synced");
+        let reader = Inbox::open(dir.path()).expect("read");
+        assert_eq!(reader.cursor(), Seq(5));
+        for entry in reader.entries() {
+            assert_eq!(reader.event(entry).expect("whole").seq, entry.seq);
+        }
+    }
+
+    #[test]
     fn an_event_that_came_twice_is_kept_once_and_a_gap_is_refused() {
         let dir = tempfile::tempdir().expect("a directory");
-        let mut inbox = Inbox::open(dir.path()).expect("opened");
+        let mut inbox = to_append(dir.path());
         let (first, claims, bytes) = event(1, Nid::random(), false);
         for _ in 0..2 {
             inbox
@@ -407,7 +459,7 @@ mod tests {
     fn a_power_cut_at_any_byte_loses_no_synced_event_and_leaves_a_working_inbox() {
         let nid = Nid::random();
         let dir = tempfile::tempdir().expect("a directory");
-        let mut inbox = Inbox::open(dir.path()).expect("opened");
+        let mut inbox = to_append(dir.path());
         fill(&mut inbox, nid, 1, 2);
         inbox.sync().expect("synced");
         let synced = inbox.end;
@@ -426,7 +478,7 @@ mod tests {
                 std::fs::write(dir.path().join("inbox/events"), &events[..cut]).expect("written");
                 std::fs::write(dir.path().join("inbox/index.jsonl"), &index[..index_cut])
                     .expect("written");
-                let mut inbox = Inbox::open(dir.path()).expect("mended");
+                let mut inbox = to_append(dir.path());
                 let kept = inbox.cursor().0;
                 assert!((2..=4).contains(&kept));
                 fill(&mut inbox, nid, kept + 1, 5);

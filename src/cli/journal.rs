@@ -29,6 +29,8 @@ use crate::wire::envelope;
 const FOLDER: &str = "import";
 /// The rows that arrived.
 const ENTRIES: &str = "journal.jsonl";
+/// The salt of keys and contents.
+const SALT: &str = "salt";
 /// Bytes of one line of the journal.
 const MAX_LINE: usize = 16 * 1024;
 
@@ -76,9 +78,9 @@ impl Journal {
         let dir = profile.path(FOLDER);
         let spool = dir.join("spool");
         secret_file::create_dir(&spool).map_err(ProfileError::from)?;
-        let salt = salt(&dir.join("salt"))?;
         let path = dir.join(ENTRIES);
         let known = read_entries(&path)?;
+        let salt = salt(&dir.join(SALT), known.is_empty())?;
         let next = spooled(&spool)?.last().map_or(0, |last| last + 1);
         Ok(Self {
             entries: append(&path)?,
@@ -203,7 +205,8 @@ impl Journal {
     }
 }
 
-fn salt(path: &Path) -> Result<[u8; 32], CliError> {
+/// The salt; a new one only where it leaves no row unknown, for every row would be notified a second time.
+fn salt(path: &Path, first: bool) -> Result<[u8; 32], CliError> {
     if path.exists() {
         let bytes = profile::read_private(path)?;
         let damaged = |_| ProfileError::Damaged {
@@ -211,6 +214,14 @@ fn salt(path: &Path) -> Result<[u8; 32], CliError> {
             reason: "it has not 32 bytes".to_owned(),
         };
         return Ok(bytes.as_slice().try_into().map_err(damaged)?);
+    }
+    if !first {
+        let reason = "it is missing, and without it no row that was notified is known again";
+        return Err(ProfileError::Damaged {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        }
+        .into());
     }
     let salt: [u8; 32] = random_bytes();
     profile::write_private(path, &salt)?;
@@ -379,6 +390,22 @@ mod tests {
                 .to_string()
                 .contains("damaged")
         );
+    }
+
+    #[test]
+    fn without_its_salt_the_journal_is_damaged_and_no_row_becomes_new() {
+        let world = crate::cli::testing::World::new();
+        let profile = world.profile();
+        let path = profile.path(FOLDER).join(SALT);
+        let mut journal = Journal::open(&profile).expect("a journal");
+        fs::remove_file(&path).expect("lost");
+        assert!(Journal::open(&profile).is_ok(), "no row is known by it yet");
+        let row = (entry(b"a", 1), "receipt".to_owned());
+        journal.arrived(&[row]).expect("filed");
+        fs::remove_file(&path).expect("lost");
+        let why = Journal::open(&profile).err().expect("damaged").to_string();
+        assert!(why.contains("salt is damaged"), "{why}");
+        assert!(!path.exists(), "none is made in its place");
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl<'a> Listener<'a> {
         Ok(Self {
             context,
             readers: Readers::of(&profile)?,
-            inbox: Inbox::open(profile.dir())?,
+            inbox: Inbox::open_to_append(profile.dir(), &lock)?,
             profile,
             api,
             trust,

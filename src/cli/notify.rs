@@ -462,7 +462,13 @@ fn sign_all(
         let row = rows.row(composed);
         let line = draft.cells.origin.row;
         let standing = match revised {
-            Some(revised) => Standing::Changed(revised.next.clone()),
+            Some(revised) => match rows.taken(&row, revised.next.nid) {
+                Some(other) => Standing::Refused(format!(
+                    "its reference, or its name and place, are those of {}, which is another notification; revise that one, or give this its own reference",
+                    other.reference()
+                )),
+                None => Standing::Changed(revised.next.clone()),
+            },
             None => seen
                 .again(line, &row, composed)
                 .unwrap_or_else(|| rows.standing(&row, composed)),

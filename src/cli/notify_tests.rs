@@ -409,6 +409,67 @@ async fn what_was_withdrawn_is_not_brought_back_by_an_old_file_nor_called_unchan
 }
 
 #[tokio::test]
+async fn a_row_that_a_stopped_import_has_signed_anew_is_not_called_unchanged() {
+    let world = World::new();
+    let file = world.write("sites.csv", SITES);
+    world.run(&["notify", &file, "--party", "east:exact"]).await;
+    let outbox = Outbox::open(world.path()).expect("an outbox");
+    let (id, meta) = outbox.pending().expect("listed").remove(0);
+    let mut entry = Entry::of_meta(&meta).expect("a row");
+    entry.row.content = crate::crypto::digest::Digest::of(b"said otherwise");
+    let bytes = outbox.bytes(&id).expect("read");
+    let mut journal = journal::Journal::open(&world.profile()).expect("a journal");
+    let item = journal::SpoolItem { line: 2, entry };
+    journal.spool(vec![item], vec![bytes]).expect("kept");
+    let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert!(said.contains("1 unchanged, 2 refused"), "{said}");
+    assert!(said.contains("repeat that import first"), "{said}");
+}
+
+#[tokio::test]
+async fn what_says_something_else_of_the_same_place_is_refused_and_not_called_unchanged() {
+    let world = World::new();
+    let file = world.write(
+        "squares.csv",
+        "name,category,country,coordinates,from,until\n\
+        A,school,AFG,\"36.71803, 68.86221\",2027-05-01T06:00Z,2027-05-01T12:00Z\n\
+        A,school,AFG,\"36.71803, 68.86221\",2027-05-08T06:00Z,2027-05-08T12:00Z\n\
+        A,school,AFG,\"36.71803, 68.86221\",2027-05-01T06:00Z,2027-05-01T12:00Z\n",
+    );
+    let (_, said) = world.run(&["notify", &file, "--party", "east:exact"]).await;
+    assert!(
+        said.contains("1 signed (1 new, 0 revised), 1 unchanged, 1 refused"),
+        "{said}"
+    );
+    assert!(
+        said.contains("row 3") && said.contains("as line 2, and says something else"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_revision_never_takes_the_reference_of_another_notification() {
+    let world = World::new();
+    let site = async |more: &[&str]| {
+        let place = ["--category", "school", "--country", "AFG"];
+        world.run(&[&["notify"], &place[..], more].concat()).await
+    };
+    let (one, two) = ("36.71803, 68.86221", "36.72803, 68.86221");
+    site(&["--reference", "S-1", "--name", "A", "--at", one]).await;
+    site(&["--reference", "S-2", "--name", "B", "--at", two]).await;
+    let of = |n: usize| revisions(&world)[n].0.reference().to_string();
+    let (first, second) = (of(0), of(1));
+    let taken = ["--reference", "S-2", "--name", "A", "--at", one];
+    let (exit, said) = site(&[&["--revise", first.as_str()], &taken[..]].concat()).await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(said.contains(&second), "{said}");
+    assert_eq!(revisions(&world).len(), 2);
+    let own = ["--reference", "S-1", "--name", "A", "--at", two];
+    site(&[&["--revise", first.as_str()], &own[..]].concat()).await;
+    assert_eq!(revisions(&world)[2], (revisions(&world)[0].0, 2));
+}
+
+#[tokio::test]
 async fn a_party_that_nobody_admitted_is_refused_before_anything_is_signed() {
     let world = World::new();
     let (exit, said) = world

@@ -160,14 +160,21 @@ impl Rows {
         Row::of(&self.salt, composed)
     }
 
+    /// The notification that a row is, when it is another one than `nid` and stands: the row must not become a revision of
+    /// `nid`, for it would from then on be known as that.
+    pub fn taken(&self, row: &Row, nid: Nid) -> Option<Nid> {
+        let other = self.known.get(&row.key)?.nid;
+        (other != nid && !self.ended.contains(&other)).then_some(other)
+    }
+
     /// Where a row stands.
     pub fn standing(&self, row: &Row, composed: &Composed) -> Standing {
+        // First of all: whether what it signed has arrived is not known, so nothing else that is known of the row counts.
+        if self.interrupted.contains(&row.key) {
+            return Standing::Refused("an import that was stopped has signed this row and not sent it; repeat that import first".to_owned());
+        }
         let Some(entry) = self.known.get(&row.key) else {
-            return if self.interrupted.contains(&row.key) {
-                Standing::Refused("an import that was stopped has signed this row and not sent it; repeat that import first".to_owned())
-            } else {
-                Standing::New
-            };
+            return Standing::New;
         };
         let reference = entry.nid.reference();
         if self.ended.contains(&entry.nid) {
@@ -207,15 +214,15 @@ impl Rows {
     }
 }
 
-/// The rows of one file so far.
+/// The rows of one file so far: at which line each stood first, and what it said there.
 #[derive(Default)]
-pub struct Seen(HashMap<Digest, u64>);
+pub struct Seen(HashMap<Digest, (u64, Digest)>);
 
 impl Seen {
     /// Where a row stands that stood in this file before, at an earlier line.
     pub fn again(&mut self, line: u64, row: &Row, composed: &Composed) -> Option<Standing> {
-        let Some(first) = self.0.get(&row.key) else {
-            self.0.insert(row.key, line);
+        let Some((first, content)) = self.0.get(&row.key) else {
+            self.0.insert(row.key, (line, row.content));
             return None;
         };
         if composed.place.properties.reference.is_some() {
@@ -227,6 +234,11 @@ impl Seen {
             Subject::Site => "the same name and place",
             Subject::Movement => "the same name, route and times",
         };
+        if *content != row.content {
+            return Some(Standing::Refused(format!(
+                "{same} as line {first}, and says something else; give each its own reference, or leave one out"
+            )));
+        }
         Some(Standing::Unchanged {
             nid: None,
             remark: Some(format!("{same} as line {first}; notified once")),

@@ -1,11 +1,14 @@
 //! A question as people and programs write it: a position and a radius, a GeoJSON file, or one line of NDJSON.
 
+use std::path::Path;
+
 use geojson::{GeoJson, Geometry, GeometryValue};
 use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::FILE_MOST;
+use crate::cli::files::{self, Pipes};
 use crate::spatial::Position;
 use crate::spatial::parse::{
     TypedPosition, format, format_dtg, parse_duration, parse_position, parse_time,
@@ -82,6 +85,24 @@ impl Asked {
     }
 }
 
+impl Asked {
+    /// Refuses a length that was given with an area which has none such: it would widen nothing, and whoever gave it
+    /// believes that it does.
+    fn with_its_own(self, radius: Option<f64>, half_width: Option<f64>) -> Result<Self, String> {
+        let why = match (&self.area.area, radius, half_width) {
+            (AskedArea::Polygon { .. }, None, None)
+            | (AskedArea::Corridor { .. }, None, _)
+            | (AskedArea::Circle { .. }, _, None) => return Ok(self),
+            (AskedArea::Polygon { .. }, ..) => {
+                "a polygon has neither radius nor half-width: draw it larger, or give an effect radius"
+            }
+            (AskedArea::Corridor { .. }, ..) => "a line has no radius: give its half-width alone",
+            (AskedArea::Circle { .. }, ..) => "a point has no half-width: give its radius alone",
+        };
+        Err(why.to_owned())
+    }
+}
+
 impl std::fmt::Debug for Asked {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Asked[sealed]")
@@ -116,8 +137,14 @@ struct Line {
     outside_countries: Option<bool>,
 }
 
-/// A question from a position as typed.
+/// A question from a position as typed on the command line.
 pub fn place(typed: &str, options: &Defaults) -> Result<Asked, String> {
+    position(typed, options)
+        .and_then(|asked| asked.with_its_own(options.radius, options.half_width))
+}
+
+/// A question from a position as typed.
+fn position(typed: &str, options: &Defaults) -> Result<Asked, String> {
     let read = parse_position(typed).map_err(|error| {
         format!(
             "the position \"{typed}\": {error}. (A file's name ends in .geojson, .json or .ndjson)"
@@ -232,13 +259,13 @@ fn length(given: Option<f64>, what: &str) -> Result<Option<f64>, String> {
 /// A question from a GeoJSON file.
 pub fn file(path: &str, options: &Defaults) -> Result<Asked, String> {
     let fault = |why: &dyn std::fmt::Display| format!("{path}: {why}");
-    let length = std::fs::metadata(path).map_err(|e| fault(&e))?.len();
-    if length > FILE_MOST {
-        return Err(fault(&format!("it is longer than {FILE_MOST} bytes")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|e| fault(&e))?;
+    let bytes = files::read(Path::new(path), FILE_MOST, Pipes::Refused).map_err(|e| fault(&e))?;
+    let text = String::from_utf8(bytes).map_err(|_| fault(&"it is not UTF-8"))?;
     let read: GeoJson = text.parse().map_err(|_| fault(&"it is not GeoJSON"))?;
-    geometry(only(read).map_err(|why| fault(&why))?, path, options).map_err(|why| fault(&why))
+    only(read)
+        .and_then(|one| geometry(one, path, options))
+        .and_then(|asked| asked.with_its_own(options.radius, options.half_width))
+        .map_err(|why| fault(&why))
 }
 
 /// A question from a line of NDJSON, and the line's `id`.
@@ -247,7 +274,12 @@ pub fn line(text: &str, options: &Defaults) -> (Option<Value>, Result<Asked, Str
         Ok(line) => line,
         Err(error) => return (None, Err(format!("it is not a question: {error}"))),
     };
+    if line.until.is_some() && line.for_.is_some() {
+        let why = "it has both \"until\" and \"for\", and they may differ; give one".to_owned();
+        return (line.id, Err(why));
+    }
     let given = line.until.is_some() || line.for_.is_some();
+    let own = (line.radius, line.half_width);
     let options = Defaults {
         radius: line.radius.or(options.radius),
         half_width: line.half_width.or(options.half_width),
@@ -264,10 +296,11 @@ pub fn line(text: &str, options: &Defaults) -> (Option<Value>, Result<Asked, Str
         zone: options.zone.clone(),
     };
     let asked = match (line.at, line.geometry) {
-        (Some(at), None) => place(&at, &options),
+        (Some(at), None) => position(&at, &options),
         (None, Some(of)) => geometry(of, "geometry", &options),
         _ => Err("it needs either \"at\" or \"geometry\"".to_owned()),
     };
+    let asked = asked.and_then(|asked| asked.with_its_own(own.0, own.1));
     (line.id, asked)
 }
 
@@ -499,6 +532,78 @@ mod tests {
         assert_eq!((exact.widened_m, circle(&exact).1), (None, 500.0));
         let (_, line) = line(r#"{"at":"14.0, 44.0","radius":500}"#, &Defaults::default());
         assert!(circle(&line.expect("a question")).1 > 8_000.0);
+    }
+
+    #[test]
+    fn no_missed_conflict_what_a_question_says_twice_or_of_no_use_is_refused_and_not_left_out() {
+        let polygon = r#""geometry":{"type":"Polygon","coordinates":[[[44,14],[44.1,14],[44.1,14.1],[44,14]]]}"#;
+        let route = r#""geometry":{"type":"LineString","coordinates":[[44,14],[44.1,14]]}"#;
+        let at = r#""at":"38PLB1234534567""#;
+        let refused = |text: String, defaults: &Defaults, because: &str| {
+            let (id, asked) = line(&text, defaults);
+            assert_eq!(id, Some(Value::from(7)), "{text}");
+            let why = asked.expect_err(&text);
+            assert!(why.contains(because), "{text}: {why}");
+        };
+        let none = Defaults::default();
+        let times = r#""from":"031430ZMAY27","until":"041430ZMAY27","for":"1m""#;
+        refused(
+            format!(r#"{{"id":7,{at},"radius":5,{times}}}"#),
+            &none,
+            "both",
+        );
+        refused(
+            format!(r#"{{"id":7,{polygon},"radius":9000}}"#),
+            &none,
+            "polygon",
+        );
+        refused(
+            format!(r#"{{"id":7,{polygon},"half_width":9}}"#),
+            &none,
+            "polygon",
+        );
+        refused(
+            format!(r#"{{"id":7,{route},"half_width":9,"radius":9}}"#),
+            &none,
+            "line",
+        );
+        refused(
+            format!(r#"{{"id":7,{at},"radius":9,"half_width":9}}"#),
+            &none,
+            "point",
+        );
+        // What the options give is for the lines that have a use for it.
+        let both = Defaults {
+            radius: Some(9.0),
+            half_width: Some(9.0),
+            ..Defaults::default()
+        };
+        for text in [polygon, route, at] {
+            let (_, asked) = line(&format!("{{{text}}}"), &both);
+            assert!(asked.is_ok(), "{text}");
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("area.geojson");
+        let area = r#"{"type":"Polygon","coordinates":[[[44,14],[44.1,14],[44.1,14.1],[44,14]]]}"#;
+        std::fs::write(&path, area).expect("written");
+        let path = path.to_str().expect("UTF-8");
+        assert!(file(path, &none).is_ok());
+        assert!(file(path, &both).expect_err("a radius").contains("polygon"));
+        assert!(
+            place("38PLB1234534567", &both)
+                .expect_err("a half-width")
+                .contains("point")
+        );
+    }
+
+    #[test]
+    fn no_missed_conflict_what_has_no_end_is_no_area() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("area.geojson");
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("laid");
+        let path = path.to_str().expect("UTF-8");
+        let why = file(path, &Defaults::default()).expect_err("no file");
+        assert!(why.contains("not a regular file"), "{why}");
     }
 
     #[test]

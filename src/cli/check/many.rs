@@ -2,6 +2,7 @@
 //! `indeterminate`.
 
 use std::io::BufRead as _;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -11,6 +12,7 @@ use super::{FILE_MOST, has_ending, put};
 use crate::cli::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::files::{self, Pipes};
 use crate::cli::profile;
 
 type Lines = Box<dyn std::io::BufRead + Send>;
@@ -47,7 +49,8 @@ pub async fn run(place: &str, options: &Defaults, context: &Context) -> Result<E
         context.out.raw(answer.to_string());
         worst = Some(worst.map_or(exit, |before| worse(before, exit)));
         if context.out.is_closed() {
-            break;
+            // An answer that nobody got is none, and neither is a question that was not asked.
+            return Ok(Exit::Indeterminate);
         }
     }
     // No question is no answer: it must not end as "none notified to you" does.
@@ -72,7 +75,7 @@ fn questions(place: &str) -> Result<Lines, CliError> {
     if place == "-" {
         return Ok(Box::new(std::io::BufReader::new(std::io::stdin())));
     }
-    let file = std::fs::File::open(place).map_err(|error| {
+    let file = files::open(Path::new(place), Pipes::Read).map_err(|error| {
         CliError::refused(
             format!("{place} cannot be read: {error}"),
             "Check the file's name.",

@@ -1,5 +1,7 @@
 //! The commands `check` and `verify` against a real server over real TLS: exit codes, words, and what is kept.
 
+use herald::cli::output::Output;
+use herald::domain::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::rig::Rig;
@@ -139,6 +141,35 @@ async fn a_planner_asks_and_anyone_can_hold_the_answer_against_the_root() {
             .unwrap()
             .contains("TREAT AS CONFLICT")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_missed_conflict_answers_that_cannot_be_written_end_as_treat_as_conflict() {
+    let rig = stage().await;
+    let questions = rig.dir().join("questions.ndjson");
+    let lines = [
+        r#"{"at": "36.91234, 68.21234", "radius": 100}"#,
+        r#"{"at": "36.92345, 68.22345", "radius": 100}"#,
+    ];
+    std::fs::write(&questions, lines.join("\n")).unwrap();
+    rig.done("east", &["check", questions.to_str().unwrap()])
+        .await;
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let (profile, _) = rig.person("east");
+    let args = [
+        "herald".as_ref(),
+        "--profile".as_ref(),
+        profile.dir().as_os_str(),
+        "check".as_ref(),
+        questions.as_os_str(),
+    ];
+    let args = args.into_iter().map(std::ffi::OsStr::to_owned).collect();
+    let out = Output::to(true, full, std::io::sink());
+    let unheard = Box::pin(herald::cli::run(args, out, Clock::System)).await;
+    assert_eq!(unheard.code(), 12, "one was not asked, and no answer came");
 }
 
 #[tokio::test(flavor = "multi_thread")]
