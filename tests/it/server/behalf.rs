@@ -30,7 +30,7 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_organisation_without_a_device_is_notified_for_and_takes_over_when_it_has_one() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     let org: ActorId = "newcomer".parse().unwrap();
     let (kind, role) = (ActorKind::Organisation, Role::Organisation);
     let invite = world.invite("newcomer", kind, role, "New Comer").await;

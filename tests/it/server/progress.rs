@@ -51,7 +51,7 @@ impl World {
     }
 }
 
-fn said(step: &str, more: Value) -> Value {
+fn said(step: &str, more: &Value) -> Value {
     let mut said = json!({"step": step, "at": now().format(&Rfc3339).unwrap()});
     let more = more.as_object().unwrap().clone();
     said.as_object_mut().unwrap().extend(more);
@@ -67,9 +67,9 @@ async fn those_who_see_the_route_are_told_how_far_it_is_and_nobody_below() {
         .to(&world.west, Tier::Cell);
     let convoy = world.notify(ada, &site).await;
     for said in [
-        said("departed", json!({})),
-        said("at_waypoint", json!({"waypoint": 1})),
-        said("delayed", json!({"delay_s": 2_700, "note": "a flat tyre"})),
+        said("departed", &json!({})),
+        said("at_waypoint", &json!({"waypoint": 1})),
+        said("delayed", &json!({"delay_s": 2_700, "note": "a flat tyre"})),
     ] {
         let answer = world.progress(ada, &convoy, &said).await;
         assert_eq!(answer.status.as_u16(), 201, "{answer:?}");
@@ -94,19 +94,19 @@ async fn what_cannot_be_is_refused_each_with_its_reason() {
         .notify(ada, &Site::at(44.2, 15.4).to(&world.east, Tier::Exact))
         .await;
     let refused: [(&str, Value); 6] = [
-        ("/progress/waypoint", said("at_waypoint", json!({}))),
+        ("/progress/waypoint", said("at_waypoint", &json!({}))),
         (
             "/progress/waypoint",
-            said("at_waypoint", json!({"waypoint": 2})),
+            said("at_waypoint", &json!({"waypoint": 2})),
         ),
-        ("/progress/delay_s", said("delayed", json!({}))),
+        ("/progress/delay_s", said("delayed", &json!({}))),
         (
             "/progress/delay_s",
-            said("departed", json!({"delay_s": 60})),
+            said("departed", &json!({"delay_s": 60})),
         ),
         (
             "/progress/delay_s",
-            said("delayed", json!({"delay_s": 8 * 86_400})),
+            said("delayed", &json!({"delay_s": 8 * 86_400})),
         ),
         ("/progress/at", {
             let ahead = now() + time::Duration::hours(1);
@@ -119,7 +119,7 @@ async fn what_cannot_be_is_refused_each_with_its_reason() {
         let problem = answer.problem.unwrap();
         assert_eq!(problem.pointer.as_deref(), Some(pointer), "{problem:?}");
     }
-    let departed = said("departed", json!({}));
+    let departed = said("departed", &json!({}));
     let answer = world.progress(ada, &still, &departed).await;
     assert_eq!(answer.refused(), Some(P::StateForbids));
     let other = world.relief.first();
@@ -130,7 +130,7 @@ async fn what_cannot_be_is_refused_each_with_its_reason() {
     let (next, prev) = (moving.rev.next(), moving.hash);
     let arrived = CloseClaims::new(common, moving.nid, next, prev, Outcome::Arrived, None);
     world.said(ada, arrived, &[]).await;
-    let late = said("delayed", json!({"delay_s": 60}));
+    let late = said("delayed", &json!({"delay_s": 60}));
     let answer = world.progress(ada, &moving, &late).await;
     assert_eq!(answer.refused(), Some(P::AlreadyClosed), "it has arrived");
 }
@@ -142,7 +142,7 @@ async fn a_movement_that_says_that_it_is_late_is_missed_that_much_later() {
     let moving = world
         .notify(ada, &convoy(-HOUR / 2).to(&world.east, Tier::Exact))
         .await;
-    let late = said("delayed", json!({"delay_s": 2 * HOUR}));
+    let late = said("delayed", &json!({"delay_s": 2 * HOUR}));
     let answer = world.progress(ada, &moving, &late).await;
     assert_eq!(answer.status.as_u16(), 201, "{answer:?}");
     world.move_time(HOUR).await;

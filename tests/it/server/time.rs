@@ -364,7 +364,7 @@ async fn the_schedule_shows_a_day_and_no_moment() {
         let shown: String = row.get("shown");
         let hour = OffsetDateTime::from_unix_timestamp(micros / 1_000_000).unwrap();
         assert!(
-            !shown.contains(&hour.format(&Rfc3339).unwrap()[..16]),
+            !shown.contains(hour.format(&Rfc3339).unwrap().get(..16).unwrap()),
             "{shown}"
         );
         let content: Vec<u8> = row.get("content");
