@@ -1,0 +1,185 @@
+//! Parties with devices, enrolled over the API, each from an address of its own on loopback, as offices have them.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use herald::cli::api::Api;
+use herald::cli::profile::{Profile, file};
+use herald::crypto::b64url;
+use herald::crypto::keys::SigningKey;
+use herald::crypto::random::random_bytes;
+use herald::crypto::seal_key::SealKey;
+use herald::crypto::x509::{Certificate, TlsKey};
+use herald::domain::actor::{ActorKind, Role};
+use herald::domain::clock::Clock;
+use herald::domain::ids::{ActorId, DeviceId, Issuer};
+use herald::tls::{self, Credentials};
+use herald::wire::api::{EnrolRequest, EnrolResponse};
+use herald::wire::build::{Part, build};
+use herald::wire::claims::{Admission, AdmitClaims, DeviceKey, InviteClaims, KeysClaims};
+use herald::wire::invite::InviteCode;
+use herald::wire::parts::{InvitedPerson, name};
+use herald::wire::trust::Trust;
+
+use super::Outcome;
+use super::world::World;
+
+/// Devices of a party.
+const DEVICES: usize = 4;
+
+/// A device that may open sockets.
+#[derive(Clone)]
+pub struct Device {
+    /// From where it connects.
+    pub from: Ipv4Addr,
+    /// Shows its certificate.
+    pub tls: Arc<rustls::ClientConfig>,
+}
+
+/// All of them.
+pub struct Desks {
+    /// The parties.
+    pub parties: Vec<ActorId>,
+    /// Their devices.
+    pub devices: Vec<Device>,
+    /// `https://host:port`.
+    pub server: String,
+}
+
+/// The coordinator, who invites and admits.
+struct Inviting {
+    profile: Profile,
+    api: Api,
+    trust: Trust,
+    ca: Certificate,
+}
+
+/// Enrols and admits so many parties.
+pub async fn enrol(world: &World, count: usize) -> Outcome<Desks> {
+    let profile = Profile::open(&world.path("ocha"))?;
+    let api = Api::of_profile(&profile).map_err(|error| error.to_string())?;
+    let by = Inviting {
+        trust: Trust::establish(&api.keys().await?, &profile.pins())?,
+        ca: Certificate::from_pem(&std::fs::read_to_string(profile.path(file::CA))?)?,
+        api,
+        profile,
+    };
+    let mut desks = Desks {
+        parties: Vec::new(),
+        devices: Vec::new(),
+        server: by.profile.me().server.clone(),
+    };
+    for number in 0..count {
+        let from = Ipv4Addr::new(127, 0, 1, u8::try_from(number % 250)? + 1);
+        let party: ActorId = format!("p{number}").parse()?;
+        desks.devices.extend(by.party(&party, from).await?);
+        desks.parties.push(party);
+    }
+    Ok(desks)
+}
+
+impl Inviting {
+    async fn party(&self, party: &ActorId, from: Ipv4Addr) -> Outcome<Vec<Device>> {
+        let (root, desk) = (SigningKey::generate(), SealKey::generate());
+        let (mut named, mut before, mut devices) = (Vec::new(), None, Vec::new());
+        for serial in 1..=DEVICES {
+            let code = self.invite(party).await?;
+            let (signing, seal, key) = (
+                SigningKey::generate(),
+                SealKey::generate(),
+                TlsKey::generate()?,
+            );
+            let mut common = self.profile.common(&Clock::System);
+            common.iss = Issuer::root(party.clone());
+            let id = DeviceId::from_random(random_bytes());
+            named.push(DeviceKey {
+                id: id.clone(),
+                jwk: *signing.verifying_key(),
+                seal: seal.public_key().clone(),
+                role: Role::PartyDesk,
+                nbf: common.iat - 300,
+                exp: common.iat + 86_400,
+            });
+            let claims = KeysClaims::new(
+                common,
+                u32::try_from(serial)?,
+                before,
+                *root.verifying_key(),
+                named.clone(),
+                desk.public_key().clone(),
+            );
+            let keys = build(claims, &[], &root)?;
+            before = Some(keys.hash);
+            let request = EnrolRequest {
+                invite: code.secret_b64url(),
+                csr: b64url(&key.make_csr()?),
+                device: id,
+                jwk: *signing.verifying_key(),
+                seal: seal.public_key().clone(),
+                keys: Some(keys.envelope.statement),
+                seals: Vec::new(),
+            };
+            let answer = self.ask(&request, from).await?;
+            let own = Certificate::from_pem(&answer.certificate)?;
+            let own = Credentials::from_der(&[own.der()], &key.to_pkcs8_der());
+            let ca = tls::certificate(self.ca.der());
+            devices.push(Device {
+                from,
+                tls: Arc::new(tls::client_config(&ca, Some(own))?),
+            });
+        }
+        let claims = AdmitClaims::new(
+            self.profile.common(&Clock::System),
+            party.clone(),
+            ActorKind::Party,
+            format!("Party {party}"),
+            root.verifying_key().kid(),
+            Admission::Admitted,
+        );
+        let built = build(claims, &[], &self.profile.signing_key()?)?;
+        self.api.submit(&built.envelope.encode()).await?;
+        Ok(devices)
+    }
+
+    async fn invite(&self, party: &ActorId) -> Outcome<InviteCode> {
+        let me = self.profile.me();
+        let code = InviteCode::fresh(
+            me.ca,
+            me.deployment_root,
+            Some(me.coordinator_root),
+            party.clone(),
+            Role::PartyDesk,
+        );
+        let common = self.profile.common(&Clock::System);
+        let exp = common.iat + 3_600;
+        let claims = InviteClaims::new(
+            common,
+            code.hash(),
+            party.clone(),
+            ActorKind::Party,
+            format!("Party {party}"),
+            Role::PartyDesk,
+            exp,
+        );
+        let person = InvitedPerson {
+            name: "A person".to_owned(),
+        };
+        let part = Part::new(name::PERSON, &person)?.sealed_to(self.trust.server_seal());
+        let built = build(claims, &[part], &self.profile.signing_key()?)?;
+        self.api.submit(&built.envelope.encode()).await?;
+        Ok(code)
+    }
+
+    /// Enrols from the party's own address: enrolments are counted by it.
+    async fn ask(&self, request: &EnrolRequest, from: Ipv4Addr) -> Outcome<EnrolResponse> {
+        let config = tls::client_config(&tls::certificate(self.ca.der()), None)?;
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(config)
+            .no_proxy()
+            .local_address(IpAddr::V4(from))
+            .build()?;
+        let url = format!("{}/v1/enrol", self.profile.me().server);
+        let answer = client.post(url).json(request).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+}
