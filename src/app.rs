@@ -19,7 +19,7 @@ use crate::http::state::AppState;
 use crate::http::v1::events::{EventsState, OpenStream};
 use crate::http::{Acceptor, Platform, openapi};
 use crate::jobs::clockwork::{self, ClockworkTimes};
-use crate::jobs::deliver;
+use crate::jobs::{clearing, deliver};
 use crate::service::check::Checks;
 use crate::service::core::Core;
 use crate::service::deployment::{self, About, DeploymentError, Loaded};
@@ -310,6 +310,9 @@ fn run_jobs(core: &Core, hub: &Arc<Hub>, shutdown: &Shutdown) -> Intake {
         ClockworkTimes::default(),
         shutdown.stop_jobs.clone(),
     ));
+    shutdown
+        .jobs
+        .spawn(clearing::run(core.clone(), shutdown.stop_jobs.clone()));
     let times = deliver::DeliverTimes::default();
     shutdown.jobs.spawn(deliver::run(
         core.pools.clone(),

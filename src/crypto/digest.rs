@@ -28,13 +28,11 @@ impl Digest {
 
     /// The digest of the parts, one after the other, as if they were one piece.
     pub fn of_parts(parts: &[&[u8]]) -> Self {
-        let mut context = Context::new(&SHA256);
+        let mut running = Running::default();
         for part in parts {
-            context.update(part);
+            running.add(part);
         }
-        let mut digest = [0; DIGEST_BYTES];
-        digest.copy_from_slice(context.finish().as_ref());
-        Self(digest)
+        running.end()
     }
 
     /// Takes 32 bytes that are a digest, as a database or a file gives them back.
@@ -65,6 +63,29 @@ impl Digest {
             text.push_str(&data_encoding::HEXLOWER.encode(pair));
         }
         text
+    }
+}
+
+/// A digest of bytes that come one piece after another.
+pub struct Running(Context);
+
+impl Running {
+    /// Takes in what comes next.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all of it.
+    pub fn end(self) -> Digest {
+        let mut digest = [0; DIGEST_BYTES];
+        digest.copy_from_slice(self.0.finish().as_ref());
+        Digest(digest)
+    }
+}
+
+impl Default for Running {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
     }
 }
 

@@ -10,6 +10,7 @@
 //! | [`statement`] | signed statements: strict compact JWS |
 //! | [`disclosure`] | salted parts whose digests stand in a statement |
 //! | [`seal`] | a part, sealed for one reader |
+//! | [`blob`] | the content of an attachment, in chunks |
 //! | [`keyring`] | what is stored at rest, and the keys of the month outside the database |
 //! | [`month`] | the months that name those keys |
 //! | [`passphrase`] | a root in a file for offline keeping |
@@ -18,6 +19,7 @@
 //!
 //! No function here reads a clock: dates are given. Types that hold keys or parts print `[sealed]`.
 
+pub mod blob;
 pub mod digest;
 pub mod disclosure;
 pub mod keyring;

@@ -11,6 +11,8 @@ use serde_json::json;
 
 use super::{
     b64url,
+    blob::{self, BlobError, BlobKey},
+    digest::Digest,
     disclosure::{Disclosure, DisclosureError},
     keyring::{self, RecordRef},
     keys::{SigningKey, VerifyingKey},
@@ -411,6 +413,69 @@ fn the_published_records_are_ours() {
         ("record", json!(b64url(&record))),
     ]);
     check("keyring.json", RECORDS, vec![case]);
+}
+
+const BLOBS: &str = "Contents of attachments. Bytes are base64url without padding. `text` is `length` bytes, of which byte i is i mod 251; `text_sha256` and `blob_sha256` are digests of the text and of the blob. blob = prefix (7) || chunks, each AES-256-GCM(key, nonce, AAD \"hn/blob/v1\", at most 65,536 bytes) || tag (16); nonce = prefix || number of the chunk as u32 big-endian || 1 for the last chunk, else 0. `blob` stands where it is short. Of a case with `refused`, the chunks of the blob that the others describe are put together as `chunks` says, by their numbers, and it must be refused for that reason.";
+
+#[test]
+fn the_published_blobs_are_ours() {
+    const WHOLE: usize = blob::CHUNK_BYTES + 16;
+    let (raw, prefix): ([u8; 32], [u8; 7]) = (bytes(0x11), bytes(0x51));
+    let key = BlobKey::from_b64url(&b64url(&raw)).expect("32 bytes");
+    let mut cases = Vec::new();
+    for length in [11, blob::CHUNK_BYTES, 2 * blob::CHUNK_BYTES + 100] {
+        let text: Vec<u8> = (0..length)
+            .map(|i| u8::try_from(i % 251).expect("small"))
+            .collect();
+        let sealed = key.seal_with(prefix, &text).expect("sealed");
+        // A plain AES-GCM opens each chunk with the nonce written out.
+        let chunks: Vec<&[u8]> = sealed[7..].chunks(WHOLE).collect();
+        let mut opened = Vec::new();
+        for (i, chunk) in chunks.iter().enumerate() {
+            let number = u32::try_from(i).expect("small").to_be_bytes();
+            let last = [u8::from(i + 1 == chunks.len())];
+            let nonce = [&prefix[..], &number, &last].concat();
+            let cipher = aead::LessSafeKey::new(
+                aead::UnboundKey::new(&aead::AES_256_GCM, &raw).expect("32 bytes"),
+            );
+            let nonce = aead::Nonce::try_assume_unique_for_key(&nonce).expect("12 bytes");
+            let mut chunk = chunk.to_vec();
+            let text = cipher.open_in_place(nonce, aead::Aad::from(b"hn/blob/v1"), &mut chunk);
+            opened.extend_from_slice(text.expect("opened"));
+        }
+        assert_eq!(opened, text);
+        let mut case = Case::from([
+            ("key", json!(b64url(&raw))),
+            ("prefix", json!(b64url(&prefix))),
+            ("length", json!(length)),
+            ("text_sha256", json!(Digest::of(&text))),
+            ("blob_length", json!(sealed.len())),
+            ("blob_sha256", json!(Digest::of(&sealed))),
+        ]);
+        if length < 100 {
+            case.insert("blob", json!(b64url(&sealed)));
+        }
+        cases.push(case);
+        if chunks.len() < 3 {
+            continue;
+        }
+        for (order, error) in [
+            (&[1, 0, 2][..], BlobError::Chunk(0)),
+            (&[0, 1], BlobError::CutOff),
+            (&[0, 2], BlobError::Chunk(1)),
+        ] {
+            let mut altered = prefix.to_vec();
+            for number in order {
+                altered.extend_from_slice(chunks[*number]);
+            }
+            assert_eq!(key.open(&altered).err(), Some(error));
+            cases.push(Case::from([
+                ("chunks", json!(order)),
+                ("refused", json!(error.to_string())),
+            ]));
+        }
+    }
+    check("blob.json", BLOBS, cases);
 }
 
 /// What is published opens with nothing but what is published.

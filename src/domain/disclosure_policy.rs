@@ -15,6 +15,10 @@ pub enum PartClass {
     OtherAudience,
     /// People, phones, plates: the server cannot read it.
     Contact,
+    /// A photo, a logo, a letter: its name and the key of its content. The server cannot read it.
+    Attachment,
+    /// Which contents the attachments have, by digest and size.
+    Blobs,
     /// Why a notification is withdrawn.
     Reason,
     /// Why a revision is returned.
@@ -40,6 +44,8 @@ impl PartClass {
         Self::OwnAudience,
         Self::OtherAudience,
         Self::Contact,
+        Self::Attachment,
+        Self::Blobs,
         Self::Reason,
         Self::Reasons,
         Self::Detail,
@@ -56,6 +62,8 @@ impl PartClass {
             Self::Place => "place",
             Self::OwnAudience | Self::OtherAudience => "audience",
             Self::Contact => "contact",
+            Self::Attachment => "attachment",
+            Self::Blobs => "blobs",
             Self::Reason => "reason",
             Self::Reasons => "reasons",
             Self::Detail => "detail",
@@ -205,7 +213,13 @@ const fn notification(part: PartClass, reader: Relation) -> Read {
         (PartClass::Place | PartClass::OtherAudience, Relation::Coordinator | Relation::Owner)
         | (PartClass::Place, Relation::Party(Tier::Exact))
         | (PartClass::OwnAudience, Relation::Party(_)) => Read::Reseal,
-        (PartClass::Contact, Relation::Coordinator | Relation::Party(Tier::Exact)) => Read::PassOn,
+        (PartClass::Contact, Relation::Coordinator | Relation::Party(Tier::Exact))
+        | (
+            PartClass::Attachment,
+            Relation::Coordinator | Relation::Owner | Relation::Party(Tier::Exact),
+        ) => Read::PassOn,
+        // For the server, which keeps the contents by it; its maker knows it anyway, and nobody else needs it.
+        (PartClass::Blobs, Relation::Owner) => Read::Reseal,
         _ => Read::Never,
     }
 }
@@ -232,7 +246,10 @@ mod tests {
         for kind in Kind::ALL {
             for part in P::ALL {
                 let expected = match (kind, part) {
-                    (Kind::Site | Kind::Movement, P::Place | P::OwnAudience | P::OtherAudience)
+                    (
+                        Kind::Site | Kind::Movement,
+                        P::Place | P::OwnAudience | P::OtherAudience | P::Blobs,
+                    )
                     | (Kind::Withdraw, P::Reason)
                     | (Kind::Screen, P::Reasons)
                     | (
@@ -249,9 +266,8 @@ mod tests {
                     | (Kind::Progress, P::Progress)
                     | (Kind::Distress, P::Position | P::OwnAudience | P::OtherAudience)
                     | (Kind::Invite, P::Person) => Read::Reseal,
-                    (Kind::Site | Kind::Movement, P::Contact) | (Kind::Keys, P::DeskKey) => {
-                        Read::PassOn
-                    }
+                    (Kind::Site | Kind::Movement, P::Contact | P::Attachment)
+                    | (Kind::Keys, P::DeskKey) => Read::PassOn,
                     _ => Read::Never,
                 };
                 assert_eq!(comes_as(*kind, *part), expected, "{kind} {part:?}");
@@ -282,6 +298,7 @@ mod tests {
                     R::Party(Tier::Withdrawn),
                 ],
             ),
+            (&[Kind::Site, Kind::Movement], P::Blobs, &[R::Owner]),
             (&[Kind::Withdraw], P::Reason, &[R::Coordinator]),
             (&[Kind::Screen], P::Reasons, &[R::Coordinator, R::Owner]),
             (
@@ -335,6 +352,11 @@ mod tests {
                 P::Contact,
                 &[R::Coordinator, R::Party(Tier::Exact)],
             ),
+            (
+                &[Kind::Site, Kind::Movement],
+                P::Attachment,
+                &[R::Coordinator, R::Owner, R::Party(Tier::Exact)],
+            ),
             (&[Kind::Keys], P::DeskKey, &[R::Owner]),
         ];
         let named = |table: &[(&[Kind], P, &[R])]| {
@@ -377,6 +399,8 @@ mod tests {
                 for part in [
                     P::Place,
                     P::Contact,
+                    P::Attachment,
+                    P::Blobs,
                     P::OtherAudience,
                     P::Progress,
                     P::Position,

@@ -102,6 +102,8 @@ pub const OPERATIONS: &[(&str, &str, Access)] = &[
     ("GET", "/v1/events/{seq}", Access::Roles(DESKS)),
     ("PUT", "/v1/cursor", Access::Roles(DESKS)),
     ("GET", "/v1/stream", Access::Roles(DESKS)),
+    ("PUT", "/v1/blobs/{digest}", Access::Roles(ORGANISATION)),
+    ("GET", "/v1/blobs/{digest}", Access::Roles(DESKS)),
     ("GET", "/v1/notifications", Access::Roles(DESKS)),
     ("GET", "/v1/notifications/{id}", Access::Roles(DESKS)),
     (

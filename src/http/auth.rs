@@ -87,7 +87,7 @@ fn class(method: &str, template: &str) -> RateClass {
         (_, "/v1/checks") => RateClass::Checks,
         (_, "/v1/enrol" | "/v1/renew") => RateClass::Enrolment,
         (_, CALLS) => RateClass::Distress,
-        ("POST", _) => RateClass::Statements,
+        ("POST", _) | ("PUT", "/v1/blobs/{digest}") => RateClass::Statements,
         _ => RateClass::Reads,
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod accept;
 pub mod auth;
+pub mod chunks;
 pub mod extract;
 pub mod limits;
 pub mod middleware;

@@ -18,6 +18,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(v1::identity::router())
         .merge(v1::statements::router())
         .merge(v1::events::router())
+        .merge(v1::blobs::router())
         .merge(v1::notifications::router())
         .merge(v1::distress::router())
         .merge(v1::threads::router())

@@ -1,4 +1,5 @@
 //! The server's clockwork: what happens without anyone asking.
 
+pub mod clearing;
 pub mod clockwork;
 pub mod deliver;

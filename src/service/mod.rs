@@ -1,5 +1,6 @@
 //! The use cases; they own the transactions.
 
+pub mod blobs;
 pub mod calls;
 pub mod check;
 pub mod core;

@@ -72,6 +72,17 @@ impl Record {
         }
     }
 
+    /// One piece of a blob, in `hn.blob_chunk`; `actor` sent it.
+    pub fn blob_chunk(actor: &ActorId, digest: &Digest, n: u32) -> Self {
+        Self {
+            table: "blob_chunk",
+            org: actor.clone(),
+            id: digest.to_string(),
+            rev: n.into(),
+            part: "content".to_owned(),
+        }
+    }
+
     /// The moment at which something falls due.
     pub fn due(server: &ActorId, about: &uuid::Uuid, rev: u32, what: &str, party: &str) -> Self {
         Self {

@@ -2,6 +2,7 @@
 
 pub mod actors;
 pub mod arrivals;
+pub mod blobs;
 pub mod checks;
 pub mod cluster;
 pub mod devices;

@@ -1,12 +1,15 @@
 //! The one way for a request to reach the application's pool: a transaction whose first statement says who is asking.
 //! Row-level security reads it; without it every table is empty.
 
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{PgPool, Postgres};
 
 use super::error::StoreError;
 use crate::crypto::digest::Digest;
 use crate::domain::actor::ActorKind;
 use crate::domain::ids::{ActorId, ContextId};
+
+/// A transaction.
+pub type Transaction = sqlx::Transaction<'static, Postgres>;
 
 /// Whose rows a transaction may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +29,7 @@ pub struct Tenant {
 pub async fn begin(
     pool: &PgPool,
     tenant: &Tenant,
-) -> Result<Transaction<'static, Postgres>, StoreError> {
+) -> Result<Transaction, StoreError> {
     let mut tx = pool.begin().await?;
     sqlx::query(
         "SELECT set_config('hn.ctx', $1, true), set_config('hn.actor', $2, true), set_config('hn.kind', $3, true), set_config('hn.spki', '', true)",
@@ -46,7 +49,7 @@ pub async fn begin(
 pub async fn begin_for_certificate(
     pool: &PgPool,
     spki: &Digest,
-) -> Result<Transaction<'static, Postgres>, StoreError> {
+) -> Result<Transaction, StoreError> {
     let mut tx = pool.begin().await?;
     sqlx::query(
         "SELECT set_config('hn.spki', encode($1, 'hex'), true), set_config('hn.ctx', '', true), set_config('hn.actor', '', true), set_config('hn.kind', '', true)",

@@ -72,6 +72,17 @@ pub struct EnrolResponse {
     pub receipt: Option<String>,
 }
 
+/// How much of a blob is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BlobState {
+    /// How long the whole is, in bytes.
+    pub size: u64,
+    /// How much of it is kept, from its beginning.
+    pub have: u64,
+    /// Whether all of it is there and has the digest that names it.
+    pub complete: bool,
+}
+
 /// Who a device is.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Me {

@@ -25,6 +25,11 @@ pub mod name {
     pub const CONTACT: &str = "contact";
     /// What one party may see: `audience.<party>`; for the server, the coordinator and that party.
     pub const AUDIENCE_PREFIX: &str = "audience.";
+    /// A photo, a logo, a letter: `attachment.<n>`, n from 1; for the coordinator, `exact` parties and the own desk; the
+    /// server cannot read it.
+    pub const ATTACHMENT_PREFIX: &str = "attachment.";
+    /// Which contents the attachments have: for the server.
+    pub const BLOBS: &str = "blobs";
     /// Why a notification is withdrawn: for the server and the coordinator.
     pub const REASON: &str = "reason";
     /// Why a revision is returned: for the server and the organisation.
@@ -54,6 +59,8 @@ pub mod name {
         match part {
             PLACE => PartClass::Place,
             CONTACT => PartClass::Contact,
+            BLOBS => PartClass::Blobs,
+            part if part.starts_with(ATTACHMENT_PREFIX) => PartClass::Attachment,
             REASON => PartClass::Reason,
             REASONS => PartClass::Reasons,
             DETAIL => PartClass::Detail,
@@ -69,6 +76,11 @@ pub mod name {
                 None => PartClass::Other,
             },
         }
+    }
+
+    /// The name of the part of the `n`th attachment, from 1.
+    pub fn attachment(n: usize) -> String {
+        format!("{ATTACHMENT_PREFIX}{n}")
     }
 
     /// The name of the part that hands the desk's key to a device.
@@ -308,6 +320,104 @@ pub struct Overnight {
     pub night: Option<String>,
 }
 
+/// Attachments that one revision may have.
+pub const MAX_ATTACHMENTS: usize = 10;
+/// The longest name of an attachment, in bytes.
+pub const MAX_ATTACHMENT_NAME_BYTES: usize = 255;
+
+/// The part `attachment.<n>`: what stands in a blob, and the key that opens it. The server passes it on sealed and cannot
+/// read it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttachmentPart {
+    /// The file's name, as its maker called it. Nobody may use it as a path.
+    pub name: String,
+    /// What it is.
+    pub media_type: MediaType,
+    /// How long the file is, in bytes.
+    pub size: u64,
+    /// SHA-256 of the file.
+    pub sha256: Digest,
+    /// SHA-256 of the blob: under this name the server has it.
+    pub blob: Digest,
+    /// The key of the blob ([`crate::crypto::blob`]), 32 bytes as base64url.
+    pub key: String,
+    /// Bytes of the file in one chunk of the blob: 65,536.
+    pub chunk: u32,
+}
+
+/// What an attachment may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum MediaType {
+    /// A photo.
+    #[serde(rename = "image/jpeg")]
+    Jpeg,
+    /// A picture, a logo.
+    #[serde(rename = "image/png")]
+    Png,
+    /// A letter.
+    #[serde(rename = "application/pdf")]
+    Pdf,
+}
+
+impl MediaType {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[Self::Jpeg, Self::Png, Self::Pdf];
+
+    /// The bytes that such a file begins with.
+    pub const fn magic(self) -> &'static [u8] {
+        match self {
+            Self::Jpeg => &[0xff, 0xd8, 0xff],
+            Self::Png => &[0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'],
+            Self::Pdf => b"%PDF-",
+        }
+    }
+
+    /// What a file is by its first bytes.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|media| bytes.starts_with(media.magic()))
+    }
+
+    /// The extensions of such a file's name, the usual one first.
+    pub const fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Jpeg => &["jpg", "jpeg", "jpe"],
+            Self::Png => &["png"],
+            Self::Pdf => &["pdf"],
+        }
+    }
+
+    /// As it stands in the part.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::Pdf => "application/pdf",
+        }
+    }
+}
+
+/// The part `blobs`: the contents of the attachments in their order, for the server alone. It says neither name nor key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blobs {
+    /// One for each attachment, in their order.
+    pub blobs: Vec<NamedBlob>,
+}
+
+/// A blob, as a statement names it.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedBlob {
+    /// SHA-256 of the blob.
+    pub blob: Digest,
+    /// How long the blob is, in bytes.
+    pub size: u64,
+}
+
 /// The part `audience.<party>`: what one party may see.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -339,7 +449,7 @@ pub struct DeskKey {
     pub seed: String,
 }
 
-sealed_debug!(InvitedPerson, DeskKey, Reason, Reasons, ReturnReason);
+sealed_debug!(AttachmentPart, Blobs, NamedBlob, InvitedPerson, DeskKey, Reason, Reasons, ReturnReason);
 
 /// The part `reason` of a withdrawal.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

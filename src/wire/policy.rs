@@ -9,6 +9,9 @@ use crate::domain::due::RECONFIRM_DAYS;
 use crate::domain::exchange::REPLY_WITHIN_H;
 use crate::domain::notification::Tier;
 
+/// Mebibytes for an organisation's attachments, where the policy does not say.
+pub const ATTACHMENTS_MIB: u32 = 1_024;
+
 /// The policy of a context.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +38,9 @@ pub struct Policy {
     /// Hours for a reply to a query that sets no time, and to a warning.
     #[serde(default = "reply_within_h")]
     pub reply_within_h: u16,
+    /// Mebibytes that an organisation's attachments may take on the server.
+    #[serde(default = "attachments_mib")]
+    pub attachments_mib: u32,
     /// The coordinator's number for answers that are indeterminate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
@@ -108,10 +114,15 @@ impl Default for Policy {
             },
             reconfirm_days: RECONFIRM_DAYS,
             reply_within_h: REPLY_WITHIN_H,
+            attachments_mib: ATTACHMENTS_MIB,
             call: None,
             escalation: Vec::new(),
         }
     }
+}
+
+const fn attachments_mib() -> u32 {
+    ATTACHMENTS_MIB
 }
 
 const fn reconfirm_days() -> u16 {

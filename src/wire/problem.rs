@@ -94,6 +94,13 @@ problem_kinds! {
     WindowInvalid => 400, "window-invalid", "The window of time is not acceptable", "Give RFC 3339 times with the end not before the start.";
     MovementInvalid => 400, "movement-invalid", "The movement's waypoints are not acceptable", "Correct the waypoint that is named; times must not run backwards.";
     OutsideCountries => 400, "outside-countries", "The area lies outside the country of this context", "Look at the order of the coordinates; ask again with outside_countries where the area is meant so; treat it as a conflict until then.";
+    AttachmentIncomplete => 409, "attachment-incomplete", "An attachment's content has not arrived whole", "Send the rest to /v1/blobs, then the exact bytes of the statement again.";
+    AttachmentMismatch => 400, "attachment-mismatch", "What is said of an attachment is not what was sent", "Make the statement again from the contents that were sent, in their order.";
+    AttachmentAltered => 400, "attachment-altered", "The content does not have the digest that it was announced with", "Send it again from the beginning; nothing of it was kept.";
+    AttachmentOffset => 409, "attachment-offset", "The content does not go on at this offset", "Ask with HEAD how much is there, and go on from there.";
+    AttachmentQuota => 409, "attachment-quota", "The organisation's attachments take as much as the policy gives", "Send fewer or smaller files, or ask the coordinator for more.";
+    TooManyAttachments => 400, "too-many-attachments", "A revision has more attachments than are taken", "Send at most ten with one revision.";
+    RangeNotSatisfiable => 416, "range-not-satisfiable", "The range lies behind the end of the content", "Ask for a range within it.";
     UnknownItem => 400, "unknown-item", "An item names a statement that was not delivered to this desk", "Acknowledge only what the stream delivered.";
     Superseded => 409, "superseded", "A newer revision replaced the one that is named", "Read the newer revision and answer that one.";
     ReplyTimeInvalid => 400, "reply-time-invalid", "The time for a reply lies in the past, or too far ahead", "Give a time after now and at most 30 days ahead.";

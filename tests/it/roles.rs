@@ -26,7 +26,7 @@ use reqwest::Method;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-use crate::server::{Cry, Notified, Site, Unit, World, ack_item};
+use crate::server::{Attached, Cry, Notified, Site, Unit, World, ack_item};
 
 /// What a table is to requests.
 enum Guard {
@@ -47,6 +47,31 @@ const TABLES: &[(&str, Guard)] = &[
         Guard::Public("the key directory is open and shows who takes part, and who is on duty"),
     ),
     ("audience", Guard::Tenant("$1 IN (x.org, x.party, 'ocha')")),
+    (
+        "blob",
+        Guard::Tenant(
+            "x.actor = $1 OR x.id IN (
+                SELECT u.blob FROM hn.blob_use u JOIN hn.mailbox m ON (m.pos, m.actor) = (u.pos, $1)
+                 WHERE $1 IN (u.org, 'ocha') OR $1 IN (
+                    SELECT party FROM hn.audience a WHERE (a.nid, a.rev, a.tier) = (u.nid, u.rev, 'exact')))",
+        ),
+    ),
+    (
+        "blob_chunk",
+        Guard::Tenant(
+            "x.blob IN (SELECT id FROM hn.blob b WHERE b.actor = $1 OR b.id IN (
+                SELECT u.blob FROM hn.blob_use u JOIN hn.mailbox m ON (m.pos, m.actor) = (u.pos, $1)
+                 WHERE $1 IN (u.org, 'ocha') OR $1 IN (
+                    SELECT party FROM hn.audience a WHERE (a.nid, a.rev, a.tier) = (u.nid, u.rev, 'exact'))))",
+        ),
+    ),
+    (
+        "blob_use",
+        Guard::Tenant(
+            "x.pos IN (SELECT pos FROM hn.mailbox m WHERE m.actor = $1) AND ($1 IN (x.org, 'ocha') OR $1 IN (
+                SELECT party FROM hn.audience a WHERE (a.nid, a.rev, a.tier) = (x.nid, x.rev, 'exact')))",
+        ),
+    ),
     ("called", Guard::Tenant("$1 IN (x.org, x.actor, 'ocha')")),
     ("check_log", Guard::Tenant("x.actor = $1")),
     (
@@ -104,6 +129,9 @@ const RIGHTS: &[(&str, &str, &str, &str)] = &[
     ("ack", "S", "SI", ""),
     ("actor", "s", "SIU", "S"),
     ("audience", "S", "SIU", "Su"),
+    ("blob", "SIuD", "Su", "SD"),
+    ("blob_chunk", "SI", "", ""),
+    ("blob_use", "S", "SI", ""),
     ("called", "S", "SIU", "S"),
     ("check_log", "SI", "", ""),
     ("context", "S", "SIU", "S"),
@@ -142,12 +170,18 @@ impl Busy {
                 .to(party, tier)
                 .contact(&[&world.coordinator, party])
         };
-        let ours = world
-            .notify(msf, &site(44.206_6, 15.347_3, &world.east, Tier::Exact))
-            .await;
-        let theirs = world
-            .notify(relief, &site(43.187_3, 16.013_4, &world.west, Tier::Exact))
-            .await;
+        let (our_photo, their_photo) = (Attached::photo(99), Attached::photo(99));
+        world.upload(msf, &our_photo).await;
+        world.upload(relief, &their_photo).await;
+        let ours = site(44.206_6, 15.347_3, &world.east, Tier::Exact)
+            .to(&world.west, Tier::Cell)
+            .attach(&[&our_photo], &[&world.coordinator, &world.msf, &world.east]);
+        let ours = world.notify(msf, &ours).await;
+        let theirs = site(43.187_3, 16.013_4, &world.west, Tier::Exact).attach(
+            &[&their_photo],
+            &[&world.coordinator, &world.relief, &world.west],
+        );
+        let theirs = world.notify(relief, &theirs).await;
         for (party, org, what) in [
             (&world.east, &world.msf, &ours),
             (&world.west, &world.relief, &theirs),

@@ -1,5 +1,6 @@
 //! The resources of the API, one file each: their operations with their documentation side by side.
 
+pub mod blobs;
 pub mod checks;
 pub mod distress;
 pub mod events;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::batch::Batch;
 use super::place::PlaceFacts;
-use super::prepare::Prepared;
+use super::prepare::{Facts, Prepared};
 use super::{Bearer, Job};
 use crate::domain::ids::{ActorId, LogPosition, Nid, Revision};
 use crate::domain::notification::Subject;
@@ -94,6 +94,10 @@ fn begins(job: &Job) -> Option<Nid> {
         _ => return None,
     };
     let first = rev == Revision::FIRST && prev.is_none();
+    // What names contents has to do with what is stored.
+    if matches!(&job.prepared.facts, Facts::Place(facts) if !facts.blobs.is_empty()) {
+        return None;
+    }
     (first && matches!(job.bearer, Bearer::Device(_))).then_some(nid)
 }
 

@@ -6,6 +6,7 @@
 mod ack;
 mod apply;
 mod arrivals;
+mod attached;
 mod batch;
 mod confirm;
 mod desk;

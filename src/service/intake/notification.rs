@@ -4,6 +4,7 @@
 use time::Duration;
 
 use super::apply::{self, Incoming, Stored};
+use super::attached;
 use super::arrivals::Waiting;
 use super::batch::{Batch, Fault};
 use super::due;
@@ -93,12 +94,14 @@ pub(super) async fn revise<'a>(
     check_on_behalf(incoming.prepared, &actors)?;
     check_audiences(claims, facts, &former, &actors, &incoming.policy)?;
     check_readers(incoming.prepared, facts, &actors)?;
+    attached::check(incoming.prepared, facts, &actors)?;
 
     let mut desks = vec![incoming.prepared.speaks_for().clone()];
     desks.extend(coordinators(&actors));
     if incoming.fresh {
         return wait(batch, incoming, claims, facts, desks);
     }
+    let contents = attached::find(batch, incoming.prepared, facts).await?;
     let before_parties = desks.len();
     desks.extend(facts.audiences.iter().map(|a| a.party.clone()));
     let mut stored = apply::store(batch, incoming, &desks).await?;
@@ -106,6 +109,7 @@ pub(super) async fn revise<'a>(
     let new = new_revision(batch, incoming, claims, stored.pos)?;
     notifications::insert_revision(batch.conn, &new, claims.subject, NotificationState::Current)
         .await?;
+    attached::name(batch, &new, &contents).await?;
     let cover = NewCover {
         ewkb: &facts.cover,
         from: facts.validity.from(),
@@ -365,7 +369,8 @@ fn check_readers(
     facts: &PlaceFacts,
     actors: &[ActorRow],
 ) -> Result<(), Problem> {
-    let sealed: Vec<Kid> = prepared.records.iter().filter_map(|r| r.reader).collect();
+    let contact = prepared.records.iter().filter(|r| r.part == name::CONTACT);
+    let sealed: Vec<Kid> = contact.filter_map(|r| r.reader).collect();
     if sealed.is_empty() {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use crate::spatial::cell::{self, Cell, CellError};
 use crate::spatial::{Cover, Window};
 use crate::wire::claims::Claims;
 use crate::wire::object::{Object, Shape};
-use crate::wire::parts::{Audience, Place, name};
+use crate::wire::parts::{Audience, Blobs, NamedBlob, Place, name};
 use crate::wire::policy::Policy;
 use crate::wire::problem::{Problem, ProblemKind};
 
@@ -21,6 +21,8 @@ pub(super) const MAX_PARTIES: usize = 64;
 pub(super) struct PlaceFacts {
     /// The parties named, each once.
     pub audiences: Vec<Audience>,
+    /// The contents of its attachments.
+    pub blobs: Vec<NamedBlob>,
     /// EWKB of the cover.
     pub cover: Vec<u8>,
     /// When it is there; a movement's stays open at the end until it is said to have arrived.
@@ -57,8 +59,10 @@ pub(super) fn read(claims: &Claims, opened: &OpenedParts) -> Result<PlaceFacts, 
         .filter_map(|c| Cell::parse(c).ok()?.area())
         .collect();
     let cover = cover.with_areas(&areas);
+    let blobs: Option<Blobs> = opened.typed(name::BLOBS)?;
     Ok(PlaceFacts {
         audiences,
+        blobs: blobs.map(|named| named.blobs).unwrap_or_default(),
         cover: cover.to_ewkb(),
         validity: stored_validity(subject, object.validity),
         begins: object.validity.from(),

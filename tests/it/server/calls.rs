@@ -27,6 +27,21 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Of what came back.
+    pub async fn of(response: reqwest::Response) -> Self {
+        let status = response.status();
+        let is_problem = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|media| media == PROBLEM_MEDIA_TYPE);
+        let body = response.bytes().await.unwrap();
+        Self {
+            status,
+            problem: is_problem.then(|| serde_json::from_slice(&body).unwrap()),
+            body,
+        }
+    }
+
     /// The body as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> T {
         assert!(self.status.is_success(), "{self:?}");
@@ -71,18 +86,7 @@ impl World {
         if let Some((media, body)) = body {
             request = request.header(header::CONTENT_TYPE, media).body(body);
         }
-        let response = request.send().await.unwrap();
-        let status = response.status();
-        let is_problem = response
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .is_some_and(|media| media == PROBLEM_MEDIA_TYPE);
-        let body = response.bytes().await.unwrap();
-        Answer {
-            status,
-            problem: is_problem.then(|| serde_json::from_slice(&body).unwrap()),
-            body,
-        }
+        Answer::of(request.send().await.unwrap()).await
     }
 
     /// Reads a path.

@@ -50,7 +50,8 @@ impl World {
         .unwrap()
     }
 
-    async fn set_policy(&self, version: u32, policy: Policy) {
+    /// The coordinator sets a policy.
+    pub async fn set_policy(&self, version: u32, policy: Policy) {
         let by = self.coordinator.first();
         let claims = PolicyClaims::new(self.common(by), version, policy);
         self.said(by, claims, &[]).await;

@@ -2,6 +2,7 @@
 //! API. [`World`] is the cast that every test here plays with.
 
 mod acks;
+mod attachments;
 mod behalf;
 mod bytes;
 mod calls;
@@ -23,6 +24,7 @@ mod world;
 
 pub use calls::Answer;
 pub use devices::{Member, Unit};
+pub use attachments::Attached;
 pub use distress::Cry;
 pub use say::{Notified, Site, ack_item};
 pub use world::World;

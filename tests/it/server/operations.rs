@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use herald::domain::actor::Role;
 use herald::domain::policy::{Access, OPERATIONS};
+use herald::http::chunks::CHUNKS_TYPE;
 use herald::wire::envelope::{ENVELOPE_TYPE, ENVELOPES_TYPE};
 use herald::wire::problem::ProblemKind as P;
 use reqwest::{Client, Method};
@@ -64,6 +65,20 @@ fn calls() -> Vec<Call> {
             ..post("/v1/cursor", JSON, b"{\"seq\":0}", (200, None))
         },
         read("/v1/stream", (400, Some(P::SubprotocolMissing))),
+        Call {
+            method: Method::PUT,
+            template: "/v1/blobs/{digest}",
+            ..post(
+                "/v1/blobs/none?offset=0&size=1",
+                CHUNKS_TYPE,
+                b"",
+                (404, Some(P::NotFound)),
+            )
+        },
+        Call {
+            template: "/v1/blobs/{digest}",
+            ..read("/v1/blobs/none", (404, Some(P::NotFound)))
+        },
         read("/v1/notifications", (200, None)),
         Call {
             template: "/v1/notifications/{id}",

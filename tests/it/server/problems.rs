@@ -22,6 +22,7 @@ use herald::wire::claims::{
 use herald::wire::envelope::{Content, ENVELOPE_TYPE, Envelope};
 use herald::wire::invite::InviteCode;
 use herald::wire::parts::name;
+use herald::wire::policy::Policy;
 use herald::wire::problem::ProblemKind as P;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ use serde_json::{Value, json};
 use super::calls::Answer;
 use super::devices::Fresh;
 use super::world::World;
-use super::{Notified, Site, Unit, ack_item};
+use super::{Attached, Notified, Site, Unit, ack_item};
 
 /// Provoked at their own layer: on real sockets with limits short enough to wait for, or in an answer.
 const ELSEWHERE: &[(P, &str, &str)] = &[
@@ -182,6 +183,7 @@ async fn every_refusal_of_the_registry_is_provoked() {
     Box::pin(state(&mut walk)).await;
     Box::pin(callers(&mut walk)).await;
     Box::pin(invites(&mut walk)).await;
+    Box::pin(attachments(&mut walk)).await;
     Box::pin(server(&mut walk)).await;
     for kind in P::ALL {
         let elsewhere = ELSEWHERE
@@ -364,6 +366,53 @@ async fn parts(walk: &mut Walk) {
     let mut back = Site::convoy([44.2, 15.4], [44.3, 15.5]);
     back.place["properties"]["waypoints"][1]["at"] = json!("2027-01-03T05:00:00Z");
     walk.site_refused(P::MovementInvalid, back).await;
+}
+
+async fn attachments(walk: &mut Walk) {
+    let photo = Attached::photo(90);
+    let size = photo.blob.len();
+    let mut altered = photo.blob.clone();
+    altered[0] ^= 1;
+    for (kind, size, offset, bytes) in [
+        (P::AttachmentOffset, size, 1, &photo.blob),
+        (P::AttachmentAltered, size, 0, &altered),
+    ] {
+        let ada = walk.ada();
+        let answer = walk
+            .world
+            .put(ada, (photo.digest, size), offset, bytes)
+            .await;
+        walk.note(kind, &answer);
+    }
+    let readers = || [&walk.world.coordinator, &walk.world.msf, &walk.world.east];
+    let site = walk.site().attach(&[&photo], &readers());
+    let many = vec![&photo; 11];
+    let many = walk.site().attach(&many, &readers());
+    let mut another = walk.site().attach(&[&photo], &readers());
+    another.blobs[0].size += 1;
+    walk.site_refused(P::AttachmentIncomplete, site).await;
+    walk.site_refused(P::TooManyAttachments, many).await;
+    walk.world.upload(walk.ada(), &photo).await;
+    walk.site_refused(P::AttachmentMismatch, another).await;
+    let behind = walk
+        .ada()
+        .http
+        .get(format!("{}/v1/blobs/{}", walk.world.url, photo.digest))
+        .header("range", "bytes=9999-");
+    let answer = Answer::of(behind.send().await.unwrap()).await;
+    walk.note(P::RangeNotSatisfiable, &answer);
+    let none = Policy {
+        attachments_mib: 0,
+        ..Policy::default()
+    };
+    walk.world.set_policy(1, none).await;
+    let more = Attached::photo(90);
+    let ada = walk.ada();
+    let answer = walk
+        .world
+        .put(ada, (more.digest, more.blob.len()), 0, &more.blob)
+        .await;
+    walk.note(P::AttachmentQuota, &answer);
 }
 
 async fn geometry(walk: &mut Walk) {

@@ -15,10 +15,11 @@ use herald::wire::claims::{
     AckClaims, AckItem, Checked, Claims, MovementClaims, NotificationClaims, OnBehalf,
     ScreenClaims, ScreenResult,
 };
-use herald::wire::parts::{Audience, name};
+use herald::wire::parts::{AttachmentPart, Audience, Blobs, NamedBlob, name};
 use serde_json::{Value, json};
 
 use super::calls::Answer;
+use super::attachments::Attached;
 use super::devices::{Member, Unit};
 use super::world::World;
 
@@ -53,6 +54,12 @@ pub struct Site {
     pub audiences: Vec<Audience>,
     /// Whom the part `contact` is sealed to; none when empty.
     pub contact: Vec<SealPublicKey>,
+    /// Its attachments.
+    pub attached: Vec<AttachmentPart>,
+    /// The contents that it names to the server; no part when none.
+    pub blobs: Vec<NamedBlob>,
+    /// Whom the attachments are sealed to.
+    pub attached_to: Vec<SealPublicKey>,
     /// How long ago it was signed, in seconds.
     pub age_s: i64,
     /// On whose behalf the coordinator signs.
@@ -74,6 +81,9 @@ impl Site {
             }),
             audiences: Vec::new(),
             contact: Vec::new(),
+            attached: Vec::new(),
+            blobs: Vec::new(),
+            attached_to: Vec::new(),
             age_s: 0,
             on_behalf: None,
         }
@@ -127,6 +137,15 @@ impl Site {
         self
     }
 
+    /// With attachments, sealed to these.
+    #[must_use]
+    pub fn attach(mut self, files: &[&Attached], readers: &[&Member]) -> Self {
+        self.attached = files.iter().map(|file| file.part()).collect();
+        self.blobs = files.iter().map(|file| file.named()).collect();
+        self.attached_to = readers.iter().map(|m| m.reader().clone()).collect();
+        self
+    }
+
     /// The next revision of one that was taken.
     #[must_use]
     pub fn after(mut self, former: &Notified) -> Self {
@@ -161,6 +180,17 @@ impl Site {
             let people = json!({"people": [{"name": "Cal Lee", "phone": "+967 700 000 000"}]});
             let part = Part::new(name::CONTACT, &people).unwrap();
             parts.push(self.contact.iter().fold(part, Part::sealed_to));
+        }
+        for (attached, n) in self.attached.iter().zip(1..) {
+            let part = Part::new(name::attachment(n), attached).unwrap();
+            parts.push(self.attached_to.iter().fold(part, Part::sealed_to));
+        }
+        if !self.blobs.is_empty() {
+            let blobs = Blobs {
+                blobs: self.blobs.clone(),
+            };
+            let part = Part::new(name::BLOBS, &blobs).unwrap();
+            parts.push(part.sealed_to(&world.reader));
         }
         parts
     }
