@@ -27,7 +27,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long an operation may take, its body included.
 const OPERATION: Duration = Duration::from_mins(1);
 /// How long a page of events or a batch may take on a weak link.
-const BULK: Duration = Duration::from_mins(3);
+pub(super) const BULK: Duration = Duration::from_mins(3);
 /// How long one try of a call for help may take.
 const CALL: Duration = Duration::from_secs(15);
 /// Where calls for help go.
@@ -422,7 +422,7 @@ impl Api {
         self.get("/v1/statistics").await
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client
             .request(method, format!("{}{path}", self.server))
     }
@@ -468,7 +468,7 @@ impl Api {
     }
 
     /// Sends what may be sent again: a read, or the same bytes. A few times, with growing pauses.
-    async fn repeated(
+    pub(super) async fn repeated(
         &self,
         request: impl Fn() -> RequestBuilder,
     ) -> Result<(HeaderMap, Vec<u8>), ApiError> {
@@ -489,7 +489,10 @@ impl Api {
         self.once(request()).await
     }
 
-    async fn once(&self, request: RequestBuilder) -> Result<(HeaderMap, Vec<u8>), ApiError> {
+    pub(super) async fn once(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<(HeaderMap, Vec<u8>), ApiError> {
         let mut response = request.send().await.map_err(|e| self.unreachable(&e))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.body(&mut response).await?;
@@ -528,7 +531,7 @@ impl Api {
 
     /// Under TLS 1.3 a refused client certificate shows only after the handshake, as a broken connection: the alert
     /// inside tells it from a bad line.
-    fn unreachable(&self, error: &reqwest::Error) -> ApiError {
+    pub(super) fn unreachable(&self, error: &reqwest::Error) -> ApiError {
         refused_by_tls(&self.server, error).unwrap_or_else(|| ApiError::Unreachable {
             server: self.server.clone(),
             why: words(error),

@@ -351,6 +351,7 @@ mod tests {
             row: Row {
                 key: Digest::of(key),
                 content: Digest::of(b"content"),
+                files: None,
             },
             nid: Nid::random(),
             rev: Revision::new(rev).expect("a revision"),

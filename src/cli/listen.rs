@@ -19,6 +19,7 @@ use crate::domain::ids::Seq;
 use crate::domain::plural::count;
 use crate::wire::claims::Claims;
 use crate::wire::envelope::Event;
+use crate::wire::parts::name;
 use crate::wire::trust::Trust;
 
 const EXAMPLES: &str = "\
@@ -323,7 +324,14 @@ pub fn as_json(event: &Event, received: &Received) -> Value {
     let common = received.claims.common();
     let mut parts = Map::new();
     for part in &received.parts {
-        parts.insert(part.name().to_owned(), part.value().clone());
+        let mut value = part.value().clone();
+        // The key stays where it is sealed: `herald attachments` opens with it.
+        if part.name().starts_with(name::ATTACHMENT_PREFIX)
+            && let Some(members) = value.as_object_mut()
+        {
+            members.remove("key");
+        }
+        parts.insert(part.name().to_owned(), value);
     }
     let claims = received
         .claims

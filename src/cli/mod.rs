@@ -3,10 +3,12 @@
 
 // Shared.
 pub mod api;
+pub mod attach;
 pub mod calls;
 pub mod composing;
 pub mod connect;
 pub mod directory;
+pub mod download;
 pub mod draft;
 pub mod error;
 pub mod exchange;
@@ -32,12 +34,14 @@ pub mod submit;
 pub mod tabular;
 #[cfg(test)]
 mod testing;
+pub mod upload;
 pub mod words;
 
 // One file a subcommand.
 pub mod ack;
 pub mod admit;
 pub mod alert;
+pub mod attachments;
 pub mod check;
 pub mod close;
 pub mod completions;
@@ -166,6 +170,8 @@ pub enum Command {
     Respond(respond::Args),
     /// End your call for help, and say how it ended
     Resolve(resolve::Args),
+    /// List the photos and letters of a notification, and fetch them
+    Attachments(attachments::Args),
     /// Receive what is sent to your desk
     Listen(listen::Args),
     /// Show what waits for your desk (coordinator, party)
@@ -360,6 +366,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError>
         Command::Distress(args) => Box::pin(distress::run(args, context)).await,
         Command::Respond(args) => Box::pin(respond::run(args, context)).await,
         Command::Resolve(args) => Box::pin(resolve::run(args, context)).await,
+        Command::Attachments(args) => Box::pin(attachments::run(args, context)).await,
         Command::Listen(args) => Box::pin(listen::run(args, context)).await,
         Command::Queue(args) => Box::pin(queue::run(args, context)).await,
         Command::Screen(args) => Box::pin(screen::run(args, context)).await,

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::api::{Api, ApiError};
+use super::attach::{self, Attached};
 use super::composing::{ComposeArgs, Known, known};
 use super::draft::compose::{Composed, Composition, Last, Settings, compose, flags};
 use super::draft::finding::{Finding, Severity};
-use super::draft::sign::{Next, sign};
+use super::draft::sign::{Next, sign_with};
 use super::draft::{Cells, Draft, drafts};
 use super::error::CliError;
 use super::exit::Exit;
@@ -24,6 +25,9 @@ use super::{Context, own, send, tabular};
 use crate::domain::ids::{Nid, Reference, Revision};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Subject;
+use crate::domain::plural::count;
+use crate::wire::envelope::MAX_ATTACHMENTS as MAX_SEALS;
+use crate::wire::parts::{MAX_ATTACHMENTS, MediaType};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +36,8 @@ Examples:
       --country AFG --buffer 500 --party east:exact --party west:on_check
   herald notify --name \"Food convoy\" --waypoint \"15.5007, 32.5599 @ 2026-05-03T06:00Z ±15m\" \\
       --waypoint \"Wad Madani = 14.4012, 33.5199 @ 2026-05-03T08:40Z ±30m\" --half-width 100 --party east:exact
+  herald notify --category clinic --name \"Clinic\" --at 42SVF8769463602 --party east:exact \\
+      --attach roof.jpg --attach letter.pdf --keep-metadata
   herald notify --revise HN-2217-0AB4 --category hospital --name \"Trauma Centre\" --at 42SVF8769463602 --party east:exact
 
 The same file again, mended or not, says nothing twice: a row that did not change is left out as `unchanged`, one that did \
@@ -60,6 +66,13 @@ pub struct Args {
     /// Revise this notification: its reference (HN-…) or id
     #[arg(long, value_name = "HN-…", conflicts_with = "file")]
     pub revise: Option<String>,
+    /// A photo or a letter (JPEG, PNG, PDF) for those who see the exact place; one for each, at most ten. Position, time
+    /// and owner are taken out of pictures before they are enciphered
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub attach: Vec<PathBuf>,
+    /// Send PDFs although what they say of author, program and times stays in them
+    #[arg(long, requires = "attach")]
+    pub keep_metadata: bool,
     /// Sign and keep, and send later with `herald send`
     #[arg(long)]
     pub no_send: bool,
@@ -274,6 +287,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
             settings: &settings,
             strict: args.compose.strict,
             of_a_file: args.file.is_some(),
+            attached: attached(&args.attach, args.keep_metadata, context)?,
             context,
         },
     )?;
@@ -382,12 +396,44 @@ async fn revised(
     Ok(Revised { next, last })
 }
 
+/// Makes the files ready, and says what was taken out of them.
+fn attached(
+    files: &[PathBuf],
+    keep_metadata: bool,
+    context: &Context,
+) -> Result<Vec<Attached>, CliError> {
+    if files.len() > MAX_ATTACHMENTS {
+        return Err(CliError::refused(
+            format!("{} files are more than one revision takes", files.len()),
+            format!("Attach at most {MAX_ATTACHMENTS}."),
+        ));
+    }
+    let mut out = Vec::with_capacity(files.len());
+    for file in files {
+        let one = attach::prepare(file, keep_metadata)?;
+        let said = match (one.part.media_type, one.taken_out) {
+            (MediaType::Pdf, _) => {
+                "what it says of its author, program and times stays in it".to_owned()
+            }
+            (_, 0) => "no metadata was found in it".to_owned(),
+            (_, pieces) => format!("{} of metadata taken out", count(pieces, "piece")),
+        };
+        context.out.note(format!(
+            "{}: {said}. What the picture or page itself shows stays.",
+            file.display()
+        ));
+        out.push(one);
+    }
+    Ok(out)
+}
+
 struct Signing<'a> {
     profile: &'a Profile,
     known: &'a Known,
     settings: &'a Settings,
     strict: bool,
     of_a_file: bool,
+    attached: Vec<Attached>,
     context: &'a Context,
 }
 
@@ -412,6 +458,8 @@ struct Outcome {
     unchanged: Vec<Unchanged>,
     findings: Vec<Finding>,
     refused: usize,
+    /// The files that go with it, for programs.
+    attached: Vec<Value>,
 }
 
 impl Outcome {
@@ -442,7 +490,10 @@ fn sign_all(
         Err(ProfileError::Busy { .. }) if !signing.of_a_file => None,
         lock => Some(lock?),
     };
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome {
+        attached: signing.attached.iter().map(Attached::json).collect(),
+        ..Outcome::default()
+    };
     let rows = Rows::open(signing.profile, &Journal::open(signing.profile)?)?;
     let mut seen = Seen::default();
     for draft in drafts {
@@ -459,7 +510,8 @@ fn sign_all(
             outcome.read(composition, signing.strict);
             continue;
         };
-        let row = rows.row(composed);
+        let mut row = rows.row(composed);
+        row.files = rows.files(signing.attached.iter().map(|one| &one.part.sha256));
         let line = draft.cells.origin.row;
         let standing = match revised {
             Some(revised) => match rows.taken(&row, revised.next.nid) {
@@ -492,6 +544,16 @@ fn sign_all(
                 continue;
             }
         };
+        if row.files.is_none() && rows.had_files(next.nid) {
+            let what = format!(
+                "{} had attachments, and this revision has none; give them again with --attach where they still hold",
+                next.nid.reference()
+            );
+            let origin = draft.cells.origin.clone();
+            outcome
+                .findings
+                .push(Finding::warning("attachments-left-out", origin, what));
+        }
         if let Some(composed) = outcome.read(composition, signing.strict) {
             outcome.signed.push(keep(composed, &next, row, signing)?);
         }
@@ -509,7 +571,18 @@ fn keep(
     let (profile, clock) = (signing.profile, &signing.context.clock);
     let key = profile.signing_key()?;
     let common = profile.common(clock);
-    let signed = sign(&composed, next, common, &signing.known.trust, &key)?;
+    let attached = &signing.attached;
+    let trust = &signing.known.trust;
+    let signed = sign_with(&composed, attached, next, common, trust, &key)?;
+    if signed.built.envelope.attachments.len() > MAX_SEALS {
+        return Err(CliError::refused(
+            format!(
+                "{} parties with these attachments need more seals than one statement carries",
+                signed.parties.len()
+            ),
+            "Attach fewer files.",
+        ));
+    }
     let kind = match composed.subject {
         Subject::Site => Kind::Site,
         Subject::Movement => Kind::Movement,
@@ -517,9 +590,14 @@ fn keep(
     let meta = Meta::of(kind, &signed.built.envelope.statement, clock.now())
         .about(next.nid, next.rev)
         .naming(signed.parties.clone())
+        .with_blobs(attached.iter().map(|one| one.part.blob).collect())
         .from_row(row);
     own::keep(profile, next.nid, &signed.built)?;
-    Outbox::open(profile.dir())?.put(&signed.built.envelope, &meta)?;
+    let outbox = Outbox::open(profile.dir())?;
+    for one in attached {
+        outbox.put_blob(&one.part.blob, &one.blob)?;
+    }
+    outbox.put(&signed.built.envelope, &meta)?;
     Ok(Signed {
         nid: next.nid,
         rev: next.rev,
@@ -542,7 +620,7 @@ fn show(context: &Context, outcome: &Outcome) {
         .map(|row| json!({"nid": row.nid, "reference": row.nid.map(Nid::reference), "name": row.name, "remark": row.remark}))
         .collect();
     let findings: Vec<Value> = outcome.findings.iter().map(Finding::json).collect();
-    let value = json!({"signed": signed, "unchanged": unchanged, "refused": outcome.refused, "findings": findings});
+    let value = json!({"signed": signed, "unchanged": unchanged, "refused": outcome.refused, "findings": findings, "attached": outcome.attached});
     context.out.emit(&value, || {
         let mut lines: Vec<String> = outcome.signed.iter().flat_map(signed_lines).collect();
         lines.extend(outcome.unchanged.iter().map(unchanged_line));

@@ -7,6 +7,7 @@
 //! outbox/pending/ID.json  what is known of it: Meta
 //! outbox/sent/ID.hn, .json      with the server's answer (Submitted) in the JSON
 //! outbox/refused/ID.hn, .json   with its refusal (ProblemBody)
+//! outbox/blobs/DIGEST          the content of an attachment, enciphered, until the statement that names it has arrived
 //! ```
 //! An item exists where its `.hn` file stands; the `.json` is written first. All files are 0600.
 
@@ -22,6 +23,7 @@ use time::OffsetDateTime;
 
 use super::files::{self, Pipes};
 use super::rows::Row;
+use crate::crypto::blob::MAX_BLOB_BYTES;
 use crate::crypto::digest::Digest;
 use crate::domain::clock;
 use crate::domain::ids::{ActorId, Nid, Revision};
@@ -89,6 +91,9 @@ pub struct Meta {
     /// When it was signed.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
+    /// The contents of its attachments, which are sent before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blobs: Vec<Digest>,
     /// The parties that this and earlier revisions name; the next revision must name them too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parties: Vec<ActorId>,
@@ -106,6 +111,7 @@ impl Meta {
             nid: None,
             rev: None,
             at,
+            blobs: Vec::new(),
             parties: Vec::new(),
             row: None,
         }
@@ -116,6 +122,13 @@ impl Meta {
     pub fn about(mut self, nid: Nid, rev: Revision) -> Self {
         self.nid = Some(nid);
         self.rev = Some(rev);
+        self
+    }
+
+    /// With the contents of its attachments.
+    #[must_use]
+    pub fn with_blobs(mut self, blobs: Vec<Digest>) -> Self {
+        self.blobs = blobs;
         self
     }
 
@@ -186,6 +199,9 @@ impl State {
     }
 }
 
+/// The folder of contents.
+const BLOBS: &str = "blobs";
+
 /// The outbox of one profile. Several processes may use it at once.
 #[derive(Debug, Clone)]
 pub struct Outbox {
@@ -199,8 +215,9 @@ impl Outbox {
     /// When the folders cannot be made.
     pub fn open(profile: &Path) -> Result<Self, OutboxError> {
         let dir = profile.join("outbox");
-        for state in State::ALL {
-            let folder = dir.join(state.folder());
+        let folders = State::ALL.map(State::folder).into_iter().chain([BLOBS]);
+        for folder in folders {
+            let folder = dir.join(folder);
             fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -222,6 +239,57 @@ impl Outbox {
         write_synced(&path, &envelope.encode())?;
         sync_dir(&self.dir.join(State::Pending.folder()))?;
         Ok(id)
+    }
+
+    /// Keeps the content of an attachment, enciphered and synced to disk, before the statement that names it is kept.
+    ///
+    /// # Errors
+    /// When it cannot be written; then the statement must not be kept either.
+    pub fn put_blob(&self, digest: &Digest, blob: &[u8]) -> Result<(), OutboxError> {
+        let _lock = self.lock()?;
+        write_synced(&self.blob_path(digest), blob)?;
+        sync_dir(&self.dir.join(BLOBS))
+    }
+
+    /// The content of an attachment that waits.
+    ///
+    /// # Errors
+    /// When it is not there, or is no content's size.
+    pub fn blob(&self, digest: &Digest) -> Result<Vec<u8>, OutboxError> {
+        let path = self.blob_path(digest);
+        let size = fs::metadata(&path).map_err(io_error("read", &path))?.len();
+        if size > MAX_BLOB_BYTES as u64 {
+            return Err(OutboxError::Damaged {
+                path: path.display().to_string(),
+                reason: format!("it has {size} bytes, more than an attachment can have"),
+            });
+        }
+        fs::read(&path).map_err(io_error("read", &path))
+    }
+
+    /// Forgets contents that no item waits with.
+    fn forget_blobs(&self, blobs: &[Digest]) -> Result<(), OutboxError> {
+        if blobs.is_empty() {
+            return Ok(());
+        }
+        let mut waiting = std::collections::BTreeSet::new();
+        for id in self.ids(State::Pending)? {
+            waiting.extend(self.read_record(State::Pending, &id)?.meta.blobs);
+        }
+        for blob in blobs.iter().filter(|blob| !waiting.contains(blob)) {
+            let path = self.blob_path(blob);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(io_error("remove", &path)(error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn blob_path(&self, digest: &Digest) -> PathBuf {
+        self.dir.join(BLOBS).join(digest.to_string())
     }
 
     /// Everything that is not known to have arrived, in the order of signing.
@@ -371,7 +439,8 @@ impl Outbox {
         sync_dir(&self.dir.join(state.folder()))?;
         let left = self.path(State::Pending, id, "json");
         fs::remove_file(&left).map_err(io_error("remove", &left))?;
-        sync_dir(&self.dir.join(State::Pending.folder()))
+        sync_dir(&self.dir.join(State::Pending.folder()))?;
+        self.forget_blobs(&record.meta.blobs)
     }
 
     /// Greater than every pending name, whatever the clock does.
@@ -614,6 +683,26 @@ mod tests {
         }
         let latest = outbox.latest(|meta| meta.nid == Some(nid)).expect("found");
         assert_eq!(latest.and_then(|meta| meta.rev).map(Revision::get), Some(2));
+    }
+
+    #[test]
+    fn the_content_of_an_attachment_waits_with_its_statement_and_goes_with_the_last_that_names_it()
+    {
+        let (_dir, outbox) = outbox();
+        let digest = Digest::of(b"content");
+        outbox.put_blob(&digest, b"content").expect("kept");
+        let ids: Vec<_> = ["a.b.c", "d.e.f"]
+            .map(|text| {
+                let (envelope, meta) = item(text, 1);
+                let meta = meta.with_blobs(vec![digest]);
+                (outbox.put(&envelope, &meta).expect("kept"), meta)
+            })
+            .into();
+        for (id, meta) in &ids {
+            assert_eq!(outbox.blob(&digest).expect("waits"), b"content");
+            outbox.mark_sent(id, &receipt(meta)).expect("filed");
+        }
+        assert!(outbox.blob(&digest).is_err());
     }
 
     #[cfg(unix)]

@@ -112,7 +112,7 @@ fn text(policy: &Policy, version: u32) -> String {
     let tiers: Vec<_> = policy.tiers.iter().map(ToString::to_string).collect();
     let lead = policy.lead_time_h;
     format!(
-        "Policy: {signed}\n  country            {}\n  screening          {screening}\n  second signature   {second}\n  lead time          sites {} h, movements {} h, emergencies {} h\n  replies due within {} h\n  tiers              {}\n  call when in doubt {}\n",
+        "Policy: {signed}\n  country            {}\n  screening          {screening}\n  second signature   {second}\n  lead time          sites {} h, movements {} h, emergencies {} h\n  replies due within {} h\n  tiers              {}\n  call when in doubt {}\n  attachments        {} MiB for each organisation\n",
         policy.country.as_deref().unwrap_or("none named"),
         lead.site,
         lead.movement,
@@ -120,6 +120,7 @@ fn text(policy: &Policy, version: u32) -> String {
         policy.reply_within_h,
         tiers.join(", "),
         policy.call.as_deref().unwrap_or("no number registered"),
+        policy.attachments_mib,
     )
 }
 

@@ -11,7 +11,7 @@ use crate::crypto::statement;
 use crate::wire::build::open;
 use crate::wire::claims::{Claims, KeysClaims};
 use crate::wire::envelope::{Content, Event};
-use crate::wire::parts::{DeskKey, name};
+use crate::wire::parts::{AttachmentPart, DeskKey, MAX_ATTACHMENTS, name};
 use crate::wire::read::{ReadError, read};
 use crate::wire::trust::{Trust, TrustError};
 
@@ -68,6 +68,13 @@ impl Received {
     /// The digests of the parts that were opened: what an acknowledgement names.
     pub fn opened(&self) -> Vec<Digest> {
         self.parts.iter().map(Disclosure::digest).collect()
+    }
+
+    /// The attachments that were opened, with their numbers, in order.
+    pub fn attachments(&self) -> Vec<(usize, AttachmentPart)> {
+        (1..=MAX_ATTACHMENTS)
+            .filter_map(|n| Some((n, self.part(&name::attachment(n))?)))
+            .collect()
     }
 
     /// The value of a part that was opened, if it reads as one.

@@ -29,6 +29,9 @@ pub struct Row {
     pub key: Digest,
     /// What it said.
     pub content: Digest,
+    /// The files that went with it, if any did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Digest>,
 }
 
 impl Row {
@@ -37,6 +40,7 @@ impl Row {
         Self {
             key: key(salt, composed),
             content: content(salt, composed),
+            files: None,
         }
     }
 }
@@ -167,7 +171,21 @@ impl Rows {
         (other != nid && !self.ended.contains(&other)).then_some(other)
     }
 
-    /// Where a row stands.
+    /// The files that go with a row, as they are known again; none where none go with it.
+    pub fn files<'a>(&self, files: impl Iterator<Item = &'a Digest>) -> Option<Digest> {
+        let digests: Vec<&[u8]> = files.map(|file| file.as_bytes().as_slice()).collect();
+        (!digests.is_empty())
+            .then(|| Digest::of_parts(&[&[self.salt.as_slice()], digests.as_slice()].concat()))
+    }
+
+    /// Whether files went with the last revision of a notification that was signed here.
+    pub fn had_files(&self, nid: Nid) -> bool {
+        self.heads
+            .get(&nid)
+            .is_some_and(|head| head.row.files.is_some())
+    }
+
+    /// Where a row stands. One that comes without files says nothing of those that went with it before.
     pub fn standing(&self, row: &Row, composed: &Composed) -> Standing {
         // First of all: whether what it signed has arrived is not known, so nothing else that is known of the row counts.
         if self.interrupted.contains(&row.key) {
@@ -184,7 +202,8 @@ impl Rows {
         }
         let head = self.heads.get(&entry.nid).unwrap_or(entry);
         let elsewhere = self.elsewhere.contains(&entry.nid);
-        if entry.row.content == row.content {
+        let same_files = row.files.is_none() || row.files == head.row.files;
+        if entry.row.content == row.content && same_files {
             let remark = (elsewhere || head.rev > entry.rev).then(|| {
                 format!("{reference} was revised since by other means; that later revision stands")
             });

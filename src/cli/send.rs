@@ -1,6 +1,8 @@
 //! The command `send`, and the sending that `notify` shares with it: everything that waits in the outbox goes out, calls for
 //! help first and one by one, then the others in the order signed, with the exact bytes, in batches; each is filed with its receipt or its refusal.
 
+use std::iter::Peekable;
+
 use serde_json::{Value, json};
 
 use super::api::{Api, ApiError, BATCH_BYTES, BATCH_ITEMS};
@@ -9,6 +11,7 @@ use super::exit::Exit;
 use super::outbox::{Meta, Outbox, OutboxId};
 use super::profile::Profile;
 use super::rows::Entry;
+use super::upload;
 use super::words::kind_words;
 use super::{Context, journal};
 use crate::wire::api::{BulkItem, Submitted, SubmittedResult};
@@ -126,24 +129,52 @@ pub async fn flush(profile: &Profile, api: &Api, trust: &Trust) -> Result<Flushe
         }
     }
     let mut pending = others.into_iter().peekable();
-    while pending.peek().is_some() {
-        let mut batch: Vec<(OutboxId, Meta, Vec<u8>)> = Vec::new();
-        let mut size = 0;
-        while let Some((id, meta)) = pending.next_if(|_| batch.len() < BATCH_ITEMS) {
-            let bytes = outbox.bytes(&id)?;
-            size += bytes.len() + 4;
-            batch.push((id, meta, bytes));
-            if size + crate::wire::envelope::MAX_ENVELOPE > BATCH_BYTES {
-                break;
-            }
+    while pending.peek().is_some() && flushed.stopped.is_none() {
+        let batch = next_batch(&outbox, api, &mut pending, &mut flushed).await?;
+        if batch.is_empty() {
+            continue;
         }
         if let Err(error) = send_batch(profile, &outbox, api, trust, &batch, &mut flushed).await? {
             flushed.stopped = Some(error);
-            break;
         }
     }
     flushed.waiting = outbox.pending()?.len();
     Ok(flushed)
+}
+
+/// What goes out together next. An item with attachments begins a batch, for what was signed before it does not wait for
+/// them; it comes once their contents have arrived, or is filed with the reason why they are refused. The batch may be
+/// empty.
+async fn next_batch(
+    outbox: &Outbox,
+    api: &Api,
+    pending: &mut Peekable<impl Iterator<Item = (OutboxId, Meta)>>,
+    flushed: &mut Flushed,
+) -> Result<Vec<(OutboxId, Meta, Vec<u8>)>, CliError> {
+    let mut batch = Vec::new();
+    let mut size = 0;
+    while let Some((id, meta)) = pending.next_if(|(_, meta)| {
+        batch.len() < BATCH_ITEMS && (batch.is_empty() || meta.blobs.is_empty())
+    }) {
+        match upload::all(api, outbox, &meta.blobs).await? {
+            Ok(()) => {}
+            Err(ApiError::Problem(problem)) if !is_temporary(&problem) => {
+                file_refused(outbox, &id, &meta, *problem, flushed)?;
+                continue;
+            }
+            Err(error) => {
+                flushed.stopped = Some(error);
+                return Ok(Vec::new());
+            }
+        }
+        let bytes = outbox.bytes(&id)?;
+        size += bytes.len() + 4;
+        batch.push((id, meta, bytes));
+        if size + crate::wire::envelope::MAX_ENVELOPE > BATCH_BYTES {
+            break;
+        }
+    }
+    Ok(batch)
 }
 
 /// Sends a batch and files each item. The inner error ends the sending; nothing is lost by it.

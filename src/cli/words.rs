@@ -276,6 +276,7 @@ fn details(text: &mut String, received: &Received) {
     if let Some(contact) = received.part::<Contact>(name::CONTACT) {
         describe_contact(text, &contact);
     }
+    describe_attachments(text, received);
     if let Some(reason) = received.part::<Reason>(name::REASON) {
         put(text, "reason", &reason.text);
     }
@@ -474,6 +475,19 @@ fn describe_audience(text: &mut String, party: &str, audience: &Audience) {
     if !audience.cells.is_empty() {
         put(text, "cells", &audience.cells.join(" "));
     }
+}
+
+fn describe_attachments(text: &mut String, received: &Received) {
+    let attached = received.attachments();
+    let (Some((nid, _)), false) = (received.claims.revision(), attached.is_empty()) else {
+        return;
+    };
+    let line = format!(
+        "{}; fetch with: herald attachments {}",
+        count(attached.len(), "attachment"),
+        nid.reference()
+    );
+    put(text, "attached", &line);
 }
 
 fn describe_contact(text: &mut String, contact: &Contact) {

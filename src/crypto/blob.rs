@@ -43,7 +43,9 @@ pub enum BlobError {
     #[error("the content is cut off: its last chunk is missing")]
     CutOff,
     /// A chunk does not open where it stands.
-    #[error("the content was altered, or its chunks were swapped: chunk {0} does not open where it stands")]
+    #[error(
+        "the content was altered, or its chunks were swapped: chunk {0} does not open where it stands"
+    )]
     Chunk(u32),
     /// The cipher refused to seal.
     #[error("the content could not be enciphered")]
@@ -288,10 +290,21 @@ mod tests {
     #[test]
     fn a_single_bit_anywhere_is_found() {
         let (key, blob) = sealed(CHUNK_BYTES + 30);
-        for at in [0, 6, 7, 8, CHUNK_BYTES, PREFIX_BYTES + WHOLE, blob.len() - 1] {
+        for at in [
+            0,
+            6,
+            7,
+            8,
+            CHUNK_BYTES,
+            PREFIX_BYTES + WHOLE,
+            blob.len() - 1,
+        ] {
             let mut altered = blob.clone();
             altered[at] ^= 1;
-            assert!(matches!(key.open(&altered), Err(BlobError::Chunk(_))), "{at}");
+            assert!(
+                matches!(key.open(&altered), Err(BlobError::Chunk(_))),
+                "{at}"
+            );
         }
     }
 

@@ -212,14 +212,14 @@ const fn notification(part: PartClass, reader: Relation) -> Read {
     match (part, reader) {
         (PartClass::Place | PartClass::OtherAudience, Relation::Coordinator | Relation::Owner)
         | (PartClass::Place, Relation::Party(Tier::Exact))
-        | (PartClass::OwnAudience, Relation::Party(_)) => Read::Reseal,
+        | (PartClass::OwnAudience, Relation::Party(_))
+        // For the server, which keeps the contents by it; its maker knows it anyway, and nobody else needs it.
+        | (PartClass::Blobs, Relation::Owner) => Read::Reseal,
         (PartClass::Contact, Relation::Coordinator | Relation::Party(Tier::Exact))
         | (
             PartClass::Attachment,
             Relation::Coordinator | Relation::Owner | Relation::Party(Tier::Exact),
         ) => Read::PassOn,
-        // For the server, which keeps the contents by it; its maker knows it anyway, and nobody else needs it.
-        (PartClass::Blobs, Relation::Owner) => Read::Reseal,
         _ => Read::Never,
     }
 }

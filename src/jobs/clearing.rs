@@ -25,9 +25,13 @@ pub async fn run(core: Core, stop: CancellationToken) {
         }
         match timeout(LOOK, blobs::clear_away(&core)).await {
             Ok(Ok(0)) => {}
-            Ok(Ok(cleared)) => tracing::info!(cleared, "attachments that no statement named were cleared away"),
-            Ok(Err(error)) => tracing::warn!(%error, "attachments that no statement named could not be cleared away; it is tried again"),
-            Err(_) => tracing::warn!("clearing attachments away took too long; it is tried again"),
+            Ok(Ok(cleared)) => {
+                tracing::info!(cleared, "attachments that nothing names were cleared away");
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "attachments could not be cleared away; it is tried again");
+            }
+            Err(_) => tracing::warn!("clearing attachments took too long; it is tried again"),
         }
     }
 }

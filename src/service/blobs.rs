@@ -60,7 +60,9 @@ impl Upload {
         }
         if size == 0 || usize::try_from(size).map_or(true, |size| size > MAX_BLOB_BYTES) {
             return Err(Problem::new(ProblemKind::TooLarge)
-                .detail(format!("an attachment's content has 1 to {MAX_BLOB_BYTES} bytes"))
+                .detail(format!(
+                    "an attachment's content has 1 to {MAX_BLOB_BYTES} bytes"
+                ))
                 .pointer("/size"));
         }
         let tenant = principal.tenant();

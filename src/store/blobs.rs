@@ -71,17 +71,16 @@ pub async fn taken(conn: &mut PgConnection) -> Result<u64, StoreError> {
     .bind(i32::try_from(PIECE_BYTES).unwrap_or(i32::MAX))
     .fetch_one(conn)
     .await?;
-    Ok(u64::try_from(pieces).unwrap_or(0).saturating_mul(PIECE_BYTES))
+    Ok(u64::try_from(pieces)
+        .unwrap_or(0)
+        .saturating_mul(PIECE_BYTES))
 }
 
 /// The tenant's own blob.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn own(
-    conn: &mut PgConnection,
-    digest: &Digest,
-) -> Result<Option<BlobRow>, StoreError> {
+pub async fn own(conn: &mut PgConnection, digest: &Digest) -> Result<Option<BlobRow>, StoreError> {
     let row = sqlx::query(
         "SELECT id, actor, digest, size, have, complete, month FROM hn.blob
           WHERE ctx = hn.ctx() AND actor = hn.me() AND digest = $1",
@@ -222,7 +221,12 @@ pub async fn sent_by(
     )
     .bind(ctx.as_str())
     .bind(actor.as_str())
-    .bind(digests.iter().map(|d| d.as_bytes().to_vec()).collect::<Vec<_>>())
+    .bind(
+        digests
+            .iter()
+            .map(|d| d.as_bytes().to_vec())
+            .collect::<Vec<_>>(),
+    )
     .fetch_all(conn)
     .await?;
     rows.iter().map(blob).collect()

@@ -26,10 +26,7 @@ pub struct Tenant {
 ///
 /// # Errors
 /// [`StoreError`] when the database cannot be reached.
-pub async fn begin(
-    pool: &PgPool,
-    tenant: &Tenant,
-) -> Result<Transaction, StoreError> {
+pub async fn begin(pool: &PgPool, tenant: &Tenant) -> Result<Transaction, StoreError> {
     let mut tx = pool.begin().await?;
     sqlx::query(
         "SELECT set_config('hn.ctx', $1, true), set_config('hn.actor', $2, true), set_config('hn.kind', $3, true), set_config('hn.spki', '', true)",

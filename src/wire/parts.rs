@@ -449,7 +449,16 @@ pub struct DeskKey {
     pub seed: String,
 }
 
-sealed_debug!(AttachmentPart, Blobs, NamedBlob, InvitedPerson, DeskKey, Reason, Reasons, ReturnReason);
+sealed_debug!(
+    AttachmentPart,
+    Blobs,
+    NamedBlob,
+    InvitedPerson,
+    DeskKey,
+    Reason,
+    Reasons,
+    ReturnReason
+);
 
 /// The part `reason` of a withdrawal.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

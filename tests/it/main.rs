@@ -15,6 +15,7 @@ mod rig;
 mod support;
 
 mod at_rest;
+mod attached;
 mod check;
 mod client;
 mod cluster;

@@ -173,8 +173,10 @@ impl Busy {
         let (our_photo, their_photo) = (Attached::photo(99), Attached::photo(99));
         world.upload(msf, &our_photo).await;
         world.upload(relief, &their_photo).await;
-        let ours = site(44.206_6, 15.347_3, &world.east, Tier::Exact)
-            .attach(&[&our_photo], &[&world.coordinator, &world.msf, &world.east]);
+        let ours = site(44.206_6, 15.347_3, &world.east, Tier::Exact).attach(
+            &[&our_photo],
+            &[&world.coordinator, &world.msf, &world.east],
+        );
         let ours = world.notify(msf, &ours).await;
         let theirs = site(43.187_3, 16.013_4, &world.west, Tier::Exact).attach(
             &[&their_photo],

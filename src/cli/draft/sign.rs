@@ -2,6 +2,7 @@
 //! `place` and `audience.*` go to the server's key; `contact` goes to the coordinator and the parties that may ever see
 //! the exact place, never to the server.
 
+use crate::cli::attach::Attached;
 use crate::cli::draft::compose::Composed;
 use crate::crypto::digest::Digest;
 use crate::crypto::keys::SigningKey;
@@ -9,7 +10,7 @@ use crate::domain::ids::{ActorId, Nid, Revision};
 use crate::domain::notification::{Subject, Tier};
 use crate::wire::build::{self, BuildError, Built, Part};
 use crate::wire::claims::{Claims, Common, MovementClaims, NotificationClaims};
-use crate::wire::parts::{Audience, name};
+use crate::wire::parts::{Audience, Blobs, name};
 use crate::wire::trust::{Trust, TrustError};
 
 /// Which revision is signed.
@@ -66,13 +67,28 @@ pub struct Signed {
     pub parties: Vec<ActorId>,
 }
 
+/// Signs and seals a revision without attachments: [`sign_with`].
+///
+/// # Errors
+/// As [`sign_with`].
+pub fn sign(
+    composed: &Composed,
+    next: &Next,
+    common: Common,
+    trust: &Trust,
+    key: &SigningKey,
+) -> Result<Signed, SignError> {
+    sign_with(composed, &[], next, common, trust, key)
+}
+
 /// Signs and seals a revision. Parties that an earlier revision named and this one does not are told that they are no
 /// longer notified of it.
 ///
 /// # Errors
 /// When a party's key does not verify, or a part is too large.
-pub fn sign(
+pub fn sign_with(
     composed: &Composed,
+    attached: &[Attached],
     next: &Next,
     common: Common,
     trust: &Trust,
@@ -97,12 +113,44 @@ pub fn sign(
         }
         parts.push(part);
     }
+    parts.extend(attachments(attached, &audience, &common, trust)?);
     let claims = claims(composed, next, common);
     let built = build::build(claims, &parts, key)?;
     Ok(Signed {
         built,
         parties: audience.into_iter().map(|part| part.party).collect(),
     })
+}
+
+/// Each attachment is sealed to the coordinator, the own desk and the parties that see the exact place; which contents
+/// there are, to the server.
+fn attachments(
+    attached: &[Attached],
+    audience: &[Audience],
+    common: &Common,
+    trust: &Trust,
+) -> Result<Vec<Part>, SignError> {
+    if attached.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut readers = vec![
+        &trust.coordinator()?.desk,
+        &trust.actor(&common.iss.actor)?.desk,
+    ];
+    for part in audience.iter().filter(|part| part.tier == Tier::Exact) {
+        readers.push(&trust.party(&part.party)?.desk);
+    }
+    let mut parts = Vec::with_capacity(attached.len() + 1);
+    for (one, n) in attached.iter().zip(1..) {
+        let part = Part::new(name::attachment(n), &one.part)?;
+        let sealed = readers.iter().fold(part, |part, key| part.sealed_to(key));
+        parts.push(sealed);
+    }
+    let blobs = Blobs {
+        blobs: attached.iter().map(Attached::named).collect(),
+    };
+    parts.push(Part::new(name::BLOBS, &blobs)?.sealed_to(trust.server_seal()));
+    Ok(parts)
 }
 
 fn with_withdrawn(audience: &[Audience], named: &[ActorId]) -> Vec<Audience> {

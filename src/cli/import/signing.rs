@@ -300,6 +300,7 @@ mod tests {
                 row: Row {
                     key: Digest::of(b"k"),
                     content: Digest::of(b"c"),
+                    files: None,
                 },
                 nid: crate::domain::ids::Nid::random(),
                 rev: crate::domain::ids::Revision::FIRST,

@@ -154,10 +154,7 @@ pub async fn read(
     });
     let mut response = (about, Body::from_stream(body)).into_response();
     let fields = response.headers_mut();
-    fields.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(CHUNKS_TYPE),
-    );
+    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(CHUNKS_TYPE));
     fields.insert(header::CONTENT_LENGTH, HeaderValue::from(ends - begins));
     if range.is_some() {
         let text = format!("bytes {begins}-{}/{size}", ends - 1);
@@ -211,7 +208,13 @@ mod tests {
         assert_eq!(asked("bytes=90-1000"), Ok(Some((90, 100))));
         assert_eq!(asked("bytes=-30"), Ok(Some((70, 100))));
         assert_eq!(asked("bytes=-300"), Ok(Some((0, 100))));
-        for ignored in ["bytes=9-3", "bytes=0-1,4-5", "lines=0-1", "bytes=x-", "bytes=-"] {
+        for ignored in [
+            "bytes=9-3",
+            "bytes=0-1,4-5",
+            "lines=0-1",
+            "bytes=x-",
+            "bytes=-",
+        ] {
             assert_eq!(asked(ignored), Ok(None), "{ignored}");
         }
         for behind in ["bytes=100-", "bytes=100-200"] {

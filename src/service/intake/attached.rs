@@ -52,10 +52,7 @@ pub(super) fn check(
     Ok(())
 }
 
-fn check_names(
-    sealed: &BTreeMap<&str, BTreeSet<Kid>>,
-    facts: &PlaceFacts,
-) -> Result<(), Problem> {
+fn check_names(sealed: &BTreeMap<&str, BTreeSet<Kid>>, facts: &PlaceFacts) -> Result<(), Problem> {
     let named = facts.blobs.len();
     if named > MAX_ATTACHMENTS || sealed.len() > MAX_ATTACHMENTS {
         return Err(Problem::new(ProblemKind::TooManyAttachments)
@@ -93,8 +90,8 @@ fn readers<'a>(
     let mut keys = BTreeMap::new();
     for actor in entitled {
         let Some(key) = &actor.desk_key else { continue };
-        let key = SealPublicKey::from_bytes(key)
-            .map_err(|_| internal("a stored desk key is no key"))?;
+        let key =
+            SealPublicKey::from_bytes(key).map_err(|_| internal("a stored desk key is no key"))?;
         keys.insert(key.kid(), &actor.actor);
     }
     Ok(keys)
@@ -120,7 +117,10 @@ pub(super) async fn find(
         let Some(row) = found.filter(|row| row.complete) else {
             let have = found.map_or(0, |row| row.have);
             return Err(Problem::new(ProblemKind::AttachmentIncomplete)
-                .detail(format!("attachment {}: {have} bytes of it are here", index + 1))
+                .detail(format!(
+                    "attachment {}: {have} bytes of it are here",
+                    index + 1
+                ))
                 .pointer(pointer)
                 .into());
         };

@@ -4,8 +4,8 @@
 use time::Duration;
 
 use super::apply::{self, Incoming, Stored};
-use super::attached;
 use super::arrivals::Waiting;
+use super::attached;
 use super::batch::{Batch, Fault};
 use super::due;
 use super::place::{self, PlaceFacts};

@@ -123,9 +123,7 @@ impl World {
 
     /// Everything of a statement's parts that a desk was handed, by part.
     async fn handed(&self, desk: &Member, what: &Notified) -> Option<Vec<Disclosure>> {
-        let answer = self
-            .get(desk.first(), "/v1/events?after=0&limit=256")
-            .await;
+        let answer = self.get(desk.first(), "/v1/events?after=0&limit=256").await;
         for item in split(&answer.body, 256).unwrap() {
             let event = Event::decode(item).unwrap();
             if herald::crypto::statement::hash(&event.envelope.statement) == what.hash {
@@ -165,10 +163,7 @@ async fn a_photo_reaches_those_who_see_the_exact_place_and_nobody_else() {
         world.upload(ada, photo).await;
         // Until a statement names it, it is its sender's alone; a colleague's device is the same sender.
         let colleague = &world.msf.devices[1];
-        assert_eq!(
-            world.read(colleague, photo.digest).await.body,
-            photo.blob
-        );
+        assert_eq!(world.read(colleague, photo.digest).await.body, photo.blob);
         for other in [&world.coordinator, &world.east, &world.relief] {
             let answer = world.read(other.first(), photo.digest).await;
             assert_eq!(answer.refused(), Some(P::NotFound), "{}", other.id);
@@ -371,7 +366,10 @@ async fn a_statement_is_taken_only_with_what_it_names_whole_and_its_own() {
     let mut twice = site();
     twice.attached.push(photo.part());
     twice.blobs.push(photo.named());
-    assert_eq!(world.refused_site(&twice).await, Some(P::AttachmentMismatch));
+    assert_eq!(
+        world.refused_site(&twice).await,
+        Some(P::AttachmentMismatch)
+    );
     let many: Vec<Attached> = (0..11).map(|_| Attached::photo(50)).collect();
     let many: Vec<&Attached> = many.iter().collect();
     let too_many = world.clinic().attach(&many, &world.entitled());
@@ -442,7 +440,11 @@ async fn what_no_statement_names_is_gone_after_a_day_and_what_one_names_stays() 
     for (hours, cleared) in [(23, 0), (25, 2), (48, 0)] {
         let ahead = sqlx::query("UPDATE hn.head SET ahead = make_interval(hours => $1)");
         admin.execute(ahead.bind(hours)).await.unwrap();
-        assert_eq!(blobs::clear_away(world.core()).await, Ok(cleared), "{hours}");
+        assert_eq!(
+            blobs::clear_away(world.core()).await,
+            Ok(cleared),
+            "{hours}"
+        );
     }
     for gone in [&orphan, &begun] {
         assert_eq!(world.have(ada, gone.digest).await, (404, None));
@@ -470,7 +472,9 @@ async fn a_piece_that_was_moved_in_the_database_is_not_handed_on() {
         .unwrap();
     let (status, _) = world.range(ada, photo.digest, "bytes=65536-").await;
     assert_eq!(status, 206, "the others still open");
-    let request = ada.http.get(format!("{}/v1/blobs/{}", world.url, photo.digest));
+    let request = ada
+        .http
+        .get(format!("{}/v1/blobs/{}", world.url, photo.digest));
     let cut_off = match request.send().await {
         Ok(answer) => answer.bytes().await.is_err(),
         Err(_) => true,

@@ -22,9 +22,9 @@ mod threads;
 mod time;
 mod world;
 
+pub use attachments::Attached;
 pub use calls::Answer;
 pub use devices::{Member, Unit};
-pub use attachments::Attached;
 pub use distress::Cry;
 pub use say::{Notified, Site, ack_item};
 pub use world::World;
