@@ -49,7 +49,9 @@ const PLACES: [(&str, (f64, f64)); 9] = [
 ];
 
 /// Everything else that nobody but its readers may learn: what it is, and its words.
-const WORDS: [(&str, &str); 36] = [
+const WORDS: [(&str, &str); 38] = [
+    ("plate in a letter", "YEM-8823-KX"),
+    ("name of a letter", "larkspur-gate-letter"),
     ("name", "Qasr Trauma Point"),
     ("local name", "نقطة الإسعاف القصر"),
     ("name of the camp", "Wadi Zabid Settlement"),
@@ -94,9 +96,11 @@ const WORDS: [(&str, &str); 36] = [
     ("name of the refused", "Shibam Refused House"),
 ];
 
-/// Words that no part which the server can open holds: those of the part `contact`, which it cannot read, those of
+/// Words that no part which the server can open holds: those of `contact` and of attachments, which it cannot read, those of
 /// devices, and a spelling of a time that only a database would use.
-pub const NOT_IN_PARTS: [&str; 11] = [
+pub const NOT_IN_PARTS: [&str; 13] = [
+    "plate in a letter:",
+    "name of a letter:",
     "contact:",
     "phone:",
     "vehicle:",
@@ -354,6 +358,9 @@ async fn notify_all(rig: &Rig) -> String {
         "west:cell",
     ];
     rig.done("msf", &clinic).await;
+    let letter = rig.dir().join("larkspur-gate-letter.pdf");
+    let page = "%PDF-1.4\nBT (white Hilux, plate YEM-8823-KX) Tj ET\n".repeat(2_000);
+    std::fs::write(&letter, page).unwrap();
     let convoy = [
         "notify",
         "--name",
@@ -380,6 +387,9 @@ async fn notify_all(rig: &Rig) -> String {
         "Manakhah rest house",
         "--party",
         "east:exact",
+        "--attach",
+        letter.to_str().unwrap(),
+        "--keep-metadata",
     ];
     rig.done("msf", &convoy).await;
     let camp = [
