@@ -224,6 +224,8 @@ pub fn write(folder: &Path, name: &str, text: &[u8]) -> Result<(PathBuf, bool), 
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn part(name: &str) -> AttachmentPart {
@@ -261,7 +263,6 @@ mod tests {
         let elsewhere = dir.path().join("elsewhere");
         let (path, there) = write(dir.path(), "a.jpg", b"one").expect("written");
         assert!(!there);
-        use std::os::unix::fs::PermissionsExt as _;
         let mode = fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert!(write(dir.path(), "a.jpg", b"one").expect("the same").1);

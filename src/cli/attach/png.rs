@@ -56,14 +56,14 @@ pub(super) fn strip(bytes: &[u8]) -> Result<(Vec<u8>, usize), PictureError> {
 pub(super) mod tests {
     use super::*;
 
-    fn chunk(kind: &[u8; 4], contents: &[u8]) -> Vec<u8> {
+    fn chunk(kind: [u8; 4], contents: &[u8]) -> Vec<u8> {
         let mut crc = flate2::Crc::new();
-        crc.update(kind);
+        crc.update(&kind);
         crc.update(contents);
         let length = u32::try_from(contents.len()).expect("short");
         [
             &length.to_be_bytes()[..],
-            kind,
+            &kind,
             contents,
             &crc.sum().to_be_bytes(),
         ]
@@ -73,12 +73,12 @@ pub(super) mod tests {
     /// A picture of one grey pixel, with these chunks behind its header.
     pub fn picture(more: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
         let mut out = MediaType::Png.magic().to_vec();
-        out.extend(chunk(b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]));
+        out.extend(chunk(*b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]));
         for (kind, contents) in more {
-            out.extend(chunk(kind, contents));
+            out.extend(chunk(*kind, contents));
         }
-        out.extend(chunk(b"IDAT", b"\x78\x9c\x63\x60\x00\x00\x00\x02\x00\x01"));
-        out.extend(chunk(b"IEND", b""));
+        out.extend(chunk(*b"IDAT", b"\x78\x9c\x63\x60\x00\x00\x00\x02\x00\x01"));
+        out.extend(chunk(*b"IEND", b""));
         out
     }
 

@@ -18,8 +18,8 @@ use herald::wire::claims::{
 use herald::wire::parts::{AttachmentPart, Audience, Blobs, NamedBlob, name};
 use serde_json::{Value, json};
 
-use super::calls::Answer;
 use super::attachments::Attached;
+use super::calls::Answer;
 use super::devices::{Member, Unit};
 use super::world::World;
 
