@@ -75,7 +75,7 @@ pub(super) mod tests {
         let mut out = MediaType::Png.magic().to_vec();
         out.extend(chunk(*b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]));
         for (kind, contents) in more {
-            out.extend(chunk(*kind, contents));
+            out.extend(chunk(**kind, contents));
         }
         out.extend(chunk(*b"IDAT", b"\x78\x9c\x63\x60\x00\x00\x00\x02\x00\x01"));
         out.extend(chunk(*b"IEND", b""));
