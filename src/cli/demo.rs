@@ -11,6 +11,7 @@ mod proof;
 mod server;
 mod stage;
 mod tell;
+mod threads;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -144,7 +145,9 @@ async fn story(stage: &mut Stage, data: Option<&std::path::Path>) -> Result<(), 
     trouble::the_power_goes(stage).await?;
     checks::a_planner_asks(stage).await?;
     exchange::for_those_who_cannot_sign(stage).await?;
+    threads::a_question(stage).await?;
     exchange::time_passes(stage).await?;
+    threads::a_call_for_help(stage).await?;
     proof::without_the_server(stage).await?;
     proof::on_the_disk(stage).await?;
     if let Some(data) = data {
