@@ -305,7 +305,7 @@ fn said(text: &mut String, words: Option<&str>) {
 /// How a call ended, in the organisation's word.
 pub const fn outcome_words(outcome: DistressOutcome) -> &'static str {
     match outcome {
-        DistressOutcome::Safe => "the people are out of danger, the organisation says",
+        DistressOutcome::Over => "the people are out of danger, the organisation says",
         DistressOutcome::Casualties => "there are dead or injured",
         DistressOutcome::Mistake => "called by mistake",
         DistressOutcome::HandedOver => "it goes on by other means",

@@ -20,7 +20,7 @@ use crate::wire::parts::{ResolutionDetail, name};
 
 const EXAMPLES: &str = "\
 Examples:
-  herald resolve HN-WD2P-F2DD --text \"all three are out\" --outcome safe
+  herald resolve HN-WD2P-F2DD --text \"all three are out\" --outcome over
   herald resolve HN-WD2P-F2DD --outcome mistake
 
 Everybody that was called is told. It may end before anybody has answered; then the alerts stop too.";

@@ -94,7 +94,7 @@ words!(
     /// How a distress call ended.
     DistressOutcome {
         /// Help came, or the danger has passed.
-        Safe = "safe",
+        Over = "over",
         /// There are dead or injured.
         Casualties = "casualties",
         /// It was called by mistake.

@@ -160,7 +160,7 @@ pub async fn a_call_for_help(stage: &mut Stage) -> Result<(), CliError> {
         "resolve",
         &call,
         "--outcome",
-        "safe",
+        "over",
         "--text",
         "all four are on their way",
     ];

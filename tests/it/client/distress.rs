@@ -150,7 +150,7 @@ async fn a_call_is_an_alarm_at_the_desks_until_an_officer_answers_and_the_organi
         "resolve",
         &call,
         "--outcome",
-        "safe",
+        "over",
         "--text",
         "all are out",
     ];

@@ -115,7 +115,7 @@ pub fn response(
 
 /// The organisation's word that a call is over.
 pub fn resolution(world: &World, unit: &Unit, call: &Notified) -> (ResolveClaims, [Part; 1]) {
-    let detail = json!({"outcome": "safe", "text": "all three are out"});
+    let detail = json!({"outcome": "over", "text": "all three are out"});
     let part = Part::new(name::DETAIL, &detail).unwrap();
     let claims = ResolveClaims::new(world.common(unit), call.nid, call.hash);
     (claims, [part.sealed_to(&world.reader)])
@@ -260,7 +260,7 @@ async fn a_call_reaches_exactly_those_called_with_the_parts_that_each_may_have()
                 _ => None,
             })
             .collect();
-        assert_eq!(said, [json!("Off Icer"), json!("safe")], "{}", desk.id);
+        assert_eq!(said, [json!("Off Icer"), json!("over")], "{}", desk.id);
     }
     assert!(world.calls(world.coordinator.first()).await.is_empty());
 }
