@@ -86,8 +86,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
 async fn all(context: &Context, profile: &Profile, api: &Api) -> Result<Exit, CliError> {
     let opened = Opened::of(profile).ok();
     let mut after: Option<LogPosition> = None;
+    let mut none = true;
     for _ in 0..PAGES {
         let page = api.notifications(after).await?;
+        none &= page.items.is_empty();
         for status in page.items {
             let place = opened.as_ref().and_then(|opened| opened.place(status.nid));
             let name = place.map(|place| place.properties.name);
@@ -101,6 +103,12 @@ async fn all(context: &Context, profile: &Profile, api: &Api) -> Result<Exit, Cl
         if after.is_none() || context.out.is_closed() {
             break;
         }
+    }
+    if none {
+        context.out.line(match profile.me().role {
+            Role::Organisation => "Nothing is notified by your organisation.",
+            _ => "Nothing is notified to your desk.",
+        });
     }
     context.out.note(FOOT);
     Ok(Exit::Ok)

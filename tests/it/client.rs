@@ -498,3 +498,63 @@ async fn a_file_that_notify_or_import_sent_is_sent_by_neither_a_second_time() {
     let listed = world.herald("msf", &["status"]).await.lines();
     assert_eq!(listed.len(), 2, "two places, each notified once");
 }
+
+#[tokio::test]
+async fn every_revision_that_one_fetch_holds_is_said_to_have_reached_the_desk() {
+    let mut world = World::new().await;
+    world.admitted("msf", "organisation").await;
+    world.admitted("east", "party-desk").await;
+    let (none, out, _) = Output::captured(false);
+    cli::run(
+        ["herald", "--profile", text(&world.path("msf")), "status"]
+            .map(Into::into)
+            .to_vec(),
+        none,
+        Clock::System,
+    )
+    .await;
+    assert!(out.text().contains("Nothing is notified"), "{}", out.text());
+
+    let first = world.notify("Trauma Centre").await.lines();
+    let reference = first[0]["signed"][0]["reference"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let again = ["notify", "--revise", &reference, "--category", "hospital"];
+    let place = [
+        "--name",
+        "Renamed",
+        "--at",
+        "42SVF8769463602",
+        "--party",
+        "east:exact",
+    ];
+    let revised = world.herald("msf", &[&again[..], &place].concat()).await;
+    assert_eq!(revised.exit, Exit::Ok, "{}\n{}", revised.out, revised.err);
+    world.notify("Another").await;
+    world.herald("east", &["listen", "--once"]).await.lines();
+    let reached = async |world: &World| {
+        let status = world.herald("msf", &["status", &reference]).await.json();
+        let acks = status["parties"][0]["acknowledgements"].as_array().unwrap();
+        acks.iter()
+            .map(|ack| {
+                let state = ack["state"].as_str().unwrap().to_owned();
+                (state, ack["rev"].as_u64().unwrap())
+            })
+            .collect::<Vec<_>>()
+    };
+    let expected = [
+        ("reached_desk".to_owned(), 1),
+        ("reached_desk".to_owned(), 2),
+    ];
+    assert_eq!(reached(&world).await, expected);
+
+    // What the line kept back goes out with the next listen, whoever signed it.
+    world.stop().await;
+    let args = ["ack", &reference, "--received", "--officer", "Maj. Karim"];
+    let kept = world.herald("east", &args).await;
+    assert_eq!(kept.exit, Exit::Unreachable, "{}\n{}", kept.out, kept.err);
+    world.start().await;
+    world.herald("east", &["listen", "--once"]).await;
+    assert_eq!(reached(&world).await[2], ("received".to_owned(), 2));
+}

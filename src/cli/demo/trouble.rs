@@ -196,6 +196,9 @@ pub async fn a_large_file(stage: &mut Stage, data: &Path) -> Result<(), CliError
         "west:cell",
         "--results",
         &results,
+        // A published list, taken as it is.
+        "--confirm",
+        "all",
     ];
     stage
         .tell
