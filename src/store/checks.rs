@@ -68,6 +68,10 @@ pub struct CandidateRow {
     pub audience: Option<Vec<u8>>,
     /// The part `contact` as sealed to the party's desk, for the tiers `exact` and `on_check`.
     pub contact: Option<Vec<u8>>,
+    /// The digest of that part.
+    pub contact_sd: Option<Digest>,
+    /// The device that signed the revision.
+    pub device: DeviceId,
 }
 
 impl std::fmt::Debug for CandidateRow {
@@ -89,7 +93,7 @@ pub async fn candidates(
     // The database knows microseconds: a moment between two is taken outward.
     let tick = Duration::microseconds(1);
     let rows = sqlx::query(
-        "SELECT nid, rev, pos, hash, org, subject, tier, latest, emergency, screening, cosign, duty, place, audience, contact
+        "SELECT nid, rev, pos, hash, org, subject, tier, latest, emergency, screening, cosign, duty, place, audience, contact, contact_sd, device
            FROM hn.candidates(public.ST_GeomFromEWKB($1), $2, $3)",
     )
     .bind(boxes.to_ewkb())
@@ -101,6 +105,11 @@ pub async fn candidates(
 }
 
 fn candidate(row: &sqlx::postgres::PgRow) -> Result<CandidateRow, StoreError> {
+    let contact_sd: Option<Vec<u8>> = row.try_get("contact_sd")?;
+    let contact_sd = contact_sd
+        .map(|sd| Digest::from_slice(&sd))
+        .transpose()
+        .map_err(|_| StoreError::Decode("contact_sd".to_owned()))?;
     Ok(CandidateRow {
         notified: Notified {
             nid: read::nid(row, "nid")?,
@@ -119,6 +128,8 @@ fn candidate(row: &sqlx::postgres::PgRow) -> Result<CandidateRow, StoreError> {
         place: row.try_get("place")?,
         audience: row.try_get("audience")?,
         contact: row.try_get("contact")?,
+        contact_sd,
+        device: read::text(row, "device")?,
     })
 }
 
