@@ -686,11 +686,11 @@ async fn a_hit_shows_its_contact_to_the_desk_and_a_screening_exactly_what_was_lo
         "--party",
         "east:on_check",
     ];
-    let sent = world.herald("msf", &notify).await.json();
-    let reference = sent["signed"][0]["reference"].as_str().unwrap();
+    world.herald("msf", &notify).await;
 
     let hit = world.herald("east", &ASK).await;
     let hit: Value = serde_json::from_str(&hit.out).unwrap();
+    let reference = hit["answer"]["hits"][0]["reference"].as_str().unwrap();
     let people = &hit["answer"]["hits"][0]["contact"]["people"];
     assert_eq!(
         (&people[0]["name"], &people[0]["phone"]),
