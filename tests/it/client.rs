@@ -567,7 +567,6 @@ async fn every_revision_that_one_fetch_holds_is_said_to_have_reached_the_desk() 
     world.start().await;
     world.herald("east", &["listen", "--once"]).await;
     assert_eq!(reached(&world).await[2], ("received".to_owned(), 2));
-    world.stop().await;
 }
 
 /// Asks where the hospital of [`World::notify`] stands.
