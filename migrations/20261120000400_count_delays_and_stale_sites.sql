@@ -30,7 +30,7 @@ RETURNS TABLE (
     nid uuid, rev integer, pos bigint, hash bytea, org text, subject text, tier text, latest boolean,
     emergency boolean, screening text, cosign text, duty text, said_at timestamptz, on_behalf boolean,
     place bytea, place_month text, audience bytea, audience_month text, contact bytea, contact_month text,
-    delayed bytea)
+    signer text, device text, contact_sd bytea, delayed bytea)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = hn, public, pg_temp
 SET enable_seqscan = off
@@ -46,11 +46,12 @@ AS $$
     SELECT r.nid, r.rev, r.pos, r.hash, r.org, n.subject, a.tier, n.rev = r.rev,
            r.emergency, r.screening, r.cosign, o.duty, greatest(r.at, n.confirmed_at), r.on_behalf,
            p.content, p.month, q.content, q.month, s.content, s.month,
-           d.content
+           w.actor, w.device, s.sd, d.content
       FROM near
       JOIN hn.audience a ON a.nid = near.nid AND a.rev = near.rev AND a.party = hn.me() AND a.counts
       JOIN hn.revision r ON r.nid = near.nid AND r.rev = near.rev
       JOIN hn.notification n ON n.nid = near.nid
+      JOIN hn.statement w ON w.pos = r.pos
       JOIN hn.actor o ON o.ctx = r.ctx AND o.actor = r.org
       JOIN hn.actor me ON me.ctx = a.ctx AND me.actor = a.party
       LEFT JOIN hn.part p ON p.pos = r.pos AND p.part = 'place' AND a.tier IN ('exact', 'on_check')

@@ -188,7 +188,10 @@ impl World {
 
     /// Imports a file as the organisation; the command's own summary.
     pub fn import(&self, file: &Path, party: &str) -> Outcome<Value> {
-        self.herald("msf", &["import", text(file)?, "--party", party])
+        // A published list, taken as it is.
+        let taken = ["--confirm", "all"];
+        let file = ["import", text(file)?, "--party", party];
+        self.herald("msf", &[&file[..], &taken].concat())
     }
 
     /// The server's process.

@@ -110,7 +110,7 @@ impl ApiError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Problem(problem) => matches!(problem.status, 408 | 429 | 502..=504),
+            Self::Problem(problem) => super::send::is_temporary(problem),
             Self::OtherServer { .. }
             | Self::Authentication
             | Self::Answer { .. }

@@ -3,6 +3,7 @@
 //! answer that counts, whatever the cause, it says INDETERMINATE: TREAT AS CONFLICT, and ends with 12.
 
 mod ask;
+mod contact;
 mod many;
 mod planner;
 mod say;

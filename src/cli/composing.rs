@@ -7,13 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::api::{Api, ApiError};
 use super::draft::compose::Settings;
+use super::draft::confirm::{self, Confirmed};
+use super::draft::parties::Parties;
 use super::draft::words::{self, Choice};
 use super::error::CliError;
 use super::files::{self, Pipes};
 use super::profile::{self, Profile, file};
 use super::tabular::columns::Field;
 use super::tabular::{Options, TableError};
-use super::{Context, directory, draft, policy};
+use super::{Context, directory, policy};
 use crate::crypto::digest::Digest;
 use crate::domain::actor::ActorKind;
 use crate::domain::ids::ActorId;
@@ -47,6 +49,10 @@ pub struct ComposeArgs {
     /// Refuse what has a warning too, not only what cannot be read
     #[arg(long)]
     pub strict: bool,
+    /// Notify what is odd in this way all the same, because it is meant so: a remark's code, like too-few-digits, or all.
+    /// May be repeated. Without it `notify` asks at a terminal, and refuses elsewhere
+    #[arg(long, value_name = "CODE", value_parser = confirm::confirmed, conflicts_with = "strict")]
+    pub confirm: Vec<Confirmed>,
     /// Say what a column means: --map "Type de site=category"
     #[arg(long, value_name = "COLUMN=FIELD", value_parser = map)]
     pub map: Vec<(String, Field)>,
@@ -124,11 +130,30 @@ impl ComposeArgs {
         }
     }
 
+    /// Refuses a party that may not be chosen, before any row is read.
+    ///
+    /// # Errors
+    /// Naming the party and the one that was likely meant.
+    pub fn check_parties(&self, parties: &Parties) -> Result<(), CliError> {
+        let refusal = |choice: &Choice| parties.refusal(&choice.party);
+        self.parties.iter().find_map(refusal).map_or(Ok(()), |why| {
+            Err(CliError::refused(
+                format!("--party {why}"),
+                "Name a party of this context. Nothing was signed.",
+            ))
+        })
+    }
+
     /// What is known beside a draft.
     ///
     /// # Errors
     /// When the letter that it came from cannot be read.
-    pub fn settings(&self, policy: Policy, context: &Context) -> Result<Settings, CliError> {
+    pub fn settings(
+        &self,
+        policy: Policy,
+        parties: Option<Parties>,
+        context: &Context,
+    ) -> Result<Settings, CliError> {
         let country = self
             .country
             .or_else(|| Country::from_code(policy.country.as_deref()?));
@@ -144,6 +169,7 @@ impl ComposeArgs {
                 Relation::Run
             },
             buffer_m: self.buffer,
+            parties,
             now: context.clock.now(),
         })
     }
@@ -152,15 +178,6 @@ impl ComposeArgs {
 impl From<TableError> for CliError {
     fn from(error: TableError) -> Self {
         Self::refused(error.to_string(), "Nothing was read, nothing was sent.")
-    }
-}
-
-impl From<draft::sign::SignError> for CliError {
-    fn from(error: draft::sign::SignError) -> Self {
-        match error {
-            draft::sign::SignError::Trust(error) => error.into(),
-            draft::sign::SignError::Build(error) => error.into(),
-        }
     }
 }
 

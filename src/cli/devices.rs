@@ -15,16 +15,16 @@ use super::passphrase::PassphraseArgs;
 use super::profile::{self, Profile, ProfileError, file};
 use super::root_file::{Root, device_fingerprint};
 use super::submit::submit;
-use super::words::plain;
-use super::{Context, directory, listen, parse_fingerprint};
+use super::words::{add, plain};
+use super::{Context, composing, directory, listen, parse_fingerprint};
 use crate::crypto::b64url;
 use crate::crypto::digest::Digest;
 use crate::crypto::keys::SigningKey;
 use crate::crypto::seal_key::SealKey;
 use crate::crypto::secret_file;
 use crate::crypto::x509::{Certificate, TlsKey};
-use crate::domain::actor::DeviceState;
-use crate::domain::ids::{DeviceId, Issuer};
+use crate::domain::actor::{DeviceState, Role};
+use crate::domain::ids::{ActorId, DeviceId, Issuer};
 use crate::domain::kind::Kind;
 use crate::wire::api::{DeviceStatus, Devices, RenewRequest};
 use crate::wire::build::{Part, build};
@@ -34,13 +34,17 @@ use crate::wire::parts::{DeskKey, name};
 const EXAMPLES: &str = "\
 Examples:
   herald devices
+  herald devices --of msf                    another actor's, for whoever takes one back (coordinator)
   herald devices sign 7k2m9qxa --root /media/usb/root.sealed.json --fingerprint \"4f1c 09ab …\"
   herald devices renew";
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct Args {
+    /// Whose devices to show, from everybody's keys, when they are not your own
+    #[arg(long, value_name = "ACTOR")]
+    pub of: Option<ActorId>,
     /// What to do
     #[command(subcommand)]
     pub action: Option<Action>,
@@ -74,6 +78,9 @@ pub enum Action {
 /// # Errors
 /// [`CliError`].
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+    if let Some(of) = &args.of {
+        return list_of(context, of).await;
+    }
     match args.action.unwrap_or(Action::List) {
         Action::List => list(context).await,
         Action::Sign {
@@ -88,24 +95,45 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
 
 async fn list(context: &Context) -> Result<Exit, CliError> {
     let (profile, api) = context.connect()?;
-    let trust = directory::trust(&profile, &api).await?;
+    // Whoever connects learns the keys, the policy and the number to call.
+    let trust = composing::known(&profile, &api).await?.trust;
     let me = api.me().await?;
     let devices = api.devices().await?;
-    if me.device_state == DeviceState::Active && profile.desk_seal_key().is_err() {
+    let has_mailbox = me.role != Role::PartyPlanner;
+    if has_mailbox && me.device_state == DeviceState::Active && profile.desk_seal_key().is_err() {
         // A colleague's root has signed for this device: the desk's key waits in the mailbox.
         listen::fetch_desk_key(&profile, &api, &trust).await?;
     }
     let has_desk_key = profile.desk_seal_key().is_ok();
-    let value = json!({"me": me, "desk_key": has_desk_key, "devices": devices.devices});
+    let own_root = match trust.actor(&me.actor) {
+        Ok(own) => Some(own.root),
+        Err(_) => profile.me().own_root,
+    };
+    let root = own_root.map(|root| root.digest().fingerprint());
+    let value = json!({
+        "me": me, "desk_key": has_desk_key, "root_fingerprint": root, "devices": devices.devices,
+    });
     context.out.emit(&value, || {
         let mut text = format!(
             "{} ({}), {}, {}\n",
             me.actor, me.name, me.kind, me.actor_state
         );
+        if let Some(root) = &root {
+            let whose = if own_root == Some(profile.me().coordinator_root) {
+                "the coordinator's root fingerprint, which every invite carries"
+            } else {
+                "root fingerprint, to be read to the coordinator"
+            };
+            add(&mut text, format_args!("  {whose}:\n      {root}\n"));
+        }
         for device in &devices.devices {
             text += &line(device, device.device == me.device);
         }
-        if !has_desk_key {
+        if me.device_state == DeviceState::Pending {
+            text += "This device is not yet named by its root, so it may not speak yet; a colleague who holds the root signs it.\n";
+        } else if !has_mailbox {
+            text += "This device may ask (`herald check`); what is sent to your desk, the desk receives.\n";
+        } else if !has_desk_key {
             text += "This device cannot open what is sent to your desk yet; a colleague with the root signs it.\n";
         }
         text
@@ -117,7 +145,7 @@ fn line(device: &DeviceStatus, own: bool) -> String {
     let until = time::OffsetDateTime::from_unix_timestamp(device.until)
         .map_or_else(|_| "?".to_owned(), |at| at.date().to_string());
     format!(
-        "  {}{}  {:8}  {}  {}  until {until}\n      fingerprint {}\n",
+        "  {}{}  {:8}  {}  {}  until {until}\n      the device's own fingerprint {}\n",
         device.device,
         if own { " (this one)" } else { "" },
         device.state,
@@ -125,6 +153,59 @@ fn line(device: &DeviceStatus, own: bool) -> String {
         plain(&device.person),
         device_fingerprint(&device.jwk, &device.seal).fingerprint(),
     )
+}
+
+/// Another actor's devices, as its own root named them: no persons stand in everybody's keys.
+async fn list_of(context: &Context, of: &ActorId) -> Result<Exit, CliError> {
+    let (profile, api) = context.connect()?;
+    let trust = directory::trust(&profile, &api).await?;
+    let actor = trust.actor(of)?;
+    let day = |at: i64| {
+        time::OffsetDateTime::from_unix_timestamp(at)
+            .map_or_else(|_| "?".to_owned(), |at| at.date().to_string())
+    };
+    let listed: Vec<_> = actor
+        .devices
+        .iter()
+        .map(|device| {
+            json!({
+                "device": device.id, "role": device.role, "since": day(device.nbf), "until": day(device.exp),
+                "revoked": device.revoked,
+            })
+        })
+        .collect();
+    let value = json!({"actor": actor.actor, "state": actor.state, "devices": listed});
+    context.out.emit(&value, || {
+        let mut text = format!(
+            "{} ({}), {}, {}\n",
+            actor.actor,
+            plain(&actor.name),
+            actor.kind,
+            actor.state
+        );
+        for device in &actor.devices {
+            let back = if device.revoked { "  TAKEN BACK" } else { "" };
+            add(
+                &mut text,
+                format_args!(
+                    "  {}  {}  since {}  until {}{back}\n",
+                    device.id,
+                    device.role,
+                    day(device.nbf),
+                    day(device.exp)
+                ),
+            );
+        }
+        add(
+            &mut text,
+            format_args!(
+                "To take one back (coordinator): herald revoke DEVICE --of {} --reason lost\n",
+                actor.actor
+            ),
+        );
+        text
+    });
+    Ok(Exit::Ok)
 }
 
 async fn sign(
@@ -172,12 +253,23 @@ async fn sign(
     let submitted = submit(&profile, &api, &trust, &built, &meta).await?;
     context.out.emit(&submitted, || {
         format!(
-            "{id} of {} may speak for you from now on, with the role {}. On that device, `herald devices` fetches your desk's key.",
+            "{id} of {} may speak for you from now on, with the role {}. {}",
             plain(&device.person),
-            device.role
+            device.role,
+            next_there(device.role)
         )
     });
     Ok(Exit::Ok)
+}
+
+/// What is to be done on a device that was just signed: a planner has no mailbox, and needs none to ask.
+const fn next_there(role: Role) -> &'static str {
+    match role {
+        Role::PartyPlanner => {
+            "There, `herald devices` fetches everybody's keys and the number to call; it may ask with `herald check`."
+        }
+        _ => "On that device, `herald devices` fetches your desk's key.",
+    }
 }
 
 fn pending(devices: Devices, id: &DeviceId) -> Result<DeviceStatus, CliError> {

@@ -233,11 +233,13 @@ fn make(
     let unsent = about.filter(|about| pending.iter().any(|(_, meta)| meta.hash == about.of));
     let mut position = position(args)?;
     if let (None, Some(about)) = (&position, unsent) {
-        position = own::last(profile, about.nid)?.map(|last| DistressPosition {
-            position: [last.position.lon(), last.position.lat()],
-            accuracy_m: None,
-            typed: None,
-        });
+        position = own::former(profile, about.nid)?
+            .and_then(|former| former.last())
+            .map(|last| DistressPosition {
+                position: [last.position.lon(), last.position.lat()],
+                accuracy_m: None,
+                typed: None,
+            });
     }
     let about = about.filter(|about| unsent.is_none_or(|u| u.nid != about.nid));
     if about.is_none() && position.is_none() {

@@ -424,13 +424,13 @@ fn report(context: &Context, profile: &Profile, draft: &Draft, response: &EnrolR
         }
         if pending {
             add(&mut text, format_args!(
-                "\nIt may not speak yet. Read this fingerprint of the device to a colleague who holds the root:\n  {}\nThe colleague runs: herald devices sign {} --root FILE --fingerprint \"…\"\n",
+                "\nIt may not speak yet. Read the device's own fingerprint to a colleague who holds the root:\n  {}\nThe colleague runs: herald devices sign {} --root FILE --fingerprint \"…\"\n",
                 device.fingerprint(),
                 me.device
             ));
         } else if let Some(root) = root.filter(|_| me.own_root != Some(me.coordinator_root)) {
             add(&mut text, format_args!(
-                "\nRead this fingerprint of your root to the coordinator, on a number that you know:\n  {root}\nWhen the coordinator has compared it, you are admitted.\n"
+                "\nRoot fingerprint, to be read to the coordinator on a number that you know (`herald devices` shows it again):\n  {root}\nWhen the coordinator has compared it, you are admitted.\n"
             ));
         } else if new_root.exists() {
             text += "\nYou are the coordinator: organisations and parties pin this root with their invites.\n";

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::outbox::OutboxError;
 use super::profile::ProfileError;
 use crate::wire::build::{BuildError, OpenError};
-use crate::wire::problem::ProblemBody;
+use crate::wire::problem::{ProblemBody, ProblemKind};
 use crate::wire::trust::TrustError;
 
 /// Why a command did not do what was asked.
@@ -113,6 +113,16 @@ impl CliError {
         }
     }
 
+    /// What went wrong, in a line: of a refusal also what is wrong with just this.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Api(ApiError::Problem(problem)) | Self::Kept(ApiError::Problem(problem)) => {
+                format!("{} ({})", headline(problem), problem.type_uri)
+            }
+            error => error.to_string(),
+        }
+    }
+
     /// For people.
     pub fn text(&self) -> String {
         let mut text = match self {
@@ -142,12 +152,30 @@ impl CliError {
     }
 }
 
+/// Whether the detail says it all: a title about the organisation would be wrong of a device that waits for its root.
+fn is_about_the_device(problem: &ProblemBody) -> bool {
+    ProblemKind::from_type_uri(&problem.type_uri) == Some(ProblemKind::NotAdmitted)
+        && problem.detail.is_some()
+}
+
+/// A problem document in a line.
+fn headline(problem: &ProblemBody) -> String {
+    match &problem.detail {
+        Some(detail) if is_about_the_device(problem) => detail.clone(),
+        Some(detail) => format!("{}: {detail}", problem.title),
+        None => problem.title.clone(),
+    }
+}
+
 /// A problem document as text: what, then where.
 pub fn problem_text(problem: &ProblemBody) -> String {
-    let mut text = format!("The server refused: {}", problem.title);
-    if let Some(detail) = &problem.detail {
-        write!(text, ".\n  {detail}").ok();
-    }
+    let mut text = if is_about_the_device(problem) {
+        format!("The server refused: {}", headline(problem))
+    } else {
+        let detail = problem.detail.as_ref();
+        let detail = detail.map_or_else(String::new, |detail| format!(".\n  {detail}"));
+        format!("The server refused: {}{detail}", problem.title)
+    };
     let place = [
         problem.pointer.as_ref().map(|p| format!("member {p}")),
         problem.line.map(|n| format!("line {n}")),
@@ -169,7 +197,7 @@ pub fn problem_text(problem: &ProblemBody) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::problem::{Problem, ProblemKind};
+    use crate::wire::problem::Problem;
 
     #[test]
     fn a_problem_says_what_where_and_what_to_do() {

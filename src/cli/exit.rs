@@ -29,7 +29,7 @@ Exit codes:
    0  done; of a check: none notified to you, which is not absence of civilians
    1  it did not work
    2  the command line is not understood
-   3  refused: the input, a warning under --strict, or the server's refusal
+   3  refused: the input, what was not confirmed, a warning under --strict, or the server's refusal
    4  the server cannot be reached; what was signed, if anything, waits in the outbox
   10  a check: conflict
   11  a check: possible conflict, ask for the exact place

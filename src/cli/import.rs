@@ -19,6 +19,7 @@ use self::signing::{Signer, Work};
 use super::api::{Api, ApiError};
 use super::composing::{ComposeArgs, known};
 use super::draft::drafts;
+use super::draft::parties::Parties;
 use super::error::CliError;
 use super::exit::Exit;
 use super::journal::{Batch, Journal};
@@ -84,6 +85,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     if let Some(error) = known.offline {
         return Err(error.into());
     }
+    let parties = Parties::of(&known.trust);
+    args.compose.check_parties(&parties)?;
     let table = tabular::open(&args.file, &args.compose.options())?;
     for column in table.mapping.unused() {
         context
@@ -108,8 +111,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     // Only now: what was resumed is in the journal, and must not be signed again.
     let rows = Rows::open(&profile, &import.journal)?;
     let signer = Signer {
-        settings: args.compose.settings(known.policy, context)?,
+        settings: args
+            .compose
+            .settings(known.policy, Some(parties), context)?,
         strict: args.compose.strict,
+        confirmed: args.compose.confirm.clone(),
         trust,
         key: profile.signing_key()?,
         profile,
@@ -197,10 +203,9 @@ impl Import {
             }
         }
         drop(batches);
-        let read = producer.await.map_err(|error| {
+        producer.await.map_err(|error| {
             CliError::failed(format!("composing failed: {error}"), "Repeat the command.")
-        })?;
-        read.map_err(CliError::from)
+        })
     }
 
     /// Files what is decided already, keeps what is signed, and sends it.

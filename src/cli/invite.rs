@@ -15,6 +15,7 @@ use crate::wire::build::{Part, build};
 use crate::wire::claims::InviteClaims;
 use crate::wire::invite::InviteCode;
 use crate::wire::parts::{InvitedPerson, name};
+use crate::wire::trust::{Trust, TrustError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,6 +48,24 @@ pub struct Args {
     pub days: u8,
 }
 
+/// The public name that the coordinator admitted an actor under.
+fn known_name(trust: &Trust, actor: &ActorId) -> Result<String, CliError> {
+    match trust.actor(actor) {
+        Ok(known) => Ok(known.name.clone()),
+        Err(TrustError::NotAdmitted { .. }) => Err(CliError::refused(
+            format!(
+                "{actor} has enrolled and is not admitted yet, so that its name does not count here yet"
+            ),
+            format!(
+                "Admit it first: `herald queue` shows its fingerprint, then `herald admit {actor} --fingerprint …`. Or give --name."
+            ),
+        )),
+        Err(_) => Err(CliError::Usage(format!(
+            "{actor} is not known here yet; give its public name with --name"
+        ))),
+    }
+}
+
 /// Signs the invitation and prints the code.
 ///
 /// # Errors
@@ -60,13 +79,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
             "a node is not invited; `herald init` makes its keys".into(),
         ));
     }
-    let known = trust.actor(&args.actor).ok().map(|a| a.name.clone());
-    let public = args.name.or(known).ok_or_else(|| {
-        CliError::Usage(format!(
-            "{} is not known here yet; give its public name with --name",
-            args.actor
-        ))
-    })?;
+    let public = match args.name {
+        Some(name) => name,
+        None => known_name(&trust, &args.actor)?,
+    };
     let code = InviteCode::fresh(
         me.ca,
         me.deployment_root,

@@ -1,19 +1,22 @@
 //! The command `lint`: reads a file as `notify` would, says what is refused and what is odd, and sends nothing. Of a
 //! spreadsheet it writes a copy with the remarks beside the cells.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::Context;
 use super::composing::{ComposeArgs, seen_policy};
 use super::draft::compose::compose;
+use super::draft::confirm;
 use super::draft::drafts;
-use super::draft::finding::{Finding, Severity};
+use super::draft::finding::{Finding, NO_PARTY, Severity};
+use super::draft::parties::Parties;
 use super::error::CliError;
 use super::exit::Exit;
 use super::tabular::xlsx::{Remark, write_checked};
 use super::tabular::{self, FileKind, Origin};
+use super::{Context, directory};
 use crate::domain::plural::count;
 use crate::wire::policy::Policy;
 
@@ -56,6 +59,11 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// How many findings more there are.
     pub more: u64,
+    /// How many can be notified and name no party.
+    no_party: u64,
+    /// How many are notified only when confirmed, and by which codes.
+    unconfirmed: u64,
+    codes: BTreeSet<String>,
 }
 
 impl Report {
@@ -68,11 +76,31 @@ impl Report {
             self.refused += 1;
         }
         for finding in findings {
-            if self.findings.len() < SHOWN {
+            if finding.code == NO_PARTY {
+                self.no_party += 1;
+            } else if self.findings.len() < SHOWN {
                 self.findings.push(finding);
             } else {
                 self.more += 1;
             }
+        }
+    }
+
+    /// Counts a row that must be confirmed by these codes.
+    fn confirm(&mut self, codes: &[&str]) {
+        self.unconfirmed += u64::from(!codes.is_empty());
+        self.codes
+            .extend(codes.iter().map(|code| (*code).to_owned()));
+    }
+
+    /// Says once what every row would say.
+    fn say_no_party(&mut self, file: Origin) {
+        if self.no_party > 0 {
+            let message = format!(
+                "no party is chosen for {}: only the coordinator receives what names none",
+                count(self.no_party, "row")
+            );
+            self.findings.push(Finding::note(NO_PARTY, file, message));
         }
     }
 }
@@ -83,14 +111,23 @@ impl Report {
 /// When the file cannot be read at all.
 #[expect(clippy::unused_async, reason = "every command has the same shape")]
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
-    // Looking for mistakes needs no profile; where there is one, its context's policy counts.
-    let policy = match context.profile() {
-        Ok(profile) => seen_policy(&profile)?,
-        Err(_) => Policy::default(),
+    // Looking for mistakes needs no profile; where there is one, its context's policy and parties count.
+    let (policy, parties) = match context.profile() {
+        Ok(profile) => (
+            seen_policy(&profile)?,
+            directory::cached(&profile)
+                .ok()
+                .map(|trust| Parties::of(&trust)),
+        ),
+        Err(_) => (Policy::default(), None),
     };
-    let settings = args.compose.settings(policy, context)?;
+    if let Some(parties) = &parties {
+        args.compose.check_parties(parties)?;
+    }
+    let settings = args.compose.settings(policy, parties, context)?;
     let table = tabular::open(&args.file, &args.compose.options())?;
     let mut report = Report::default();
+    let whole = table.origin.clone();
     for column in table.mapping.unused() {
         let origin = table.origin.column(Some(column));
         report.findings.push(Finding::note(
@@ -103,11 +140,16 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         match draft {
             Ok(draft) => {
                 let composition = compose(&draft, &settings, None);
-                report.add(composition.findings, composition.composed.is_some());
+                let composed = composition.composed.is_some();
+                if composed {
+                    report.confirm(&confirm::open(&composition.findings, &args.compose.confirm));
+                }
+                report.add(composition.findings, composed);
             }
             Err(finding) => report.add(vec![finding], false),
         }
     }
+    report.say_no_party(whole);
     let copy = write_copy(&args, &report)?;
     show(context, &report, copy.as_deref());
     let strict = args.compose.strict && report.odd > 0;
@@ -150,7 +192,7 @@ fn remark(finding: &Finding) -> Remark {
 
 fn show(context: &Context, report: &Report, copy: Option<&Path>) {
     let value = json!({
-        "good": report.good, "odd": report.odd, "refused": report.refused, "more": report.more,
+        "good": report.good, "odd": report.odd, "refused": report.refused, "more": report.more, "unconfirmed": report.unconfirmed,
         "findings": report.findings.iter().map(Finding::json).collect::<Vec<_>>(), "checked": copy,
     });
     context.out.emit(&value, || {
@@ -162,6 +204,14 @@ fn show(context: &Context, report: &Report, copy: Option<&Path>) {
             "{} can be notified, {} of them with something odd; {} refused. Nothing was sent.",
             report.good, report.odd, report.refused
         ));
+        if report.unconfirmed > 0 {
+            let codes: Vec<&str> = report.codes.iter().map(String::as_str).collect();
+            lines.push(format!(
+                "Of these, {} must be confirmed to be notified, at the terminal or by --confirm: {}",
+                report.unconfirmed,
+                codes.join(", ")
+            ));
+        }
         lines.extend(
             copy.map(|copy| format!("The remarks stand beside the cells in {}", copy.display())),
         );

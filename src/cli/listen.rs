@@ -101,6 +101,8 @@ impl<'a> Listener<'a> {
 
     /// Fetches everything up to the end of the mailbox.
     async fn catch_up(&mut self) -> Result<(), CliError> {
+        // What could not be said the last time.
+        self.say_reached().await?;
         loop {
             let after = self.inbox.cursor();
             let page = self.api.events(after, PAGE).await?;
@@ -158,6 +160,7 @@ impl<'a> Listener<'a> {
         let mut stream = Stream::open(&self.profile, self.inbox.cursor()).await?;
         // The line may have broken after we kept it and before we could say so.
         stream.acknowledge(self.inbox.cursor()).await?;
+        self.say_reached().await?;
         loop {
             let patience = (!self.waiting.is_empty()).then_some(GATHER);
             match stream.next(patience).await {

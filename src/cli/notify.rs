@@ -9,19 +9,22 @@ use serde_json::{Value, json};
 use super::api::{Api, ApiError};
 use super::attach::{self, Attached};
 use super::composing::{ComposeArgs, Known, known};
-use super::draft::compose::{Composed, Composition, Last, Settings, compose, flags};
+use super::draft::compose::{Composed, Composition, Settings, compose, flags};
+use super::draft::confirm::{self, Confirmed};
 use super::draft::finding::{Finding, Severity};
-use super::draft::sign::{Next, sign_with};
+use super::draft::parties::Parties;
+use super::draft::sign::{Next, SignError, sign_with};
 use super::draft::{Cells, Draft, drafts};
 use super::error::CliError;
 use super::exit::Exit;
 use super::journal::Journal;
 use super::lint::command_line;
 use super::outbox::{Meta, Outbox};
+use super::own::{self, Former};
 use super::profile::{Profile, ProfileError};
 use super::rows::{ROWS, Row, Rows, Seen, Standing};
 use super::tabular::columns::Field;
-use super::{Context, own, send, tabular};
+use super::{Context, send, tabular};
 use crate::domain::ids::{Nid, Reference, Revision};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Subject;
@@ -42,7 +45,13 @@ Examples:
 
 The same file again, mended or not, says nothing twice: a row that did not change is left out as `unchanged`, one that did \
 becomes the next revision of the same notification, and only what is new is new. Rows are known again by your own \
-reference, or by name, country and place (a movement: its times too) where they have none. `herald import` does the same \
+reference, or by name, country and place (a movement: its times too) where they have none. A revision says the whole \
+anew: what the one before had and it has not is named (`no longer in this revision`).
+
+What looks like a slip (swapped axes, lost signs, a place in the sea or in another country, too few digits) is asked about \
+at a terminal, row by row, and refused elsewhere unless --confirm says that it is meant so.
+
+ `herald import` does the same \
 for large files, and knows the rows of either: it reads as a stream, writes what became of each row into a file instead \
 of showing it, and needs a line. `notify` shows everything as typed beside what it is read as, and works without a line: \
 the signed bytes wait in the outbox and `herald send` sends them (exit code 4).";
@@ -63,7 +72,7 @@ pub struct Args {
     /// One site or movement.
     #[command(flatten)]
     pub given: Given,
-    /// Revise this notification: its reference (HN-…) or id
+    /// Revise this notification: its reference (HN-…) or id. Give everything anew; what is left out is named
     #[arg(long, value_name = "HN-…", conflicts_with = "file")]
     pub revise: Option<String>,
     /// A photo or a letter (JPEG, PNG, PDF) for those who see the exact place; one for each, at most ten. Position, time
@@ -261,7 +270,11 @@ fn waypoint(text: &str) -> BTreeMap<Field, String> {
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let (profile, api) = context.connect()?;
     let known = known(&profile, &api).await?;
-    let settings = args.compose.settings(known.policy.clone(), context)?;
+    let parties = Parties::of(&known.trust);
+    args.compose.check_parties(&parties)?;
+    let settings = args
+        .compose
+        .settings(known.policy.clone(), Some(parties), context)?;
     let revised = match &args.revise {
         Some(reference) => Some(revised(reference, &profile, &api, known.offline.is_some()).await?),
         None => None,
@@ -278,20 +291,36 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
             "Use: herald import FILE",
         ));
     }
-    let outcome = sign_all(
-        drafts,
-        revised.as_ref(),
-        &Signing {
-            profile: &profile,
-            known: &known,
-            settings: &settings,
-            strict: args.compose.strict,
-            of_a_file: args.file.is_some(),
-            attached: attached(&args.attach, args.keep_metadata, context)?,
-            context,
-        },
-    )?;
-    show(context, &outcome);
+    if drafts.is_empty() {
+        return Err(CliError::refused(
+            "the file has nothing to notify: no row is filled in besides its header and the example",
+            "Fill in a row for each place, below the example, and notify it again.",
+        ));
+    }
+    let signing = Signing {
+        profile: &profile,
+        known: &known,
+        settings: &settings,
+        strict: args.compose.strict,
+        confirmed: &args.compose.confirm,
+        of_a_file: args.file.is_some(),
+        attached: attached(&args.attach, args.keep_metadata, context)?,
+        context,
+    };
+    let mut outcome = Outcome {
+        attached: signing.attached.iter().map(Attached::json).collect(),
+        ..Outcome::default()
+    };
+    let ended = sign_all(drafts, revised.as_ref(), &signing, &mut outcome);
+    if ended.is_ok() || !outcome.signed.is_empty() {
+        show(context, &outcome);
+    }
+    if ended.is_err() && !outcome.signed.is_empty() {
+        context
+            .out
+            .note("What is shown above was signed and waits in the outbox: herald send.");
+    }
+    ended?;
     if outcome.signed.is_empty() && outcome.unchanged.is_empty() {
         return Ok(Exit::Refused);
     }
@@ -327,19 +356,13 @@ async fn deliver(
     Ok(flushed.exit())
 }
 
-/// The revision to which the next one is added.
-struct Revised {
-    next: Next,
-    last: Option<Last>,
-}
-
-/// Finds the latest revision: what waits here, what the server knows, what was sent from here.
+/// The revision after the latest one: that is found in revision: what waits here, what the server knows, what was sent from here.
 async fn revised(
     reference: &str,
     profile: &Profile,
     api: &Api,
     offline: bool,
-) -> Result<Revised, CliError> {
+) -> Result<Next, CliError> {
     let nid: Option<Nid> = reference.parse().ok();
     let spoken: Option<Reference> = reference.parse().ok();
     if nid.is_none() && spoken.is_none() {
@@ -386,14 +409,12 @@ async fn revised(
             Err(error) => return Err(error.into()),
         }
     }
-    let next = next.ok_or_else(|| {
+    next.ok_or_else(|| {
         CliError::refused(
             format!("no notification {reference} is known here"),
             "Check the reference; connect, if a colleague's device notified it.",
         )
-    })?;
-    let last = own::last(profile, next.nid)?;
-    Ok(Revised { next, last })
+    })
 }
 
 /// Makes the files ready, and says what was taken out of them.
@@ -432,6 +453,7 @@ struct Signing<'a> {
     known: &'a Known,
     settings: &'a Settings,
     strict: bool,
+    confirmed: &'a [Confirmed],
     of_a_file: bool,
     attached: Vec<Attached>,
     context: &'a Context,
@@ -442,6 +464,8 @@ struct Signed {
     nid: Nid,
     rev: Revision,
     composed: Box<Composed>,
+    /// What the revision before had and this one has not.
+    no_longer: Vec<String>,
 }
 
 /// A row that was left out.
@@ -469,10 +493,22 @@ impl Outcome {
     }
 
     /// What was composed, unless something in it is refused.
-    fn read(&mut self, composition: Composition, strict: bool) -> Option<Box<Composed>> {
+    fn read(
+        &mut self,
+        mut composition: Composition,
+        signing: &Signing<'_>,
+    ) -> Option<Box<Composed>> {
         let odd = composition.has_warnings();
+        let composed = composition.composed.take();
+        let composed = composed.filter(|composed| {
+            let name = &composed.place.properties.name;
+            if signing.strict {
+                !odd
+            } else {
+                signing.confirm(name, &mut composition.findings)
+            }
+        });
         self.findings.extend(composition.findings);
-        let composed = composition.composed.filter(|_| !(strict && odd));
         if composed.is_none() {
             self.refused += 1;
         }
@@ -480,85 +516,126 @@ impl Outcome {
     }
 }
 
+impl Signing<'_> {
+    /// Whether everything grave that was found is meant so: said beforehand, or now, where somebody can be asked.
+    fn confirm(&self, name: &str, findings: &mut [Finding]) -> bool {
+        let open = confirm::open(findings, self.confirmed);
+        if open.is_empty() {
+            return true;
+        }
+        let out = &self.context.out;
+        if out.can_ask() {
+            for finding in findings.iter().filter(|finding| confirm::is_grave(finding)) {
+                out.note(format!("! {finding}"));
+            }
+            if out.ask(format!(
+                "Notify {name} all the same, exactly as it is given?"
+            )) {
+                return true;
+            }
+        }
+        confirm::refuse(findings, self.confirmed);
+        false
+    }
+}
+
+/// Signs what can be signed. `outcome` holds what was signed also when it ends early.
 fn sign_all(
     drafts: Vec<Result<Draft, Finding>>,
-    revised: Option<&Revised>,
+    revised: Option<&Next>,
     signing: &Signing<'_>,
-) -> Result<Outcome, CliError> {
+    outcome: &mut Outcome,
+) -> Result<(), CliError> {
     // A single notification does not wait for a long import to end.
     let _lock = match signing.profile.lock(ROWS) {
         Err(ProfileError::Busy { .. }) if !signing.of_a_file => None,
         lock => Some(lock?),
     };
-    let mut outcome = Outcome {
-        attached: signing.attached.iter().map(Attached::json).collect(),
-        ..Outcome::default()
-    };
     let rows = Rows::open(signing.profile, &Journal::open(signing.profile)?)?;
     let mut seen = Seen::default();
     for draft in drafts {
-        let draft = match draft {
-            Ok(draft) => draft,
-            Err(finding) => {
-                outcome.refuse(finding);
-                continue;
-            }
-        };
-        let last = revised.and_then(|revised| revised.last);
-        let composition = compose(&draft, signing.settings, last);
-        let Some(composed) = &composition.composed else {
-            outcome.read(composition, signing.strict);
-            continue;
-        };
-        let mut row = rows.row(composed);
-        row.files = rows.files(signing.attached.iter().map(|one| &one.part.sha256));
-        let line = draft.cells.origin.row;
-        let standing = match revised {
-            Some(revised) => match rows.taken(&row, revised.next.nid) {
-                Some(other) => Standing::Refused(format!(
-                    "its reference, or its name and place, are those of {}, which is another notification; revise that one, or give this its own reference",
-                    other.reference()
-                )),
-                None => Standing::Changed(revised.next.clone()),
-            },
-            None => seen
-                .again(line, &row, composed)
-                .unwrap_or_else(|| rows.standing(&row, composed)),
-        };
-        let (next, composition) = match standing {
-            Standing::New => (Next::first(), composition),
-            Standing::Changed(next) if revised.is_none() => {
-                // Once more, held against the revision before.
-                let last = own::last(signing.profile, next.nid)?;
-                (next, compose(&draft, signing.settings, last))
-            }
-            Standing::Changed(next) => (next, composition),
-            Standing::Unchanged { nid, remark } => {
-                let name = composed.place.properties.name.clone();
-                outcome.unchanged.push(Unchanged { nid, name, remark });
-                continue;
-            }
-            Standing::Refused(why) => {
-                let origin = draft.cells.origin.clone();
-                outcome.refuse(Finding::refused("notified-before", origin, why));
-                continue;
-            }
-        };
-        if row.files.is_none() && rows.had_files(next.nid) {
-            let what = format!(
-                "{} had attachments, and this revision has none; give them again with --attach where they still hold",
-                next.nid.reference()
-            );
-            let origin = draft.cells.origin.clone();
-            outcome
-                .findings
-                .push(Finding::warning("attachments-left-out", origin, what));
-        }
-        if let Some(composed) = outcome.read(composition, signing.strict) {
-            outcome.signed.push(keep(composed, &next, row, signing)?);
+        match draft {
+            Ok(draft) => sign_one(&draft, revised, signing, (&rows, &mut seen), outcome)?,
+            Err(finding) => outcome.refuse(finding),
         }
     }
-    Ok(outcome)
+    Ok(())
+}
+
+fn sign_one(
+    draft: &Draft,
+    revised: Option<&Next>,
+    signing: &Signing<'_>,
+    (rows, seen): (&Rows, &mut Seen),
+    outcome: &mut Outcome,
+) -> Result<(), CliError> {
+    let mut composition = compose(draft, signing.settings, None);
+    let Some(composed) = &composition.composed else {
+        outcome.read(composition, signing);
+        return Ok(());
+    };
+    let mut row = rows.row(composed);
+    row.files = rows.files(signing.attached.iter().map(|one| &one.part.sha256));
+    let origin = &draft.cells.origin;
+    let standing = match revised {
+        Some(next) => match rows.taken(&row, next.nid) {
+            Some(other) => Standing::Refused(format!(
+                "its reference, or its name and place, are those of {}, which is another notification; revise that one, or give this its own reference",
+                other.reference()
+            )),
+            None => Standing::Changed(next.clone()),
+        },
+        None => seen
+            .again(origin.row, &row, composed)
+            .unwrap_or_else(|| rows.standing(&row, composed)),
+    };
+    let (next, former) = match standing {
+        Standing::New => (Next::first(), None),
+        Standing::Changed(next) => {
+            let former = own::former(signing.profile, next.nid)?;
+            (next, former)
+        }
+        Standing::Unchanged { nid, remark } => {
+            let name = composed.place.properties.name.clone();
+            outcome.unchanged.push(Unchanged { nid, name, remark });
+            return Ok(());
+        }
+        Standing::Refused(why) => {
+            outcome.refuse(Finding::refused("notified-before", origin.clone(), why));
+            return Ok(());
+        }
+    };
+    if row.files.is_none() && rows.had_files(next.nid) {
+        let what = format!(
+            "{} had attachments, and this revision has none; give them again with --attach where they still hold",
+            next.nid.reference()
+        );
+        outcome.findings.push(Finding::warning(
+            "attachments-left-out",
+            origin.clone(),
+            what,
+        ));
+    }
+    if let Some(last) = former.as_ref().and_then(Former::last) {
+        // Once more, held against the revision before.
+        composition = compose(draft, signing.settings, Some(last));
+    }
+    let Some(composed) = outcome.read(composition, signing) else {
+        return Ok(());
+    };
+    let no_longer = former.map_or_else(Vec::new, |former| former.no_longer_in(&composed));
+    match keep(composed, &next, row, signing)? {
+        Ok(signed) => outcome.signed.push(Signed {
+            no_longer,
+            ..signed
+        }),
+        // A key that is not believed, or a part too large: this row's trouble, and no reason to be silent about the others.
+        Err(error) => {
+            let why = format!("it was not signed: {error}");
+            outcome.refuse(Finding::refused("not-signed", origin.clone(), why));
+        }
+    }
+    Ok(())
 }
 
 /// Signs, and keeps the exact bytes with the row that they came from: from then on the row counts as notified.
@@ -567,13 +644,16 @@ fn keep(
     next: &Next,
     row: Row,
     signing: &Signing<'_>,
-) -> Result<Signed, CliError> {
+) -> Result<Result<Signed, SignError>, CliError> {
     let (profile, clock) = (signing.profile, &signing.context.clock);
     let key = profile.signing_key()?;
     let common = profile.common(clock);
     let attached = &signing.attached;
     let trust = &signing.known.trust;
-    let signed = sign_with(&composed, attached, next, common, trust, &key)?;
+    let signed = match sign_with(&composed, attached, next, common, trust, &key) {
+        Ok(signed) => signed,
+        Err(error) => return Ok(Err(error)),
+    };
     if signed.built.envelope.attachments.len() > MAX_SEALS {
         return Err(CliError::refused(
             format!(
@@ -598,20 +678,21 @@ fn keep(
         outbox.put_blob(&one.part.blob, &one.blob)?;
     }
     outbox.put(&signed.built.envelope, &meta)?;
-    Ok(Signed {
+    Ok(Ok(Signed {
         nid: next.nid,
         rev: next.rev,
         composed,
-    })
+        no_longer: Vec::new(),
+    }))
 }
 
 fn show(context: &Context, outcome: &Outcome) {
     let signed: Vec<Value> = outcome
         .signed
         .iter()
-        .map(|Signed { nid, rev, composed }| {
+        .map(|Signed { nid, rev, composed, no_longer }| {
             let shown: Vec<Value> = composed.shown.iter().map(|shown| json!({"what": shown.what, "typed": shown.typed, "read": shown.read})).collect();
-            json!({"nid": nid, "rev": rev, "reference": nid.reference(), "name": composed.place.properties.name, "read_as": shown})
+            json!({"nid": nid, "rev": rev, "reference": nid.reference(), "name": composed.place.properties.name, "read_as": shown, "no_longer": no_longer})
         })
         .collect();
     let unchanged: Vec<Value> = outcome
@@ -637,7 +718,13 @@ fn show(context: &Context, outcome: &Outcome) {
     });
 }
 
-fn signed_lines(Signed { nid, rev, composed }: &Signed) -> Vec<String> {
+fn signed_lines(signed: &Signed) -> Vec<String> {
+    let Signed {
+        nid,
+        rev,
+        composed,
+        no_longer,
+    } = signed;
     let parties: Vec<String> = composed
         .audience
         .iter()
@@ -654,10 +741,18 @@ fn signed_lines(Signed { nid, rev, composed }: &Signed) -> Vec<String> {
         ", of the same notification"
     };
     let name = &composed.place.properties.name;
-    let mut lines = vec![format!(
+    let mut lines = Vec::new();
+    if !no_longer.is_empty() {
+        lines.push(format!(
+            "! {}, no longer in this revision: {}",
+            nid.reference(),
+            no_longer.join(", ")
+        ));
+    }
+    lines.push(format!(
         "{}, revision {rev}{replaces}: {name}, for {parties}",
         nid.reference()
-    )];
+    ));
     lines.extend(composed.shown.iter().map(|shown| {
         format!(
             "  {:<22} typed {}\n  {:<22} read  {}",

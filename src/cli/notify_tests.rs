@@ -620,3 +620,138 @@ async fn text_that_steers_a_terminal_is_refused_here_in_its_cell_and_nothing_is_
     );
     assert!(kept(&world).is_empty());
 }
+
+#[tokio::test]
+async fn a_party_with_a_slip_is_refused_at_its_cell_before_anything_is_signed_and_the_good_rows_go_on()
+ {
+    let world = World::new();
+    let file = world.write(
+        "sites.csv",
+        "name,category,country,coordinates,parties\n\
+        A,school,AFG,\"36.71803, 68.86221\",east:exact\n\
+        B,school,AFG,\"36.73803, 68.86221\",esat:exact\n\
+        C,school,AFG,\"36.72803, 68.86221\",west:exact\n",
+    );
+    for command in ["lint", "notify"] {
+        let (_, said) = world.run(&[command, &file]).await;
+        assert!(
+            said.contains("row 3, column E") && said.contains("esat: did you mean east?"),
+            "{command}: {said}"
+        );
+        assert!(said.contains("1 refused"), "{command}: {said}");
+    }
+    assert_eq!(kept(&world).len(), 2);
+    let (exit, said) = world.run(&["notify", &file, "--party", "wset:exact"]).await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(said.contains("--party wset: did you mean west?"), "{said}");
+    assert_eq!(kept(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn a_place_that_looks_like_a_slip_is_notified_only_when_a_person_says_that_it_is_meant() {
+    let world = World::new();
+    let site = ["--category", "hospital", "--name", "A", "--country", "SDN"];
+    let swapped = [&["notify"], &site[..], &["--at", "32.5599, 15.5007"]].concat();
+    let (exit, said) = world.run(&swapped).await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(said.contains("--confirm swapped-axes"), "{said}");
+    let (exit, said) = world.run_answering(&swapped, "\n").await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(said.contains("Notify A all the same"), "{said}");
+    assert!(kept(&world).is_empty());
+    let (_, said) = world.run_answering(&swapped, "y\n").await;
+    assert_eq!(kept(&world).len(), 1, "{said}");
+    let zero = [
+        "notify",
+        "--category",
+        "hospital",
+        "--name",
+        "B",
+        "--at",
+        "0, 0",
+    ];
+    world.run(&zero).await;
+    assert_eq!(kept(&world).len(), 1, "null island");
+    world
+        .run(&[&zero[..], &["--confirm", "null-island"]].concat())
+        .await;
+    assert_eq!(kept(&world).len(), 2, "confirmed beforehand");
+    let all = ["--confirm", "all"];
+    let coarse = [&["notify"], &site[..], &["--at", "15.5, 32.6"]].concat();
+    let (_, said) = world.run(&coarse).await;
+    assert!(said.contains("--confirm too-few-digits"), "{said}");
+    world.run(&[&coarse[..], &all].concat()).await;
+    assert_eq!(kept(&world).len(), 3);
+}
+
+#[tokio::test]
+async fn a_mistyped_category_is_refused_and_the_likely_one_named() {
+    let world = World::new();
+    let (exit, said) = world
+        .run(&[
+            "notify",
+            "--category",
+            "hosptial",
+            "--name",
+            "A",
+            "--at",
+            "36.71803, 68.86221",
+        ])
+        .await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(said.contains("did you mean hospital?"), "{said}");
+    assert!(kept(&world).is_empty());
+}
+
+#[tokio::test]
+async fn what_a_revision_leaves_out_is_named_before_it_is_said_to_be_signed() {
+    let world = World::new();
+    let more = ["--buffer", "500", "--marking", "red cross on the roof"];
+    world.run(&[HOSPITAL, &more].concat()).await;
+    let reference = revisions(&world)[0].0.reference().to_string();
+    let again = ["notify", "--revise", &reference, "--category", "hospital"];
+    let place = ["--name", "Trauma Centre", "--at", "36.71803, 68.86221"];
+    let again = [&again[..], &place].concat();
+    let (_, said) = world
+        .run(&[&again[..], &["--country", "AFG"]].concat())
+        .await;
+    let line = "no longer in this revision: buffer 500 m, marking, contact";
+    let (gone, signed) = (said.find(line), said.find("revision 2, of the same"));
+    assert!(gone.is_some() && gone < signed, "{said}");
+    let (_, said) = world.run(&[&["--json"], &again[..]].concat()).await;
+    assert!(said.contains(r#""no_longer":["country"]"#), "{said}");
+}
+
+#[tokio::test]
+async fn a_form_that_was_not_filled_in_is_said_to_hold_nothing() {
+    let world = World::new();
+    let form = world.path().join("form.xlsx").display().to_string();
+    world.run(&["template", "site", "--out", &form]).await;
+    let (exit, said) = world.run(&["notify", &form, "--party", "east:exact"]).await;
+    assert_eq!(exit, Exit::Refused, "{said}");
+    assert!(said.contains("nothing to notify"), "{said}");
+}
+
+#[tokio::test]
+async fn lint_says_once_that_no_party_is_chosen_and_which_rows_must_be_confirmed() {
+    let world = World::new();
+    let file = world.write(
+        "sites.csv",
+        &SITES.replace("nowhere", "\"68.86221, 36.73803\""),
+    );
+    let (_, said) = world.run(&["lint", &file]).await;
+    assert_eq!(said.matches("no party is chosen").count(), 1, "{said}");
+    assert!(said.contains("for 3 rows"), "{said}");
+    assert!(
+        said.contains("1 must be confirmed") && said.contains("swapped-axes"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_remark_names_the_line_that_an_editor_shows_where_lines_end_with_cr_lf() {
+    let world = World::new();
+    let file = world.write("sites.csv", &SITES.replace('\n', "\r\n"));
+    let (_, said) = world.run(&["lint", &file]).await;
+    assert!(said.contains("row 3, column D"), "{said}");
+}

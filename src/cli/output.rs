@@ -2,7 +2,7 @@
 //! reads has closed the pipe. Nothing else in the command line prints.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Read as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,8 +18,15 @@ pub struct Output {
     out: Arc<Mutex<Box<dyn Write + Send>>>,
     err: Arc<Mutex<Box<dyn Write + Send>>>,
     documents: Option<Arc<Mutex<Box<dyn Write + Send>>>>,
+    answers: Option<Answers>,
     closed: Arc<AtomicBool>,
 }
+
+/// Where a person's answers come from.
+type Answers = Arc<Mutex<Box<dyn BufRead + Send>>>;
+
+/// Bytes of an answer.
+const MAX_ANSWER: u64 = 1_024;
 
 /// What a test, or a program that runs commands inside itself, reads afterwards.
 #[derive(Clone, Default)]
@@ -46,9 +53,38 @@ impl Write for Captured {
 }
 
 impl Output {
-    /// Standard output and standard error.
+    /// Standard output and standard error; answers come from standard input where a person sits at both.
     pub fn standard(json: bool) -> Self {
-        Self::to(json, io::stdout(), io::stderr())
+        let out = Self::to(json, io::stdout(), io::stderr());
+        if io::stdin().is_terminal() && io::stderr().is_terminal() {
+            out.with_answers(BufReader::new(io::stdin()))
+        } else {
+            out
+        }
+    }
+
+    /// The same writers, and a person who answers.
+    #[must_use]
+    pub fn with_answers(mut self, answers: impl BufRead + Send + 'static) -> Self {
+        self.answers = Some(Arc::new(Mutex::new(Box::new(answers))));
+        self
+    }
+
+    /// Whether somebody is there to be asked.
+    pub const fn can_ask(&self) -> bool {
+        !self.json && self.answers.is_some()
+    }
+
+    /// Asks, on standard error, and waits for the answer: yes only when a yes was typed.
+    pub fn ask(&self, question: impl AsRef<str>) -> bool {
+        let Some(answers) = self.answers.as_ref().filter(|_| !self.json) else {
+            return false;
+        };
+        self.write(&self.err, &fit(&format!("{} [y/N]", question.as_ref())));
+        let mut answer = String::new();
+        let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = answers.by_ref().take(MAX_ANSWER).read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
     }
 
     /// Into memory: what is printed, and what is said beside it.
@@ -68,6 +104,7 @@ impl Output {
             out: Arc::new(Mutex::new(Box::new(out))),
             err: Arc::new(Mutex::new(Box::new(err))),
             documents: None,
+            answers: None,
             closed: Arc::new(AtomicBool::new(false)),
         }
     }
@@ -233,6 +270,17 @@ mod tests {
             .collect();
         assert_eq!(lines[0], 7);
         assert_eq!(lines[1]["error"]["what"], "which?");
+    }
+
+    #[test]
+    fn only_a_typed_yes_is_a_yes_and_nobody_is_asked_who_is_not_there() {
+        let (output, out, err) = Output::captured(false);
+        assert!(!output.can_ask() && !output.ask("Meant so?"));
+        let output = output.with_answers(io::Cursor::new("y\nno\n\nYES\n"));
+        let answers: Vec<bool> = (0..5).map(|_| output.ask("Meant so?")).collect();
+        assert_eq!(answers, [true, false, false, true, false]);
+        assert!(out.text().is_empty() && err.text().contains("Meant so? [y/N]"));
+        assert!(!output.with_json(true).can_ask());
     }
 
     struct Gone;

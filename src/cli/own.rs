@@ -1,11 +1,11 @@
-//! What this device notified, kept for its own eyes: the last revision of each notification with its place and whom it
-//! is for, sealed to the own desk, so that the linter can hold the next revision against it, a call for help knows whom to
+//! What this device notified, kept for its own eyes: the last revision of each notification with its place, contact and
+//! whom it is for, sealed to the own desk, so that the next revision can be held against it, a call for help knows whom to
 //! call without a line, and nothing stands in the clear on disk.
 
 use std::path::PathBuf;
 
 use super::directory;
-use super::draft::compose::Last;
+use super::draft::compose::{Composed, Last};
 use super::error::CliError;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
@@ -21,7 +21,7 @@ use crate::spatial::Position;
 use crate::wire::build::{Built, SealSlot, open};
 use crate::wire::claims::Claims;
 use crate::wire::envelope::{Attachment, Content, Envelope};
-use crate::wire::parts::{Audience, Place, name};
+use crate::wire::parts::{Audience, Contact, Place, name};
 
 /// The folder in the profile.
 const FOLDER: &str = "own";
@@ -54,16 +54,13 @@ pub fn keep(profile: &Profile, nid: Nid, built: &Built) -> Result<(), CliError> 
     };
     let slot = SealSlot::of(&claims);
     let mut attachments = Vec::new();
-    let kept = built
-        .disclosures
-        .iter()
-        .filter(|d| d.name() == name::PLACE || d.name().starts_with(name::AUDIENCE_PREFIX));
+    let kept = built.disclosures.iter().filter(|d| {
+        [name::PLACE, name::CONTACT].contains(&d.name())
+            || d.name().starts_with(name::AUDIENCE_PREFIX)
+    });
     for part in kept {
-        let Ok(sealed) = seal(
-            &slot.context(part.name(), part.digest()),
-            part,
-            desk.public_key(),
-        ) else {
+        let context = slot.context(part.name(), part.digest());
+        let Ok(sealed) = seal(&context, part, desk.public_key()) else {
             return Ok(());
         };
         attachments.push(Attachment {
@@ -85,12 +82,122 @@ pub fn keep(profile: &Profile, nid: Nid, built: &Built) -> Result<(), CliError> 
     Ok(profile::write_private(&path, &envelope.encode())?)
 }
 
-/// Where and when the last revision was that this device notified; none where it is not known or cannot be opened.
+/// The last revision that this device notified.
+pub struct Former {
+    /// The part `place`.
+    pub place: Place,
+    /// The part `contact`, where it had one.
+    pub contact: Option<Contact>,
+}
+
+impl Former {
+    /// Where and when it was.
+    pub fn last(&self) -> Option<Last> {
+        let [lon, lat] = super::draft::site::first_position(&self.place.geometry)?;
+        let position = Position::new(lon, lat).ok()?;
+        let window = self
+            .place
+            .properties
+            .window
+            .and_then(|window| Some((window.from?, window.until)));
+        Some(Last { position, window })
+    }
+
+    /// What it said and the next one does not say any more, in words.
+    pub fn no_longer_in(&self, next: &Composed) -> Vec<String> {
+        let (was, is) = (&self.place.properties, &next.place.properties);
+        let mut out = Vec::new();
+        let mut gone = |had: bool, has: bool, what: String| {
+            if had && !has {
+                out.push(what);
+            }
+        };
+        let metres = |length: Option<f64>| length.unwrap_or_default();
+        let buffer = format!("buffer {} m", metres(was.buffer_m));
+        gone(was.buffer_m.is_some(), is.buffer_m.is_some(), buffer);
+        let width = format!("half-width {} m", metres(was.half_width_m));
+        gone(was.half_width_m.is_some(), is.half_width_m.is_some(), width);
+        for (had, has, what) in [
+            (
+                was.name_local.is_some(),
+                is.name_local.is_some(),
+                "local name",
+            ),
+            (was.window.is_some(), is.window.is_some(), "window"),
+            (was.pcode.is_some(), is.pcode.is_some(), "pcode"),
+            (was.country.is_some(), is.country.is_some(), "country"),
+            (was.marking.is_some(), is.marking.is_some(), "marking"),
+            (was.infrared.is_some(), is.infrared.is_some(), "infrared"),
+            (
+                was.accuracy_m.is_some(),
+                is.accuracy_m.is_some(),
+                "accuracy",
+            ),
+            (
+                was.source.is_some(),
+                is.source.is_some(),
+                "source of the coordinates",
+            ),
+            (
+                was.reference.is_some(),
+                is.reference.is_some(),
+                "own reference",
+            ),
+            (was.note.is_some(), is.note.is_some(), "note"),
+        ] {
+            gone(had, has, what.to_owned());
+        }
+        if was.relation != is.relation {
+            gone(
+                true,
+                false,
+                format!("{} by you (now: {})", was.relation, is.relation),
+            );
+        }
+        self.contact_no_longer_in(next.contact.as_ref(), gone);
+        out
+    }
+
+    fn contact_no_longer_in(
+        &self,
+        next: Option<&Contact>,
+        mut gone: impl FnMut(bool, bool, String),
+    ) {
+        let Some(was) = &self.contact else { return };
+        let none = Contact::default();
+        let is = next.unwrap_or(&none);
+        for (had, has, what) in [
+            (!was.people.is_empty(), !is.people.is_empty(), "contact"),
+            (
+                !was.vehicles.is_empty(),
+                !is.vehicles.is_empty(),
+                "vehicles",
+            ),
+            (was.passengers.is_some(), is.passengers.is_some(), "people"),
+            (was.cargo.is_some(), is.cargo.is_some(), "cargo"),
+            (was.call_sign.is_some(), is.call_sign.is_some(), "call sign"),
+            (
+                !was.overnight.is_empty(),
+                !is.overnight.is_empty(),
+                "overnight stops",
+            ),
+        ] {
+            gone(had, has, what.to_owned());
+        }
+    }
+}
+
+/// The last revision of a notification; none where it is not known or cannot be opened.
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn last(profile: &Profile, nid: Nid) -> Result<Option<Last>, CliError> {
-    Ok(last_place(profile, nid)?.and_then(|place| last_of(&place)))
+pub fn former(profile: &Profile, nid: Nid) -> Result<Option<Former>, CliError> {
+    let path = path(profile, nid);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let bytes = profile::read_private(&path)?;
+    Ok(read(profile, &bytes))
 }
 
 /// The place of that revision.
@@ -98,14 +205,7 @@ pub fn last(profile: &Profile, nid: Nid) -> Result<Option<Last>, CliError> {
 /// # Errors
 /// When the file cannot be read.
 pub fn last_place(profile: &Profile, nid: Nid) -> Result<Option<Place>, CliError> {
-    let path = path(profile, nid);
-    if !path.exists() {
-        return Ok(None);
-    }
-    let bytes = profile::read_private(&path)?;
-    let parts = parts(profile, &bytes).unwrap_or_default();
-    let place = parts.into_iter().find(|part| part.name() == name::PLACE);
-    Ok(place.and_then(|place| serde_json::from_value(place.into_value()).ok()))
+    Ok(former(profile, nid)?.map(|former| former.place))
 }
 
 /// Whom the last revision names and what they see, as far as this device knows: as notified here, else as received from a
@@ -163,12 +263,17 @@ fn parts(profile: &Profile, bytes: &[u8]) -> Option<Vec<Disclosure>> {
         .collect()
 }
 
-fn last_of(place: &Place) -> Option<Last> {
-    let [lon, lat] = super::draft::site::first_position(&place.geometry)?;
-    let position = Position::new(lon, lat).ok()?;
-    let window = place
-        .properties
-        .window
-        .and_then(|window| Some((window.from?, window.until)));
-    Some(Last { position, window })
+fn read(profile: &Profile, bytes: &[u8]) -> Option<Former> {
+    let (mut place, mut contact) = (None, None);
+    for part in parts(profile, bytes)? {
+        match part.name() {
+            name::PLACE => place = serde_json::from_value(part.into_value()).ok(),
+            name::CONTACT => contact = serde_json::from_value(part.into_value()).ok(),
+            _ => {}
+        }
+    }
+    Some(Former {
+        place: place?,
+        contact,
+    })
 }

@@ -15,7 +15,8 @@ use crate::wire::claims::{RevocationReason, RevokeClaims};
 const EXAMPLES: &str = "\
 Examples:
   herald revoke 7k2m9qxa --reason lost
-  herald revoke 7k2m9qxa --of msf --reason compromised     (coordinator)
+  herald devices --of msf                                  (coordinator: which devices it has)
+  herald revoke 7k2m9qxa --of msf --reason lost            (coordinator)
 
 It takes effect with the device's next request, and its open connections are closed.";
 
@@ -23,7 +24,7 @@ It takes effect with the device's next request, and its open connections are clo
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The device; see `herald devices`
+    /// The device; see `herald devices`, of another actor `herald devices --of ACTOR`
     pub device: DeviceId,
     /// Whose device, when it is not your own (coordinator)
     #[arg(long, value_name = "ACTOR")]

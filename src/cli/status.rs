@@ -16,7 +16,8 @@ use super::find::Named;
 use super::opened::{Opened, Said};
 use super::profile::{self, Profile};
 use super::words::{
-    ack_words, describe_place, entered_words, flag_words, plain, tier_words, time_words,
+    ack_words, checked_words, describe_place, entered_words, flag_words, plain, tier_words,
+    time_words,
 };
 use super::{Context, calls};
 use crate::crypto::digest::Digest;
@@ -88,8 +89,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
 async fn all(context: &Context, profile: &Profile, api: &Api) -> Result<Exit, CliError> {
     let opened = Opened::of(profile).ok();
     let mut after: Option<LogPosition> = None;
+    let mut none = true;
     for _ in 0..PAGES {
         let page = api.notifications(after).await?;
+        none &= page.items.is_empty();
         for status in page.items {
             let place = opened.as_ref().and_then(|opened| opened.place(status.nid));
             let name = place.map(|place| place.properties.name);
@@ -103,6 +106,12 @@ async fn all(context: &Context, profile: &Profile, api: &Api) -> Result<Exit, Cl
         if after.is_none() || context.out.is_closed() {
             break;
         }
+    }
+    if none {
+        context.out.line(match profile.me().role {
+            Role::Organisation => "Nothing is notified by your organisation.",
+            _ => "Nothing is notified to your desk.",
+        });
     }
     context.out.note(FOOT);
     Ok(Exit::Ok)
@@ -197,19 +206,27 @@ const fn state_words(state: NotificationState) -> &'static str {
     }
 }
 
-const fn screening_words(screening: ScreeningState) -> &'static str {
-    match screening {
+/// Where a revision stands with the coordinator; of a screened one exactly what was looked at.
+fn screening_words(revision: &RevisionStatus) -> String {
+    let words = match revision.screening {
         ScreeningState::Submitted => {
             "nobody at the coordinator has looked at it yet; it counts, flagged"
         }
         ScreeningState::NotRequired => "the policy asks for no screening",
+        ScreeningState::Screened if revision.checked.is_empty() => {
+            "screened: what was looked at is not noted here; it does not say that it is true"
+        }
         ScreeningState::Screened => {
-            "screened: form, coordinates or sender were looked at, not that it is true"
+            return format!(
+                "screened (looked at: {}); it does not say that it is true",
+                checked_words(&revision.checked)
+            );
         }
         ScreeningState::Returned => {
             "returned with reasons; it counts, flagged, until it is revised"
         }
-    }
+    };
+    words.to_owned()
 }
 
 /// Who answered the latest revision: a device that took it is not an officer who has seen it.
@@ -295,7 +312,7 @@ fn revision_line(revision: &RevisionStatus) -> String {
     );
     // Writing to a string cannot fail.
     if matches!(revision.kind.as_str(), "site" | "movement") {
-        write!(line, "; {}", screening_words(revision.screening)).ok();
+        write!(line, "; {}", screening_words(revision)).ok();
         match revision.second_signature {
             SecondSignature::NotRequired => {}
             SecondSignature::Waiting => line += "; waits for a second signature",
@@ -493,6 +510,7 @@ mod tests {
     use crate::domain::ids::{Nid, Revision};
     use crate::domain::notification::Subject;
     use crate::wire::api::ThreadStatus;
+    use crate::wire::claims::Checked;
     use crate::wire::parts::AckDetail;
 
     fn example() -> NotificationStatus {
@@ -526,6 +544,7 @@ mod tests {
                 at,
                 kind: "site".into(),
                 screening: ScreeningState::Submitted,
+                checked: vec![],
                 second_signature: SecondSignature::Waiting,
                 flags: vec![Flag::Unscreened],
             }],
@@ -632,6 +651,25 @@ mod tests {
         ] {
             assert!(page.contains(part), "{part} is missing in:\n{page}");
         }
+    }
+
+    #[test]
+    fn a_screened_revision_says_exactly_what_was_looked_at() {
+        let mut status = example();
+        for revision in &mut status.revisions {
+            revision.screening = ScreeningState::Screened;
+            revision.checked = vec![Checked::Form];
+        }
+        let page = page(status);
+        let now = time::OffsetDateTime::UNIX_EPOCH;
+        for shown in [text(&page, now), html(&page, now)] {
+            assert!(shown.contains("looked at: form)"), "{shown}");
+            assert!(!shown.contains("sender"), "{shown}");
+        }
+        assert_eq!(
+            page.json()["revisions"][0]["checked"],
+            serde_json::json!(["form"])
+        );
     }
 
     #[test]

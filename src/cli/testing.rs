@@ -144,7 +144,22 @@ impl World {
 
     /// Runs a command with this profile: its exit and what it printed.
     pub async fn run(&self, args: &[&str]) -> (Exit, String) {
+        self.run_with(args, |out| out).await
+    }
+
+    /// The same, with a person at the terminal who types these answers.
+    pub async fn run_answering(&self, args: &[&str], answers: &'static str) -> (Exit, String) {
+        self.run_with(args, |out| out.with_answers(answers.as_bytes()))
+            .await
+    }
+
+    async fn run_with(
+        &self,
+        args: &[&str],
+        terminal: impl FnOnce(Output) -> Output,
+    ) -> (Exit, String) {
         let (out, printed, said) = Output::captured(false);
+        let out = terminal(out);
         let profile = self.path().display().to_string();
         let args: Vec<OsString> = ["herald", "--profile", &profile]
             .iter()

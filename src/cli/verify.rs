@@ -4,13 +4,12 @@
 
 mod prove;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::json;
 
-use self::prove::{Finding, Item};
+use self::prove::{Finding, Given, Item};
 use super::Context;
 use super::directory;
 use super::error::CliError;
@@ -78,7 +77,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         let read = items_of(&bytes(file)?);
         items.extend(read.into_iter().map(|item| (file.clone(), item)));
     }
-    let known: BTreeMap<Digest, Claims> = items
+    let statements = items
         .iter()
         .filter_map(|(_, item)| item.as_ref().ok())
         .map(Item::statement)
@@ -87,10 +86,22 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
             Some((unverified.hash(), claims))
         })
         .collect();
+    let receipted = items
+        .iter()
+        .filter_map(|(_, item)| item.as_ref().ok())
+        .filter_map(|item| match trust.check(item.statement()).ok()?.claims {
+            Claims::Receipt(receipt) => Some(receipt.of),
+            _ => None,
+        })
+        .collect();
+    let given = Given {
+        statements,
+        receipted,
+    };
     let mut all = true;
     for (file, item) in &items {
         let finding = match item {
-            Ok(item) => prove::item(item, &trust, &known),
+            Ok(item) => prove::item(item, &trust, &given),
             Err(why) => Finding::unreadable(why),
         };
         all &= finding.holds;

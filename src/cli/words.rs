@@ -211,14 +211,9 @@ fn screened(claims: &ScreenClaims, who: &ActorId) -> String {
     let (reference, rev) = (claims.nid.reference(), claims.rev);
     match claims.result {
         ScreenResult::Screened => {
-            let checked: Vec<&str> = claims.checked.iter().map(|c| checked_words(*c)).collect();
+            let checked = checked_words(&claims.checked);
             format!(
-                "{reference} revision {rev}: screened by {who} (looked at: {}); this does not say that it is true",
-                if checked.is_empty() {
-                    "nothing named".to_owned()
-                } else {
-                    checked.join(", ")
-                }
+                "{reference} revision {rev}: screened by {who} (looked at: {checked}); this does not say that it is true"
             )
         }
         ScreenResult::Returned => format!(
@@ -227,11 +222,22 @@ fn screened(claims: &ScreenClaims, who: &ActorId) -> String {
     }
 }
 
-const fn checked_words(checked: Checked) -> &'static str {
-    match checked {
-        Checked::Form => "form",
-        Checked::Coordinates => "coordinates",
-        Checked::Sender => "sender",
+/// What was looked at, and nothing else.
+pub fn checked_words(checked: &[Checked]) -> String {
+    let words: Vec<&str> = checked.iter().map(|one| one.as_str()).collect();
+    if words.is_empty() {
+        "nothing named".to_owned()
+    } else {
+        words.join(", ")
+    }
+}
+
+/// A distance for people: metres, and kilometres beyond ten of them.
+pub fn distance_words(metres: f64) -> String {
+    if metres > 10_000.0 {
+        format!("{:.1} km", metres / 1_000.0)
+    } else {
+        format!("{metres:.0} m")
     }
 }
 
@@ -312,7 +318,7 @@ fn details(text: &mut String, received: &Received) {
             if let Some(detail) = received.part::<NoticeDetail>(name::DETAIL) {
                 let away = detail
                     .distance_m
-                    .map_or_else(String::new, |m| format!(", {m:.0} m away"));
+                    .map_or_else(String::new, |m| format!(", {} away", distance_words(m)));
                 put(text, "party", &format!("{}{away}", detail.party));
             }
         }
@@ -428,7 +434,7 @@ pub fn describe_place(text: &mut String, place: &Place) {
 }
 
 /// The positions of a geometry, outer rings first; at most one more than is counted out anywhere.
-fn positions(geometry: &GeometryValue) -> Vec<Position> {
+pub fn positions(geometry: &GeometryValue) -> Vec<Position> {
     let mut out = Vec::new();
     collect(geometry, &mut out);
     out
@@ -490,7 +496,8 @@ fn describe_attachments(text: &mut String, received: &Received) {
     put(text, "attached", &line);
 }
 
-fn describe_contact(text: &mut String, contact: &Contact) {
+/// A contact in words.
+pub fn describe_contact(text: &mut String, contact: &Contact) {
     for person in &contact.people {
         let mut line = person.name.clone();
         for more in [&person.post, &person.phone].into_iter().flatten() {

@@ -65,8 +65,8 @@ impl Principal {
             }
             Access::Roles(_) if self.device_state == DeviceState::Pending => {
                 Err(Problem::new(ProblemKind::NotAdmitted)
-                    .detail("this device is not yet named by its organisation's root")
-                    .action("Ask the holder of the root to run `herald devices sign`."))
+                    .detail("this device is not yet named by its root, so it may not speak yet")
+                    .action("A colleague who holds the root runs `herald devices sign DEVICE --root FILE` with this device's fingerprint; then run `herald devices` here."))
             }
             Access::Open | Access::AnyDevice | Access::Roles(_) => Ok(()),
         }

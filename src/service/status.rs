@@ -21,6 +21,7 @@ use crate::wire::api::{
     AckStatus, NotificationPage, NotificationStatus, PartyStatus, PendingAdmission, Queue,
     RevisionStatus, Statistics, ThreadStatus,
 };
+use crate::wire::claims::Checked;
 use crate::wire::problem::{Problem, ProblemKind};
 
 /// Notifications on a page.
@@ -272,6 +273,10 @@ fn revision_status(r: &RevisionLine) -> RevisionStatus {
         at: r.at,
         kind: r.kind.as_str().to_owned(),
         screening: r.screening,
+        checked: Checked::ALL
+            .into_iter()
+            .filter(|one| r.checked.iter().any(|word| word == one.as_str()))
+            .collect(),
         second_signature: r.cosign,
         flags,
     }

@@ -9,7 +9,7 @@ use super::error::StoreError;
 use super::read;
 use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::month::Month;
-use crate::domain::ids::{ActorId, ContextId, DeviceId, Seq};
+use crate::domain::ids::{ActorId, ContextId, DeviceId, Issuer, Seq};
 use crate::spatial::{Cover, Window};
 use crate::wire::check::Notified;
 
@@ -70,6 +70,10 @@ pub struct CandidateRow {
     pub contact: Option<Vec<u8>>,
     /// The part `progress` of the latest word that it is delayed, for the tiers `exact` and `on_check`.
     pub delayed: Option<Vec<u8>>,
+    /// The digest of that part.
+    pub contact_sd: Option<Digest>,
+    /// Who signed the revision: a device of the organisation, or of the coordinator on its behalf.
+    pub signer: Issuer,
 }
 
 impl std::fmt::Debug for CandidateRow {
@@ -91,7 +95,7 @@ pub async fn candidates(
     // The database knows microseconds: a moment between two is taken outward.
     let tick = Duration::microseconds(1);
     let rows = sqlx::query(
-        "SELECT nid, rev, pos, hash, org, subject, tier, latest, emergency, screening, cosign, duty, said_at, on_behalf, place, audience, contact, delayed
+        "SELECT nid, rev, pos, hash, org, subject, tier, latest, emergency, screening, cosign, duty, said_at, on_behalf, place, audience, contact, contact_sd, signer, device, delayed
            FROM hn.candidates(public.ST_GeomFromEWKB($1), $2, $3)",
     )
     .bind(boxes.to_ewkb())
@@ -103,6 +107,11 @@ pub async fn candidates(
 }
 
 fn candidate(row: &sqlx::postgres::PgRow) -> Result<CandidateRow, StoreError> {
+    let contact_sd: Option<Vec<u8>> = row.try_get("contact_sd")?;
+    let contact_sd = contact_sd
+        .map(|sd| Digest::from_slice(&sd))
+        .transpose()
+        .map_err(|_| StoreError::Decode("contact_sd".to_owned()))?;
     Ok(CandidateRow {
         notified: Notified {
             nid: read::nid(row, "nid")?,
@@ -124,6 +133,8 @@ fn candidate(row: &sqlx::postgres::PgRow) -> Result<CandidateRow, StoreError> {
         audience: row.try_get("audience")?,
         contact: row.try_get("contact")?,
         delayed: row.try_get("delayed")?,
+        contact_sd,
+        signer: Issuer::device(read::text(row, "signer")?, read::text(row, "device")?),
     })
 }
 

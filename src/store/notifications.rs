@@ -404,7 +404,7 @@ pub async fn stop_counting(
     Ok(())
 }
 
-/// Sets where a revision stands with the coordinator.
+/// Sets where a revision stands with the coordinator, and what of it was looked at.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -413,11 +413,13 @@ pub async fn set_screening(
     nid: Nid,
     rev: Revision,
     screening: ScreeningState,
+    checked: &[&str],
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE hn.revision SET screening = $3 WHERE nid = $1 AND rev = $2")
+    sqlx::query("UPDATE hn.revision SET screening = $3, checked = $4 WHERE nid = $1 AND rev = $2")
         .bind(nid.uuid())
         .bind(read::integer(rev))
         .bind(screening.as_str())
+        .bind(checked)
         .execute(conn)
         .await?;
     Ok(())

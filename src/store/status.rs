@@ -42,6 +42,8 @@ pub struct RevisionLine {
     pub kind: Kind,
     /// Where it stands with the coordinator.
     pub screening: ScreeningState,
+    /// What of it was looked at, in the words of the wire.
+    pub checked: Vec<String>,
     /// Whether a second person has signed.
     pub cosign: SecondSignature,
     /// Notified as an emergency.
@@ -238,7 +240,7 @@ pub async fn revisions(
     nids: &[Nid],
 ) -> Result<Vec<RevisionLine>, StoreError> {
     let rows = sqlx::query(
-        "SELECT nid, rev, pos, hash, kind, screening, cosign, emergency, on_behalf, at FROM hn.revision WHERE nid = ANY($1) ORDER BY nid, rev",
+        "SELECT nid, rev, pos, hash, kind, screening, checked, cosign, emergency, on_behalf, at FROM hn.revision WHERE nid = ANY($1) ORDER BY nid, rev",
     )
     .bind(uuids(nids))
     .fetch_all(conn)
@@ -252,6 +254,7 @@ pub async fn revisions(
                 hash: read::digest(row, "hash")?,
                 kind: read::text(row, "kind")?,
                 screening: read::text(row, "screening")?,
+                checked: row.try_get("checked")?,
                 cosign: read::text(row, "cosign")?,
                 emergency: row.try_get("emergency")?,
                 on_behalf: row.try_get("on_behalf")?,

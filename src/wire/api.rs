@@ -17,6 +17,7 @@ use crate::domain::ids::{
 use crate::domain::notification::{
     NotificationState, ScreeningState, SecondSignature, Subject, Tier,
 };
+use crate::wire::claims::Checked;
 use crate::wire::problem::ProblemBody;
 
 /// Asks to enrol a device.
@@ -407,6 +408,10 @@ pub struct RevisionStatus {
     /// Where it stands with the coordinator.
     #[schema(value_type = String)]
     pub screening: ScreeningState,
+    /// What of it the coordinator looked at: `form`, `coordinates`, `sender`; of nothing else anything is said.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub checked: Vec<Checked>,
     /// Whether a second person has signed.
     #[schema(value_type = String)]
     pub second_signature: SecondSignature,

@@ -531,6 +531,20 @@ pub enum Checked {
     Sender,
 }
 
+impl Checked {
+    /// Everything that can be looked at.
+    pub const ALL: [Self; 3] = [Self::Form, Self::Coordinates, Self::Sender];
+
+    /// Its word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::Coordinates => "coordinates",
+            Self::Sender => "sender",
+        }
+    }
+}
+
 /// One item of an acknowledgement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,7 +12,7 @@ use crate::crypto::digest::Digest;
 use crate::domain::category::Category;
 use crate::domain::check::{Flag, HitRelation, Verdict};
 use crate::domain::exchange::{AlertEvent, Answer, Ask, DistressOutcome, Step};
-use crate::domain::ids::{ActorId, LogPosition, Nid, Reference, Revision, Seq};
+use crate::domain::ids::{ActorId, Issuer, LogPosition, Nid, Reference, Revision, Seq};
 use crate::domain::notification::{CoordinateSource, Infrared, Relation, Subject, Tier};
 
 /// Names of parts, as they stand in disclosures and seals.
@@ -867,4 +867,10 @@ pub struct Hit {
     /// The part `contact`, sealed to the party's desk, base64url.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
+    /// Who signed the revision: what the seal of the contact is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_iss: Option<Issuer>,
+    /// The digest of the part `contact`: what its seal is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_sd: Option<Digest>,
 }

@@ -138,6 +138,16 @@ impl World {
         out.text()
     }
 
+    /// As people read it.
+    async fn read_out(&self, profile: &str, args: &[&str]) -> String {
+        let (output, out, err) = Output::captured(false);
+        let profile = self.path(profile);
+        let head = ["herald", "--profile", text(&profile)];
+        let line = head.iter().chain(args).map(Into::into).collect();
+        cli::run(line, output, Clock::System).await;
+        out.text() + &err.text()
+    }
+
     fn line(&self, profile: &str, args: &[&str]) -> Vec<std::ffi::OsString> {
         let profile = self.path(profile);
         let head = ["herald", "--json", "--profile", text(&profile)];
@@ -513,7 +523,7 @@ async fn a_file_that_notify_or_import_sent_is_sent_by_neither_a_second_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_party_asks_and_warns_the_organisation_replies_and_both_see_where_it_stands() {
-    let mut world = World::new().await;
+    let world = World::new().await;
     world.admitted("msf", "organisation").await;
     world.admitted("east", "party-desk").await;
     world.notify("Trauma Centre").await.json();
@@ -616,5 +626,232 @@ async fn a_party_asks_and_warns_the_organisation_replies_and_both_see_where_it_s
         .herald("msf", &["withdraw", reference, "--reason", "moved"])
         .await
         .json();
+}
+
+#[tokio::test]
+async fn every_revision_that_one_fetch_holds_is_said_to_have_reached_the_desk() {
+    let mut world = World::new().await;
+    world.admitted("msf", "organisation").await;
+    world.admitted("east", "party-desk").await;
+    let (none, out, _) = Output::captured(false);
+    cli::run(
+        ["herald", "--profile", text(&world.path("msf")), "status"]
+            .map(Into::into)
+            .to_vec(),
+        none,
+        Clock::System,
+    )
+    .await;
+    assert!(out.text().contains("Nothing is notified"), "{}", out.text());
+
+    let first = world.notify("Trauma Centre").await.lines();
+    let reference = first[0]["signed"][0]["reference"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let again = ["notify", "--revise", &reference, "--category", "hospital"];
+    let place = [
+        "--name",
+        "Renamed",
+        "--at",
+        "42SVF8769463602",
+        "--party",
+        "east:exact",
+    ];
+    let revised = world.herald("msf", &[&again[..], &place].concat()).await;
+    assert_eq!(revised.exit, Exit::Ok, "{}\n{}", revised.out, revised.err);
+    world.notify("Another").await;
+    world.herald("east", &["listen", "--once"]).await.lines();
+    let reached = async |world: &World| {
+        let status = world.herald("msf", &["status", &reference]).await.json();
+        let acks = status["parties"][0]["acknowledgements"].as_array().unwrap();
+        acks.iter()
+            .map(|ack| {
+                let state = ack["state"].as_str().unwrap().to_owned();
+                (state, ack["rev"].as_u64().unwrap())
+            })
+            .collect::<Vec<_>>()
+    };
+    let expected = [
+        ("reached_desk".to_owned(), 1),
+        ("reached_desk".to_owned(), 2),
+    ];
+    assert_eq!(reached(&world).await, expected);
+
+    // What the line kept back goes out with the next listen, whoever signed it.
+    world.stop().await;
+    let args = ["ack", &reference, "--received", "--officer", "Maj. Karim"];
+    let kept = world.herald("east", &args).await;
+    assert_eq!(kept.exit, Exit::Unreachable, "{}\n{}", kept.out, kept.err);
+    world.start().await;
+    world.herald("east", &["listen", "--once"]).await;
+    assert_eq!(reached(&world).await[2], ("received".to_owned(), 2));
+}
+
+/// Asks where the hospital of [`World::notify`] stands.
+const ASK: [&str; 4] = ["check", "42SVF8769463602", "--radius", "100"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planner_waits_for_the_root_asks_and_proves_its_own_question() {
+    let mut world = World::new().await;
+    world.admitted("msf", "organisation").await;
+    let desk = world.invite("east", "party-desk").await;
+    let desk = world.enrol("east", &desk).await.json();
+    let planner = ["invite", "east", "--role", "party-planner", "--person", "P"];
+    let early = world.herald("ocha", &planner).await;
+    assert_eq!(early.exit, Exit::Refused);
+    assert!(early.err.contains("not admitted yet"), "{}", early.err);
+    let fingerprint = desk["root_fingerprint"].as_str().unwrap();
+    let shown = world.read_out("east", &["devices"]).await;
+    assert!(
+        shown.contains("root fingerprint, to be read to the coordinator")
+            && shown.contains(fingerprint)
+            && shown.contains("the device's own fingerprint"),
+        "{shown}"
+    );
+    let admit = ["admit", "east", "--fingerprint", fingerprint];
+    world.herald("ocha", &admit).await.json();
+    let invite = world.herald("ocha", &planner).await.json();
+    let waiting = world
+        .enrol("planner", invite["invite"].as_str().unwrap())
+        .await
+        .json();
+    world.notify("Trauma centre").await.json();
+
+    let refused = world.read_out("planner", &ASK).await;
+    assert!(refused.contains("TREAT AS CONFLICT"), "{refused}");
+    assert!(
+        refused.contains("not yet named by its root")
+            && refused.contains("herald devices sign")
+            && !refused.contains("organisation or party is not admitted"),
+        "{refused}"
+    );
+    let root = world.path("east").join("root.sealed.json");
+    let sign = [
+        "devices",
+        "sign",
+        waiting["device"].as_str().unwrap(),
+        "--root",
+        text(&root),
+        "--fingerprint",
+        waiting["device_fingerprint"].as_str().unwrap(),
+        "--passphrase-file",
+        text(&world.passphrase),
+    ];
+    let signed = world.read_out("east", &sign).await;
+    assert!(
+        signed.contains("may ask") && !signed.contains("desk's key"),
+        "{signed}"
+    );
+
+    // Its keys are older than its own signature: the first answer fetches them again.
+    let keys = world.path("planner").join("keys.json");
+    let old = std::fs::read(&keys).unwrap();
+    let hit = world.herald("planner", &ASK).await;
+    assert_eq!(hit.exit, Exit::Conflict, "{}", hit.err);
+    let value: Value = serde_json::from_str(&hit.out).unwrap();
+    let kept = value["kept"].as_str().unwrap();
+    let question = kept.replace(".answer.hn", ".question.hn");
+    world.herald("planner", &["verify", &question]).await.json();
+    std::fs::write(&keys, old).unwrap();
+    let late = world.read_out("planner", &["verify", &question]).await;
+    assert!(
+        late.contains("CANNOT BE TOLD")
+            && late.contains("herald devices")
+            && !late.contains("DOES NOT HOLD"),
+        "{late}"
+    );
+    let mine = world.herald("planner", &["devices"]).await.json();
+    assert_eq!(mine["root_fingerprint"], fingerprint);
+    world.herald("planner", &["verify", &question]).await.json();
+
+    // What the coordinator needs to take back a stolen device stands in everybody's keys, and no person does.
+    let theirs = world.herald("ocha", &["devices", "--of", "east"]).await;
+    assert!(!theirs.out.contains("A person"), "{}", theirs.out);
+    let theirs = theirs.json();
+    let lost = theirs["devices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|device| device["role"] == "party-planner")
+        .unwrap();
+    assert_eq!(lost["device"], waiting["device"]);
+    let lost = lost["device"].as_str().unwrap();
+    let revoke = ["revoke", lost, "--of", "east", "--reason", "lost"];
+    world.herald("ocha", &revoke).await.json();
+    let after = world.read_out("ocha", &["devices", "--of", "east"]).await;
+    assert!(after.contains("TAKEN BACK"), "{after}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hit_shows_its_contact_to_the_desk_and_a_screening_exactly_what_was_looked_at() {
+    let mut world = World::new().await;
+    world.admitted("msf", "organisation").await;
+    world.admitted("east", "party-desk").await;
+    let notify = [
+        "notify",
+        "--category",
+        "hospital",
+        "--name",
+        "Trauma centre",
+        "--at",
+        "42SVF8769463602",
+        "--contact",
+        "Nadia Example",
+        "--phone",
+        "+93700111222",
+        "--party",
+        "east:on_check",
+    ];
+    world.herald("msf", &notify).await;
+
+    let hit = world.herald("east", &ASK).await;
+    let hit: Value = serde_json::from_str(&hit.out).unwrap();
+    let reference = hit["answer"]["hits"][0]["reference"].as_str().unwrap();
+    let people = &hit["answer"]["hits"][0]["contact"]["people"];
+    assert_eq!(
+        (&people[0]["name"], &people[0]["phone"]),
+        (&"Nadia Example".into(), &"+93700111222".into()),
+        "{hit}"
+    );
+    let shown = world.read_out("east", &ASK).await;
+    assert!(
+        shown.contains("Nadia Example, +93700111222"),
+        "beneath the hit: {shown}"
+    );
+    std::fs::remove_file(world.path("east").join("desk-hpke.json")).unwrap();
+    let shown = world.read_out("east", &ASK).await;
+    assert!(
+        shown.contains("a contact is sealed to your desk: ask it"),
+        "{shown}"
+    );
+
+    let status = ["status", reference];
+    world.herald("ocha", &["listen", "--once"]).await;
+    let screen = ["screen", reference, "--looked-at", "form"];
+    world.herald("ocha", &screen).await.json();
+    let shown = world.read_out("msf", &status).await;
+    assert!(
+        shown.contains("screened (looked at: form)") && !shown.contains("sender"),
+        "{shown}"
+    );
+    let checked = &world.herald("msf", &status).await.json()["revisions"][0]["checked"];
+    assert_eq!(checked, &serde_json::json!(["form"]));
+
+    // The receipt is given beside the statement: nothing says that it is missing.
+    let sent = world.path("msf").join("outbox/sent");
+    let mut verify = vec!["verify".to_owned()];
+    for entry in std::fs::read_dir(sent).unwrap() {
+        verify.push(text(&entry.unwrap().path()).to_owned());
+    }
+    let words: Vec<&str> = verify.iter().map(String::as_str).collect();
+    let proved = world.read_out("msf", &words).await;
+    assert!(
+        proved.contains("a site statement of msf/")
+            && proved.contains("its receipt was given beside it")
+            && !proved.contains("without a receipt"),
+        "{proved}"
+    );
     world.stop().await;
 }

@@ -42,6 +42,10 @@ async fn the_story_ends_well_fits_on_a_screen_and_never_reads_as_permission() {
         assert!(!lower.contains(word), "{word}");
     }
     assert!(
+        text.contains("--invite -") && !text.contains("--invite HN1"),
+        "a code is asked for, and never typed where others can read it"
+    );
+    assert!(
         !text.contains("/tmp/") && text.matches("HN1.").count() == text.matches("HN1.…").count(),
         "paths are told as people see them, and no invite is shown"
     );

@@ -11,7 +11,7 @@ use super::FILE_MOST;
 use crate::cli::files::{self, Pipes};
 use crate::spatial::Position;
 use crate::spatial::parse::{
-    TypedPosition, format, format_dtg, parse_duration, parse_position, parse_time,
+    TypedPosition, format, format_dtg, format_rfc3339, parse_duration, parse_position, parse_time,
 };
 use crate::wire::check::Question;
 use crate::wire::parts::{AskedArea, CheckArea, Window};
@@ -176,12 +176,16 @@ fn position(typed: &str, options: &Defaults) -> Result<Asked, String> {
     if let Some(widening) = &widening {
         words = format!("{words} ({})", widening.because());
     }
-    let asked = finish(area, &words, Some(typed), remarks, options).map_err(|why| {
-        let hint = widening
-            .as_ref()
-            .map_or_else(String::new, |w| format!(" It was {w}."));
-        format!("{why}{hint}")
-    })?;
+    // What is wrong with the times has nothing to do with the circle.
+    window(options)?;
+    let asked =
+        finish(area, &words, Some(typed), remarks, options).map_err(|why| match &widening {
+            Some(widening) => {
+                let why = why.trim_end_matches('.');
+                format!("{why}. The circle asked about was {widening}.")
+            }
+            None => why,
+        })?;
     Ok(Asked {
         widened_m: widening.map(|w| w.by_m),
         readings: read
@@ -463,9 +467,18 @@ fn window(options: &Defaults) -> Result<Window, String> {
 pub fn window_words(window: &Window) -> String {
     match (window.from, window.until) {
         (None, None) => "at any time".to_owned(),
-        (Some(from), None) => format!("from {} on", format_dtg(from)),
-        (None, Some(until)) => format!("until {}", format_dtg(until)),
-        (Some(from), Some(until)) => format!("{} to {}", format_dtg(from), format_dtg(until)),
+        (Some(from), None) => format!("from {} on", moment_words(from)),
+        (None, Some(until)) => format!("until {}", moment_words(until)),
+        (Some(from), Some(until)) => format!("{} to {}", moment_words(from), moment_words(until)),
+    }
+}
+
+/// A moment as a date-time group, and to the second where the group, which knows minutes only, would cut something off.
+pub fn moment_words(at: OffsetDateTime) -> String {
+    if (at.second(), at.nanosecond()) == (0, 0) {
+        format_dtg(at)
+    } else {
+        format!("{} ({})", format_dtg(at), format_rfc3339(at))
     }
 }
 
@@ -616,6 +629,44 @@ mod tests {
         assert!(
             why.contains("990,000 m + ") && why.contains("give more digits"),
             "{why}"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_times_is_said_alone_and_what_is_too_wide_in_whole_sentences() {
+        let options = Defaults {
+            radius: Some(300.0),
+            from: Some("2027-05-03 14:30".to_owned()),
+            ..Defaults::default()
+        };
+        let why = place("15.3501, 44.2001", &options).expect_err("no zone");
+        assert!(why.contains("--from") && !why.contains("because"), "{why}");
+        let options = Defaults {
+            radius: Some(990_000.0),
+            ..Defaults::default()
+        };
+        let why = place("14, 44", &options).expect_err("too wide");
+        assert!(
+            why.contains(". The circle asked about was 990,000 m"),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn no_missed_conflict_a_window_keeps_its_seconds() {
+        let options = Defaults {
+            radius: Some(500.0),
+            from: Some("2027-05-03T14:30:15Z".to_owned()),
+            until: Some("2027-05-03T15:00:00Z".to_owned()),
+            ..Defaults::default()
+        };
+        let asked = place("42SVF8769463602", &options).expect("a question");
+        assert!(
+            asked
+                .words
+                .contains("031430ZMAY27 (2027-05-03T14:30:15Z) to 031500ZMAY27"),
+            "{}",
+            asked.words
         );
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::ask::Asked;
+use super::contact::{self, Found};
 use super::{put, say};
 use crate::cli::api::{Api, ApiError};
 use crate::cli::error::CliError;
@@ -39,12 +40,16 @@ pub struct Planner {
     key: SigningKey,
     /// The policy was fetched again, once a run.
     refreshed: AtomicBool,
+    /// The keys at hand do not name this very device: they are older than it.
+    unnamed: bool,
 }
 
 /// What came of a question.
 pub struct Outcome {
     /// The answer, believed; or why there is none.
     answer: Result<Box<AnswerPart>, NoAnswer>,
+    /// The contacts of its hits, in their order.
+    contacts: Vec<Found>,
     /// When it came, by this machine's clock.
     at: OffsetDateTime,
     /// Where it is kept; or why it could not be, which makes it no less an answer.
@@ -71,7 +76,7 @@ impl NoAnswer {
     /// Of what went wrong.
     pub fn of(error: &CliError) -> Self {
         Self {
-            why: error.to_string(),
+            why: error.what(),
             action: match error {
                 // A question is not kept to be sent later: its answer would be about another moment.
                 CliError::Api(ApiError::Unreachable { .. }) => {
@@ -116,11 +121,16 @@ impl Planner {
     pub fn open(context: &Context) -> Result<Self, CliError> {
         let (profile, api) = context.connect()?;
         let key = profile.signing_key()?;
+        let me = profile.me();
+        let unnamed = directory::cached(&profile)
+            .and_then(|trust| Ok(trust.actor(&me.actor)?.device(&me.device).is_none()))
+            .unwrap_or(true);
         Ok(Self {
+            refreshed: AtomicBool::new(false),
+            unnamed,
             profile,
             api,
             key,
-            refreshed: AtomicBool::new(false),
         })
     }
 
@@ -143,8 +153,13 @@ impl Planner {
             Ok(answer) => self.hint(asked, answer).await,
             Err(_) => None,
         };
+        let contacts = match &answer {
+            Ok(answer) => contact::of(answer, &self.profile),
+            Err(_) => Vec::new(),
+        };
         Outcome {
             answer,
+            contacts,
             at,
             hint,
             kept,
@@ -168,13 +183,15 @@ impl Planner {
     }
 
     /// Of an area outside the context's country: what was likely meant. The country is that of the policy as last seen,
-    /// which is fetched again when it is a day old.
+    /// which is fetched again when it is a day old; and so are everybody's keys, which `verify` needs to know this device.
     async fn hint(&self, asked: &Asked, answer: &AnswerPart) -> Option<String> {
         let slug = ProblemKind::OutsideCountries.spec().slug;
         let outside = answer.doubts.iter().any(|doubt| doubt == slug);
         let seen = || composing::seen_policy(&self.profile).unwrap_or_default();
         let lacking = outside && seen().country.is_none();
-        if (lacking || self.is_old()) && !self.refreshed.swap(true, Ordering::Relaxed) {
+        if (lacking || self.unnamed || self.is_old())
+            && !self.refreshed.swap(true, Ordering::Relaxed)
+        {
             // An answer must not wait for what only explains it.
             let known = composing::known(&self.profile, &self.api);
             if let Ok(Err(error)) = tokio::time::timeout(REFRESH, known).await {
@@ -279,6 +296,11 @@ impl Outcome {
             }),
             Err(none) => none.json(self.call.as_deref()),
         };
+        for (number, contact) in self.contacts.iter().enumerate() {
+            if let Some(hit) = value.pointer_mut(&format!("/answer/hits/{number}")) {
+                contact.put(hit);
+            }
+        }
         put(&mut value, "asked", json!(asked.words));
         if let Some(widened_m) = asked.widened_m {
             put(&mut value, "widened_m", json!(widened_m));
@@ -297,7 +319,14 @@ impl Outcome {
     /// For people.
     pub fn text(&self, asked: &Asked) -> String {
         match &self.answer {
-            Ok(answer) => say::answer(answer, asked, self.hint.as_deref(), self.at, &self.kept),
+            Ok(answer) => say::answer(
+                answer,
+                &self.contacts,
+                asked,
+                self.hint.as_deref(),
+                self.at,
+                &self.kept,
+            ),
             Err(none) => say::no_answer(none, self.call.as_deref()),
         }
     }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
-use super::ask::{Asked, window_words};
+use super::ask::{Asked, moment_words, window_words};
+use super::contact::Found;
 use super::planner::NoAnswer;
-use crate::cli::words::plain;
+use crate::cli::words::{distance_words, plain, positions};
 use crate::crypto::disclosure::Disclosure;
 use crate::domain::check::{ABSENCE_SENTENCE, Flag, HitRelation, Verdict};
 use crate::domain::notification::{Subject, Tier};
@@ -16,7 +17,7 @@ use crate::spatial::parse::lint::lies_in;
 use crate::spatial::parse::{Country, format, format_dtg, format_rfc3339};
 use crate::wire::check::COUNTRY_MARGIN_M;
 use crate::wire::object::{Object, Shape};
-use crate::wire::parts::{AnswerPart, Hit, Place};
+use crate::wire::parts::{AnswerPart, Hit, Place, Window};
 use crate::wire::policy::Policy;
 use crate::wire::problem::ProblemKind;
 
@@ -31,9 +32,10 @@ pub fn age_s(answer: &AnswerPart, at: OffsetDateTime) -> i64 {
     (at - answer.as_of).whole_seconds()
 }
 
-/// An answer.
+/// An answer, and the contacts of its hits in their order.
 pub fn answer(
     answer: &AnswerPart,
+    contacts: &[Found],
     asked: &Asked,
     hint: Option<&str>,
     at: OffsetDateTime,
@@ -54,6 +56,9 @@ pub fn answer(
     for (number, one) in (1..).zip(answer.hits.iter().take(SHOWN)) {
         text.push('\n');
         text.push_str(&hit(number, one));
+        if let Some(contact) = contacts.get(number - 1) {
+            text.push_str(&contact.text());
+        }
     }
     if answer.hits.len() > SHOWN {
         line(
@@ -254,17 +259,30 @@ fn relation(hit: &Hit) -> String {
         .map_or_else(String::new, |m| format!(", with a buffer of {m} m"));
     match hit.relation {
         HitRelation::Inside => format!("inside the area or touching it{buffer}"),
-        HitRelation::WithinBuffer => format!("{:.1} m from the area{buffer}", hit.distance_m),
+        HitRelation::WithinBuffer => format!("{} from the area{buffer}", away(hit.distance_m)),
         HitRelation::Cell if hit.distance_m <= 0.0 => "its cell is touched".to_owned(),
-        HitRelation::Cell => format!("its cell is {:.0} m away", hit.distance_m),
+        HitRelation::Cell => format!("its cell is {} away", distance_words(hit.distance_m)),
     }
 }
 
-/// MGRS of ten digits, name and category, where the tier discloses the place.
+/// To the decimetre, as long as it is near.
+fn away(metres: f64) -> String {
+    if metres > 10_000.0 {
+        distance_words(metres)
+    } else {
+        format!("{metres:.1} m")
+    }
+}
+
+/// Where it is, name and category, where the tier discloses the place: a site's first position, and of a movement its
+/// route's ends and when it may be here, for where it starts says nothing of where it is.
 fn place(hit: &Hit) -> Option<String> {
     let disclosure = Disclosure::parse(hit.place.as_deref()?.as_bytes()).ok()?;
     let place: Place = serde_json::from_value(disclosure.into_value()).ok()?;
-    let at = first_position(&place, hit.subject?).map_or_else(String::new, format::both);
+    let at = match hit.subject? {
+        Subject::Site => site_position(&place).map_or_else(String::new, format::both),
+        Subject::Movement => moving(&place, &hit.overlap),
+    };
     let properties = &place.properties;
     let mut text = format!(
         "{at}: {} ({})",
@@ -281,14 +299,34 @@ fn place(hit: &Hit) -> Option<String> {
     Some(text)
 }
 
-fn first_position(place: &Place, subject: Subject) -> Option<crate::spatial::Position> {
-    let object = Object::read(place, subject, &Policy::default()).ok()?;
+fn site_position(place: &Place) -> Option<crate::spatial::Position> {
+    let object = Object::read(place, Subject::Site, &Policy::default()).ok()?;
     match object.shape {
         Shape::Site(footprint) => footprint.first_position(),
-        Shape::Movement(_) => crate::spatial::Footprint::from_geojson(&place.geometry)
-            .ok()?
-            .first_position(),
+        Shape::Movement(_) => None,
     }
+}
+
+/// From where to where, and when it may be in the area that was asked about.
+fn moving(place: &Place, overlap: &Window) -> String {
+    let route = positions(&place.geometry.value);
+    let when = match (overlap.from, overlap.until) {
+        (None, None) => "at any time".to_owned(),
+        (Some(from), None) => format!("from {} on", moment_words(from)),
+        (None, Some(until)) => format!("until {}", moment_words(until)),
+        (Some(from), Some(until)) => {
+            format!("between {} and {}", moment_words(from), moment_words(until))
+        }
+    };
+    let (Some(first), Some(last)) = (route.first(), route.last()) else {
+        return format!("moving, may be here {when}");
+    };
+    format!(
+        "moving from {} to {} ({}), may be here {when}",
+        format::both(*first),
+        format::both(*last),
+        count(route.len(), "waypoint")
+    )
 }
 
 fn flag_words(flag: Flag) -> &'static str {
@@ -349,6 +387,35 @@ mod tests {
             "on no line of its own"
         );
         assert!(!shown.chars().any(|c| is_unruly(c) && c != '\n'));
+    }
+
+    #[test]
+    fn no_missed_conflict_a_convoy_is_shown_by_its_routes_ends_and_its_time_here() {
+        let place = serde_json::json!({
+            "type": "Feature",
+            "geometry": {"type": "LineString", "coordinates": [[44.2001, 15.3501], [44.0, 15.0], [43.9, 14.8]]},
+            "properties": {"category": "food_distribution", "name": "Food convoy", "relation": "run"},
+        });
+        let disclosure = Disclosure::make("place", &place).expect("a disclosure");
+        let nid = Nid::random();
+        let one: Hit = serde_json::from_value(serde_json::json!({
+            "reference": nid.reference().as_str(), "nid": nid, "rev": 1, "of": Digest::of(b"a revision"), "pos": 1,
+            "subject": "movement", "organisation": "msf", "tier": "exact", "relation": "within_buffer",
+            "distance_m": 12_345.6, "flags": [], "place": disclosure.encoded(),
+            "overlap": {"from": "2027-05-03T14:30:00Z", "until": "2027-05-03T15:00:00Z"},
+        }))
+        .expect("a hit");
+        let shown = hit(1, &one);
+        assert!(shown.contains("12.3 km from the area"), "{shown}");
+        let line = shown.lines().find(|line| line.contains("Food convoy"));
+        let line = line.expect("its line");
+        for part in [
+            "moving from 15.350100, 44.200100 (38",
+            " to 14.800000, 43.900000 (38",
+            "(3 waypoints), may be here between 031430ZMAY27 and 031500ZMAY27",
+        ] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
     }
 
     #[test]

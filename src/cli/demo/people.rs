@@ -127,9 +127,13 @@ pub async fn who_takes_part(stage: &mut Stage) -> Result<(), CliError> {
     for (index, guest) in GUESTS.iter().enumerate() {
         invite_and_admit(stage, guest, index == 0).await?;
     }
+    stage
+        .tell
+        .says("The other organisation and both parties enrol in the same way.");
+    policy(stage).await?;
     stage.tell.says(
-        "The other organisation and both parties enrol in the same way. Each party also enrols a planner, who may ask \
-         about areas and sees nothing else.",
+        "Each party also enrols a planner, who may ask about areas and sees nothing else. A planner's device keeps the \
+         number to call from its enrolment on, so that it has it when the server does not answer.",
     );
     planners(stage).await?;
     for guest in &GUESTS {
@@ -144,7 +148,7 @@ pub async fn who_takes_part(stage: &mut Stage) -> Result<(), CliError> {
     queue.finds("nobody waits to be admitted", |ran| {
         ran.at("/admissions").as_array().is_some_and(Vec::is_empty)
     })?;
-    policy(stage).await
+    Ok(())
 }
 
 /// A planner of each party: a further device, which the party's root signs at once.
@@ -216,7 +220,7 @@ async fn invite_and_admit(stage: &mut Stage, guest: &Guest, shown: bool) -> Resu
     if shown {
         stage
             .tell
-            .said(&enrolled.lines_with(&["This device is", "Read this fingerprint", "  "]));
+            .said(&enrolled.lines_with(&["This device is", "Root fingerprint", "  "]));
         let wrong = flipped(&fingerprint);
         stage
             .tell

@@ -126,10 +126,10 @@ impl Stage {
         line
     }
 
-    /// A word as a person would type it: files by their names, an invite code cut short.
+    /// A word as a person would type it: files by their names; an invite code is asked for, never typed.
     pub fn as_typed(&self, word: &str) -> String {
         if word.starts_with("HN1.") {
-            return "HN1.…".to_owned();
+            return "-".to_owned();
         }
         quoted(&self.without_paths(word))
     }

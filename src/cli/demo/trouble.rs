@@ -118,6 +118,9 @@ async fn no_answer(stage: &Stage) -> Result<(), CliError> {
     let ran = ran.finds("it is to be treated as a conflict", |ran| {
         ran.text.contains("TREAT AS CONFLICT")
     })?;
+    let ran = ran.finds("the number to call is known without the server", |ran| {
+        ran.at("/call") == "+41225550100"
+    })?;
     stage.tell.said(&ran.text);
     Ok(())
 }
@@ -196,6 +199,9 @@ pub async fn a_large_file(stage: &mut Stage, data: &Path) -> Result<(), CliError
         "west:cell",
         "--results",
         &results,
+        // A published list, taken as it is.
+        "--confirm",
+        "all",
     ];
     stage
         .tell

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 use super::finding::{Finding, Severity};
+use super::parties::Parties;
 use super::read::Reader;
 use super::words::{self, Choice};
-use super::{Draft, movement, people, site};
+use super::{Draft, likely, movement, people, site};
 use crate::cli::tabular::columns::Field;
 use crate::domain::category::Category;
 use crate::domain::notification::{Relation, Subject};
@@ -42,6 +43,8 @@ pub struct Settings {
     pub buffer_m: Option<f64>,
     /// On whose behalf the coordinator signs.
     pub on_behalf: Option<OnBehalf>,
+    /// The parties that may be chosen; none where no directory is at hand.
+    pub parties: Option<Parties>,
     /// Now.
     pub now: OffsetDateTime,
 }
@@ -313,9 +316,17 @@ fn category(reader: &mut Reader<'_>) -> Option<Category> {
     };
     let known = words::category(&text);
     if known.is_none() {
-        reader.warn(Field::Category, "unknown-category", format!("\"{text}\" is no category that is known here, so \"other\" is notified; see herald template site for the list"));
+        let see = likely::asked(&words::likely_categories(&text))
+            .map_or_else(|| "see".to_owned(), |asked| format!("{asked} See"));
+        reader.refuse(
+            Field::Category,
+            "unknown-category",
+            format!(
+                "\"{text}\" is no category that is known here; {see} herald template site for the list, and write \"other\" where none fits"
+            ),
+        );
     }
-    Some(known.unwrap_or(Category::Other))
+    known
 }
 
 /// The site's window: from, until, or open.
@@ -403,10 +414,16 @@ fn refused_by_reading(reader: &mut Reader<'_>, problem: &Problem) {
     };
     let detail = body.detail.as_deref().unwrap_or(&body.title);
     let code = body.type_uri.rsplit(':').next().unwrap_or("refused");
+    // The registry speaks of a pointer, which nobody sees here: the cell stands before the message.
+    let action = if body.action.contains("pointer") {
+        format!("Correct the {field}.")
+    } else {
+        body.action.clone()
+    };
     reader.findings.push(Finding::refused(
         code,
         origin,
-        format!("{detail}. {}", body.action),
+        format!("{detail}. {action}"),
     ));
 }
 

@@ -29,6 +29,9 @@ impl Severity {
     }
 }
 
+/// The code of the note that a row names no party.
+pub const NO_PARTY: &str = "no-party";
+
 /// One thing that was found.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Finding {

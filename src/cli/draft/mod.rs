@@ -2,8 +2,11 @@
 //! that every message can name it. A draft becomes a [`compose::Composed`] notification, or findings.
 
 pub mod compose;
+pub mod confirm;
 pub mod finding;
+pub mod likely;
 mod movement;
+pub mod parties;
 mod people;
 mod read;
 pub mod sign;

@@ -2,6 +2,7 @@
 //! tier computed here, and `contact`.
 
 use super::compose::Settings;
+use super::finding::NO_PARTY;
 use super::read::Reader;
 use super::words::{self, Choice};
 use crate::cli::tabular::columns::Field;
@@ -102,6 +103,16 @@ pub(super) fn choices(reader: &mut Reader<'_>, settings: &Settings) -> Vec<Choic
             );
         }
     }
+    if let Some(parties) = &settings.parties {
+        for choice in choices
+            .iter()
+            .filter(|choice| choice.tier != Tier::Withdrawn)
+        {
+            if let Some(why) = parties.refusal(&choice.party) {
+                reader.refuse(Field::Parties, "unknown-party", why);
+            }
+        }
+    }
     let mut parties: Vec<&str> = choices.iter().map(|choice| choice.party.as_str()).collect();
     parties.sort_unstable();
     if parties
@@ -117,7 +128,7 @@ pub(super) fn choices(reader: &mut Reader<'_>, settings: &Settings) -> Vec<Choic
     if choices.is_empty() {
         reader.note(
             Field::Parties,
-            "no-party",
+            NO_PARTY,
             "no party is chosen: only the coordinator receives this",
         );
     }

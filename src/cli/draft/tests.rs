@@ -11,7 +11,6 @@ use super::drafts;
 use super::finding::{Finding, Severity};
 use super::words::choice;
 use crate::cli::tabular::{self, Options};
-use crate::domain::category::Category;
 use crate::domain::notification::{Relation, Subject, Tier};
 use crate::spatial::parse::Country;
 use crate::wire::policy::Policy;
@@ -25,6 +24,7 @@ fn settings() -> Settings {
         audience: vec![choice("east:exact").expect("a choice")],
         relation: Relation::Run,
         buffer_m: None,
+        parties: None,
         now: datetime!(2026-05-01 00:00 UTC),
     }
 }
@@ -278,10 +278,8 @@ fn what_is_missing_or_not_understood_is_named_with_what_to_write() {
             "line {line}: {:?}",
             codes(composition)
         );
-        let refused = code != "unknown-category";
-        assert_eq!(
+        assert!(
             composition.composed.is_none(),
-            refused,
             "line {line}: {:?}",
             codes(composition)
         );
@@ -292,13 +290,35 @@ fn what_is_missing_or_not_understood_is_named_with_what_to_write() {
                 .all(|finding| finding.origin.row == line)
         );
     }
-    let other = all[2]
-        .as_ref()
-        .expect("a draft")
-        .composed
-        .as_ref()
-        .expect("composed");
-    assert_eq!(other.place.properties.category, Category::Other);
+    let asked = &all[2].as_ref().expect("a draft").findings[0].message;
+    assert!(asked.contains("write \"other\""), "{asked}");
+}
+
+#[test]
+fn a_mistyped_hospital_is_never_notified_as_something_else() {
+    let text = "name,category,coordinates\nA,hosptial,\"36.71803, 68.86221\"\n";
+    let composition = one("s.csv", text, &settings());
+    assert!(composition.composed.is_none());
+    let asked = &composition.findings[0];
+    assert_eq!(asked.severity, Severity::Refused);
+    assert!(
+        asked.message.contains("did you mean hospital?"),
+        "{}",
+        asked.message
+    );
+}
+
+#[test]
+fn no_message_speaks_of_a_pointer_where_none_is_shown() {
+    let text = "name,category,coordinates,buffer_m\nA,school,\"36.71803, 68.86221\",99999\n";
+    let composition = one("s.csv", text, &settings());
+    assert!(composition.composed.is_none());
+    let refused = &composition.findings[0];
+    assert!(
+        refused.message.contains("Correct the buffer_m") && !refused.message.contains("pointer"),
+        "{}",
+        refused.message
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::str::FromStr as _;
 
+use super::likely;
 use crate::domain::category::Category;
 use crate::domain::ids::ActorId;
 use crate::domain::notification::{CoordinateSource, Infrared, Relation, Tier};
@@ -117,6 +118,32 @@ pub fn category(word: &str) -> Option<Category> {
             .find(|(name, _)| *name == word)
             .map(|(_, category)| *category)
     })
+}
+
+/// The categories that a word which is none was likely meant as: one with a slip in it, or one that stands in it.
+pub fn likely_categories(word: &str) -> Vec<&'static str> {
+    let word = plain(word);
+    let own = Category::ALL.iter().flat_map(|category| {
+        [category.as_str().replace('_', " "), plain(category.label())].map(|name| (name, *category))
+    });
+    let others = CATEGORIES
+        .iter()
+        .map(|(name, category)| ((*name).to_owned(), *category));
+    let known: Vec<(String, Category)> = own.chain(others).collect();
+    let near = likely::nearest(&word, known.iter().map(|(name, _)| name.as_str()));
+    let within = |name: &str| format!(" {word} ").contains(&format!(" {name} "));
+    let mut out: Vec<&'static str> = known
+        .iter()
+        .filter(|(name, category)| {
+            near.contains(&name.as_str())
+                || near.is_empty() && *category != Category::Other && within(name)
+        })
+        .map(|(_, category)| category.as_str())
+        .collect();
+    out.sort_unstable();
+    out.dedup();
+    out.truncate(3);
+    out
 }
 
 /// Yes or no.
@@ -256,6 +283,20 @@ mod tests {
         }
         assert_eq!(category("barracks"), None);
         assert_eq!(category(""), None);
+    }
+
+    #[test]
+    fn a_mistyped_category_names_the_one_that_was_likely_meant() {
+        for (word, expected) in [
+            ("hosptial", &["hospital"][..]),
+            ("Helth post", &["clinic"]),
+            ("Provincial Hospital", &["hospital"]),
+            ("displaced persons sit", &["displaced_persons_site"]),
+            ("barracks", &[]),
+        ] {
+            assert_eq!(category(word), None, "{word}");
+            assert_eq!(likely_categories(word), expected, "{word}");
+        }
     }
 
     #[test]

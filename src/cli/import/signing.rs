@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::results::{RowResult, Verdict};
 use crate::cli::api::{BATCH_BYTES, BATCH_ITEMS};
 use crate::cli::draft::compose::{Composed, Settings, compose};
+use crate::cli::draft::confirm::{self, Confirmed};
 use crate::cli::draft::finding::{Finding, Severity};
 use crate::cli::draft::sign::{Next, SignError, sign};
 use crate::cli::draft::{Draft, words};
@@ -32,6 +33,8 @@ pub struct Signer {
     pub settings: Settings,
     /// Refuse rows with a warning.
     pub strict: bool,
+    /// What is odd and meant so.
+    pub confirmed: Vec<Confirmed>,
     /// The readers' keys.
     pub trust: Arc<Trust>,
     /// The device's signing key.
@@ -72,15 +75,12 @@ struct Ready {
 
 impl Signer {
     /// Works through all rows; hands on one batch after the other. Stops when asked, or when nobody takes them.
-    ///
-    /// # Errors
-    /// When a reader's key is not believed: that concerns every row.
     pub fn run(
         &self,
         drafts: impl Iterator<Item = Result<Draft, Finding>>,
         ready: &mpsc::Sender<Work>,
         stop: &AtomicBool,
-    ) -> Result<(), SignError> {
+    ) {
         let mut drafts = drafts.peekable();
         let mut seen = Seen::default();
         while drafts.peek().is_some() && !stop.load(Ordering::Relaxed) {
@@ -111,19 +111,18 @@ impl Signer {
                         work.items.push(item);
                         work.envelopes.push(envelope);
                     }
-                    Err(SignError::Build(error)) => work
+                    // A key that is not believed, or a part too large.
+                    Err(error) => work
                         .decided
                         .push(RowResult::new(line, Verdict::Refused).saying(error.to_string())),
-                    Err(error) => return Err(error),
                 }
             }
             for part in split(work) {
                 if ready.blocking_send(part).is_err() {
-                    return Ok(());
+                    return;
                 }
             }
         }
-        Ok(())
     }
 
     fn compose(&self, draft: &Result<Draft, Finding>) -> Read {
@@ -131,7 +130,11 @@ impl Signer {
             Ok(draft) => draft,
             Err(finding) => return Read::Decided(RowResult::of(finding, Verdict::Refused)),
         };
-        let composition = compose(draft, &self.settings, None);
+        let mut composition = compose(draft, &self.settings, None);
+        if !self.strict && !confirm::open(&composition.findings, &self.confirmed).is_empty() {
+            confirm::refuse(&mut composition.findings, &self.confirmed);
+            composition.composed = None;
+        }
         let worst = composition
             .findings
             .iter()
@@ -237,14 +240,11 @@ fn categories(chunk: &[Result<Draft, Finding>]) -> Vec<(String, Category, u64)> 
             *counts.entry(word).or_default() += 1;
         }
     }
+    // A word that is none is refused in its row.
     let read = |(word, count): (&str, u64)| {
-        (
-            word.to_owned(),
-            words::category(word).unwrap_or(Category::Other),
-            count,
-        )
+        words::category(word).map(|category| (word.to_owned(), category, count))
     };
-    counts.into_iter().map(read).collect()
+    counts.into_iter().filter_map(read).collect()
 }
 
 /// Does the same to every item on all cores; results in order.
@@ -276,6 +276,7 @@ mod tests {
     use crate::cli::Context;
     use crate::cli::composing::ComposeArgs;
     use crate::cli::draft::drafts;
+    use crate::cli::draft::parties::Parties;
     use crate::cli::output::Output;
     use crate::cli::tabular::{self, Options};
     use crate::cli::testing::World;
@@ -346,9 +347,14 @@ mod tests {
         };
         Signer {
             settings: args
-                .settings(Policy::default(), &context)
+                .settings(
+                    Policy::default(),
+                    Some(Parties::of(&world.trust())),
+                    &context,
+                )
                 .expect("settings"),
             strict: false,
+            confirmed: Vec::new(),
             trust: Arc::new(world.trust()),
             key: world.profile().signing_key().expect("a key"),
             profile: world.profile(),
@@ -362,9 +368,7 @@ mod tests {
         let path = world.write("f.csv", text);
         let table = tabular::open(Path::new(&path), &Options::default()).expect("a table");
         let (ready, mut batches) = mpsc::channel(1_000);
-        signer
-            .run(drafts(table), &ready, &AtomicBool::new(false))
-            .expect("signed");
+        signer.run(drafts(table), &ready, &AtomicBool::new(false));
         drop(ready);
         std::iter::from_fn(|| batches.blocking_recv()).collect()
     }
@@ -424,6 +428,31 @@ mod tests {
         let (before, after) = (&first[0].items[0].entry, &changed[0].items[0].entry);
         assert_eq!((after.nid, after.rev.get()), (before.nid, 2));
         assert_ne!(after.row.content, before.row.content);
+    }
+
+    #[test]
+    fn a_party_with_a_slip_and_a_place_that_looks_like_one_are_refused_in_their_rows_and_take_no_other_along()
+     {
+        let world = World::new();
+        let text = "name,category,country,lon,lat,parties\n\
+            A,clinic,AGO,13.491947,-8.655976,\n\
+            B,clinic,AGO,13.591947,-8.655976,esat:exact\n\
+            C,clinic,AGO,-8.755976,13.491947,\n\
+            D,clinic,AGO,13.691947,-8.655976,\n";
+        let mut signer = signer(&world, HashMap::new());
+        let done = work(&signer, &world, text);
+        let lines: Vec<u64> = done[0].items.iter().map(|item| item.line).collect();
+        assert_eq!(lines, [2, 5]);
+        let said: Vec<&str> = done[0].decided.iter().map(RowResult::message).collect();
+        assert!(said[0].contains("did you mean east?"), "{said:?}");
+        assert!(said[1].contains("--confirm swapped-axes"), "{said:?}");
+        signer.confirmed = vec![confirm::confirmed("swapped-axes").expect("a code")];
+        let lines: Vec<u64> = work(&signer, &world, text)[0]
+            .items
+            .iter()
+            .map(|item| item.line)
+            .collect();
+        assert_eq!(lines, [2, 4, 5]);
     }
 
     #[test]

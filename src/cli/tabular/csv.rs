@@ -93,13 +93,14 @@ pub fn read(source: Source, origin: Origin, options: &Options) -> Result<Table, 
         .delimiter(delimiter)
         .has_headers(false)
         .flexible(true)
-        .from_reader(LineBound::new(rest.chain(source)));
+        .from_reader(Lines::new(rest.chain(source)));
     let headers = header(&mut reader)?;
-    let mut second = ByteRecord::new();
-    let second = reader
-        .read_byte_record(&mut second)
-        .map(|more| more.then_some(second));
-    let tags = second.as_ref().ok().and_then(Option::as_ref).and_then(tags);
+    let second = next_record(&mut reader).transpose();
+    let tags = second
+        .as_ref()
+        .ok()
+        .and_then(Option::as_ref)
+        .and_then(|(_, record)| tags(record));
     // What is no tag row is the first row of data, or what went wrong with it.
     let pending = if tags.is_some() {
         None
@@ -209,28 +210,39 @@ fn legacy_hint(bytes: &[u8]) -> &'static str {
     }
 }
 
+/// A record and the line of the file on which it begins.
+type Numbered = (u64, ByteRecord);
+
+/// Reads the next record. The reader's own line numbers are not used: they leave out the end of the line before, where
+/// lines end with CR LF, and empty lines.
+fn next_record<R: Read>(reader: &mut Reader<Lines<R>>) -> Option<Result<Numbered, csv::Error>> {
+    let from = reader.position().byte();
+    reader.get_mut().look_for(from);
+    let mut record = ByteRecord::new();
+    let more = reader.read_byte_record(&mut record);
+    more.map(|more| more.then(|| (reader.get_ref().found(), record)))
+        .transpose()
+}
+
 struct Rows<R> {
-    reader: Reader<R>,
+    reader: Reader<Lines<R>>,
     mapping: Mapping,
     origin: Origin,
     columns: usize,
-    pending: Option<Result<ByteRecord, csv::Error>>,
+    pending: Option<Result<Numbered, csv::Error>>,
     over: bool,
 }
 
 impl<R: Read> Rows<R> {
-    fn record(&mut self) -> Option<Result<ByteRecord, BadRow>> {
-        let next = self.pending.take().or_else(|| {
-            let mut record = ByteRecord::new();
-            let more = self.reader.read_byte_record(&mut record);
-            more.map(|more| more.then_some(record)).transpose()
-        })?;
+    fn record(&mut self) -> Option<Result<Numbered, BadRow>> {
+        let next = self
+            .pending
+            .take()
+            .or_else(|| next_record(&mut self.reader))?;
         Some(next.map_err(|error| {
             // The stream's place is lost: going on would misread what follows. The rest is reported, not dropped.
             self.over = true;
-            let line = error
-                .position()
-                .map_or(self.reader.position().line(), csv::Position::line);
+            let line = self.reader.get_ref().found();
             BadRow {
                 origin: self.origin.row(line),
                 code: "unreadable",
@@ -241,8 +253,7 @@ impl<R: Read> Rows<R> {
         }))
     }
 
-    fn row(&self, record: &ByteRecord) -> Result<Option<Row>, BadRow> {
-        let line = record.position().map_or(0, csv::Position::line);
+    fn row(&self, line: u64, record: &ByteRecord) -> Result<Option<Row>, BadRow> {
         let origin = self.origin.row(line);
         if record.as_slice().len() > MAX_ROW_BYTES {
             let message = "this row is very long: a quote is probably not closed, and rows after it may be inside it. Close the quote".to_owned();
@@ -296,11 +307,11 @@ impl<R: Read> Iterator for Rows<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.over {
-            let record = match self.record()? {
-                Ok(record) => record,
+            let (line, record) = match self.record()? {
+                Ok(numbered) => numbered,
                 Err(bad) => return Some(Err(bad)),
             };
-            if let Some(row) = self.row(&record).transpose() {
+            if let Some(row) = self.row(line, &record).transpose() {
                 return Some(row);
             }
         }
@@ -308,26 +319,87 @@ impl<R: Read> Iterator for Rows<R> {
     }
 }
 
-/// Ends the stream with an error when more than [`MAX_LINE_BYTES`] pass without a line's end, so that a file without
-/// line ends cannot fill the memory.
-struct LineBound<R> {
+/// Counts lines as an editor does (LF, CR, or both together end one), and ends the stream with an error when more than
+/// [`MAX_LINE_BYTES`] pass without an LF, so that a file without line ends cannot fill the memory.
+struct Lines<R> {
     inner: R,
+    /// Bytes since the last LF.
     since: usize,
+    /// The next byte, and the line that it is on.
+    at: u64,
+    line: u64,
+    /// Whether nothing has stood on this line yet, and whether the last byte was a CR.
+    empty: bool,
+    after_cr: bool,
+    /// Where the lines of the last read begin that are not empty, and their numbers.
+    starts: Vec<(u64, u64)>,
+    /// Where the record begins that is looked for, before its empty lines; and its line, once it has been read.
+    wanted: u64,
+    found: Option<u64>,
 }
 
 /// Bytes without a line's end.
 const MAX_LINE_BYTES: usize = 8 << 20;
 
-impl<R> LineBound<R> {
+impl<R> Lines<R> {
     const fn new(inner: R) -> Self {
-        Self { inner, since: 0 }
+        Self {
+            inner,
+            since: 0,
+            at: 0,
+            line: 1,
+            empty: true,
+            after_cr: false,
+            starts: Vec::new(),
+            wanted: 0,
+            found: None,
+        }
+    }
+
+    /// Looks for the first line with something on it from a byte on. The reader has taken all before it, and nothing that
+    /// came before the last read is left with it.
+    fn look_for(&mut self, byte: u64) {
+        self.wanted = byte;
+        self.found = self.first_wanted();
+    }
+
+    fn first_wanted(&self) -> Option<u64> {
+        let first = self.starts.iter().find(|(byte, _)| *byte >= self.wanted);
+        first.map(|(_, line)| *line)
+    }
+
+    /// The line that was looked for; the last one where there is none.
+    fn found(&self) -> u64 {
+        self.found.unwrap_or(self.line)
+    }
+
+    fn count(&mut self, bytes: &[u8]) {
+        self.starts.clear();
+        for byte in bytes {
+            match byte {
+                b'\n' if self.after_cr => {}
+                b'\n' | b'\r' => {
+                    self.line += 1;
+                    self.empty = true;
+                }
+                _ if self.empty => {
+                    self.empty = false;
+                    self.starts.push((self.at, self.line));
+                }
+                _ => {}
+            }
+            self.after_cr = *byte == b'\r';
+            self.at += 1;
+        }
+        self.found = self.found.or_else(|| self.first_wanted());
     }
 }
 
-impl<R: Read> Read for LineBound<R> {
+impl<R: Read> Read for Lines<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(out)?;
         let bytes = out.get(..read).unwrap_or_default();
+        self.count(bytes);
         self.since = match bytes.iter().rposition(|byte| *byte == b'\n') {
             Some(last) => read - last,
             None => self.since + read,
@@ -430,6 +502,27 @@ mod tests {
             })
             .collect();
         assert_eq!(lines, [2, 3, 4, 7]);
+    }
+
+    #[test]
+    fn a_row_has_the_line_on_which_it_begins_whatever_ends_lines_and_whatever_is_empty() {
+        let text = "name,lat,lon\nA,1,2\n\"B,\n\nold\",3,4\n\n\n\"C\",5,6\nD,7,8\n";
+        for end in ["\n", "\r\n", "\r"] {
+            let mut text = text.replace('\n', end);
+            // More than the reader takes at once.
+            let many: u64 = 3_000;
+            for _ in 0..many {
+                text.push_str("E,1,2");
+                text.push_str(end);
+            }
+            let lines: Vec<u64> = table(text.as_bytes())
+                .expect("a table")
+                .map(|row| row.expect("a row").origin.row)
+                .collect();
+            assert_eq!(lines.get(..4), Some(&[2, 3, 8, 9][..]), "{end:?}");
+            let rest: Vec<u64> = (10..10 + many).collect();
+            assert_eq!(lines.get(4..), Some(&rest[..]), "{end:?}");
+        }
     }
 
     #[test]

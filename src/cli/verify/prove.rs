@@ -1,7 +1,7 @@
 //! What one statement proves, and what it does not. The two always stand together, so that a signature is never taken for
 //! more than it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -39,11 +39,23 @@ impl Item {
     }
 }
 
+/// What was given beside an item.
+#[derive(Default)]
+pub(super) struct Given {
+    /// Every statement, by its hash; read, not believed.
+    pub statements: BTreeMap<Digest, Claims>,
+    /// Of which statements a receipt was given that holds.
+    pub receipted: BTreeSet<Digest>,
+}
+
 /// What came of it.
 #[derive(Serialize)]
 pub(super) struct Finding {
     #[serde(skip)]
     pub holds: bool,
+    /// The keys at hand do not name the device that is said to have signed: they may be older than it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keys_too_old: bool,
     /// What it is.
     what: String,
     /// Hash of the statement.
@@ -63,6 +75,7 @@ impl Finding {
     pub fn unreadable(why: &str) -> Self {
         Self {
             holds: false,
+            keys_too_old: false,
             what: "something unreadable".to_owned(),
             hash: None,
             faults: vec![why.to_owned()],
@@ -73,7 +86,11 @@ impl Finding {
 
     /// For people.
     pub fn text(&self, file: &Path) -> String {
-        let word = if self.holds { "HOLDS" } else { "DOES NOT HOLD" };
+        let word = match (self.holds, self.keys_too_old) {
+            (true, _) => "HOLDS",
+            (false, true) => "CANNOT BE TOLD WITH THE KEYS AT HAND",
+            (false, false) => "DOES NOT HOLD",
+        };
         let mut text = format!("{}: {}, {word}\n", file.display(), self.what);
         let hash = self.hash.map(|hash| format!("statement {hash}"));
         let groups = [
@@ -94,11 +111,12 @@ impl Finding {
 }
 
 /// Holds one item against the keys, and against the other statements that were given.
-pub(super) fn item(item: &Item, trust: &Trust, known: &BTreeMap<Digest, Claims>) -> Finding {
+pub(super) fn item(item: &Item, trust: &Trust, given: &Given) -> Finding {
+    let known = &given.statements;
     let text = item.statement();
     let checked = match trust.check(text) {
         Ok(checked) => checked,
-        Err(error) => return disbelieved(text, &error),
+        Err(error) => return disbelieved(text, &error, trust),
     };
     let hash = statement::hash(text);
     let (mut proves, mut does_not) = (Vec::new(), Vec::new());
@@ -128,7 +146,9 @@ pub(super) fn item(item: &Item, trust: &Trust, known: &BTreeMap<Digest, Claims>)
         (claims, item) => {
             other(claims, &mut proves, &mut does_not);
             // An event carries its receipt.
-            if !matches!(item, Item::Event(_)) {
+            if given.receipted.contains(&hash) {
+                proves.push("that the server had it: its receipt was given beside it".to_owned());
+            } else if !matches!(item, Item::Event(_)) {
                 does_not.push("without a receipt: that the server ever had it".to_owned());
             }
         }
@@ -143,6 +163,7 @@ pub(super) fn item(item: &Item, trust: &Trust, known: &BTreeMap<Digest, Claims>)
     }
     Finding {
         holds: faults.is_empty(),
+        keys_too_old: false,
         what: format!(
             "{} of {}",
             kind_words(&checked.claims),
@@ -155,16 +176,37 @@ pub(super) fn item(item: &Item, trust: &Trust, known: &BTreeMap<Digest, Claims>)
     }
 }
 
-fn disbelieved(text: &str, error: &TrustError) -> Finding {
+fn disbelieved(text: &str, error: &TrustError, trust: &Trust) -> Finding {
     let read = crate::wire::read::read(text).ok();
+    let keys_too_old = is_of_an_unnamed_device(error, trust);
+    let why = if keys_too_old {
+        "the keys at hand do not name the device that is said to have signed; they may be older than it. Fetch them \
+         again (`herald devices`, or a newer --keys DIRECTORY.json) and verify again. If they still do not name it, this \
+         does not hold: tell the coordinator"
+            .to_owned()
+    } else {
+        error.to_string()
+    };
     Finding {
+        keys_too_old,
         what: read.map_or_else(
             || "a statement".to_owned(),
             |(_, claims)| format!("{} that names {}", kind_words(&claims), claims.common().iss),
         ),
         hash: Some(statement::hash(text)),
-        ..Finding::unreadable(&error.to_string())
+        ..Finding::unreadable(&why)
     }
+}
+
+/// A device that no keys name; a known device's signature under another key than it has had is no question of age.
+fn is_of_an_unnamed_device(error: &TrustError, trust: &Trust) -> bool {
+    let TrustError::UnknownKey { iss } = error else {
+        return false;
+    };
+    let (Some(device), Ok(actor)) = (&iss.device, trust.actor(&iss.actor)) else {
+        return false;
+    };
+    actor.device(device).is_none()
 }
 
 fn kind_words(claims: &Claims) -> String {
@@ -287,8 +329,9 @@ fn other(claims: &Claims, proves: &mut Vec<String>, does_not: &mut Vec<String>) 
             c.nid.reference(),
             c.rev,
             match c.result {
-                ScreenResult::Screened => "form, coordinates or sender were checked",
-                ScreenResult::Returned => "returned with reasons",
+                ScreenResult::Screened =>
+                    format!("looked at: {}", words::checked_words(&c.checked)),
+                ScreenResult::Returned => "returned with reasons".to_owned(),
             }
         )),
         Claims::Progress(c) => about(

@@ -14,7 +14,7 @@ use crate::service::records::Record;
 use crate::store::checks::{CandidateRow, Moment};
 use crate::store::error::StoreError;
 use crate::wire::build;
-use crate::wire::check::{Candidate, Findings, Seen, answer_parts, judge};
+use crate::wire::check::{Candidate, Findings, SealedContact, Seen, answer_parts, judge};
 use crate::wire::claims::AnswerClaims;
 use crate::wire::envelope::{Content, Envelope};
 use crate::wire::parts::name;
@@ -182,13 +182,17 @@ fn unreadable(row: &CandidateRow, why: &dyn std::fmt::Display, kind: ProblemKind
     Seen::Unreadable(kind)
 }
 
-/// The sealed contact. One that does not open leaves the verdict as it is: the duty number stands beside it.
-fn contact(core: &Core, row: &CandidateRow, desk: &Kid) -> Option<String> {
+/// The sealed contact and what binds it. One that does not open leaves the verdict as it is: the duty number stands beside it.
+fn contact(core: &Core, row: &CandidateRow, desk: &Kid) -> Option<SealedContact> {
     let notified = &row.notified;
     let (nid, rev) = (notified.nid.to_string(), u64::from(notified.rev.get()));
     let at = Record::seal(&notified.organisation, &nid, rev, name::CONTACT, desk);
     match core.keyring.open_record(&at.at(), row.contact.as_deref()?) {
-        Ok(sealed) => Some(b64url(&sealed)),
+        Ok(sealed) => Some(SealedContact {
+            iss: row.signer.clone(),
+            sd: row.contact_sd?,
+            seal: b64url(&sealed),
+        }),
         Err(error) => {
             tracing::error!(%nid, rev, %error, "a sealed contact cannot be read; the answer goes without it");
             None

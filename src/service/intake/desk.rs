@@ -373,7 +373,8 @@ pub(super) async fn screen(
         ScreenResult::Screened => ScreeningState::Screened,
         ScreenResult::Returned => ScreeningState::Returned,
     };
-    notifications::set_screening(batch.conn, claims.nid, claims.rev, state).await?;
+    let checked: Vec<&str> = claims.checked.iter().map(|c| c.as_str()).collect();
+    notifications::set_screening(batch.conn, claims.nid, claims.rev, state, &checked).await?;
     mailbox::retire_superseded(batch.conn, &[claims.nid], None).await?;
     Ok(stored)
 }

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::crypto::digest::Digest;
 use crate::crypto::disclosure::Disclosure;
-use crate::domain::ids::{ActorId, LogPosition, Nid, Revision};
+use crate::domain::ids::{ActorId, Issuer, LogPosition, Nid, Revision};
 use crate::domain::notification::{ScreeningState, SecondSignature, Subject, Tier};
 use crate::spatial::cell::{Cell, MAX_CELLS};
 use crate::spatial::{Footprint, Position};
@@ -55,8 +55,19 @@ pub struct Candidate {
     pub notified: Notified,
     /// Where it is, as far as the check may use it.
     pub seen: Seen,
-    /// The part `contact`, sealed to the asking party's desk, base64url.
-    pub contact: Option<String>,
+    /// The part `contact`, sealed to the asking party's desk.
+    pub contact: Option<SealedContact>,
+}
+
+/// A contact that the server passes on and cannot open, with what its reader needs to open it.
+#[derive(Clone)]
+pub struct SealedContact {
+    /// Who signed the revision.
+    pub iss: Issuer,
+    /// The digest of the part.
+    pub sd: Digest,
+    /// The seal, base64url.
+    pub seal: String,
 }
 
 /// Where a candidate is.

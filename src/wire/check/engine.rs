@@ -4,7 +4,7 @@
 
 use time::OffsetDateTime;
 
-use super::candidate::{Candidate, Exact, Notified, Seen};
+use super::candidate::{Candidate, Exact, Notified, SealedContact, Seen};
 use super::question::{Question, greatest_buffer_m};
 use crate::domain::check::{ABSENCE_SENTENCE, Flag, HitRelation, Verdict};
 use crate::domain::ids::Seq;
@@ -177,7 +177,7 @@ fn exact_hit(
     question: &Question,
     notified: Notified,
     exact: Exact,
-    contact: Option<String>,
+    contact: Option<SealedContact>,
     (policy, now): (&Policy, OffsetDateTime),
 ) -> Option<Hit> {
     let buffer_m = exact.object.buffer_m;
@@ -203,7 +203,9 @@ fn exact_hit(
         subject: Some(subject),
         buffer_m: Some(buffer_m),
         place: Some(exact.disclosure),
-        contact,
+        contact_iss: contact.as_ref().map(|contact| contact.iss.clone()),
+        contact_sd: contact.as_ref().map(|contact| contact.sd),
+        contact: contact.map(|contact| contact.seal),
         ..hit
     })
 }
@@ -353,6 +355,8 @@ fn hit(notified: Notified, relation: HitRelation, distance_m: f64, met: &Met) ->
         place: None,
         cells: Vec::new(),
         contact: None,
+        contact_iss: None,
+        contact_sd: None,
     }
 }
 

@@ -9,7 +9,7 @@ mod question;
 #[cfg(test)]
 mod tests;
 
-pub use candidate::{Candidate, Exact, Notified, Seen};
+pub use candidate::{Candidate, Exact, Notified, SealedContact, Seen};
 pub use engine::{Findings, judge};
 pub use pages::{MAX_PAGES, PagesError, answer_parts, page_name, read_answer};
 pub use question::{COUNTRY_MARGIN_M, MAX_ASKED_KM2, MAX_EFFECT_M, Question, greatest_buffer_m};

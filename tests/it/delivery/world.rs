@@ -351,7 +351,7 @@ impl World {
         let built = build(claims, &[reasons], &self.coordinator.signing).unwrap();
         let desks = [&self.org, &self.exact, &self.on_check, &self.cell];
         self.store(conn, &self.coordinator, &built, &desks).await;
-        notifications::set_screening(conn, nid, rev, ScreeningState::Screened)
+        notifications::set_screening(conn, nid, rev, ScreeningState::Screened, &[])
             .await
             .unwrap();
     }
