@@ -138,9 +138,9 @@ pub async fn time_passes(stage: &mut Stage) -> Result<(), CliError> {
 
 /// A movement to the western party that begins at `depart`; its id.
 async fn truck(stage: &Stage, depart: OffsetDateTime) -> Result<String, CliError> {
-    let first = format!("Kassala = 15.45, 36.40 @ {}", typed(depart));
+    let first = format!("Kassala = 15.45099, 36.39998 @ {}", typed(depart));
     let last = format!(
-        "Gedaref = 14.035, 35.383 @ {} ±30m",
+        "Gedaref = 14.03493, 35.38344 @ {} ±30m",
         typed(depart + Duration::hours(3))
     );
     let words = [
