@@ -20,7 +20,14 @@ pub enum Pipes {
 /// # Errors
 /// What the system says; of what is no file, or is longer, that it is so.
 pub fn read(path: &Path, most: u64, pipes: Pipes) -> io::Result<Vec<u8>> {
-    let file = open(path, pipes)?;
+    read_whole(open(path, pipes)?, most)
+}
+
+/// Reads an opened file whole.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_whole(file: File, most: u64) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
     if length > most {
         return Err(too_long(most));

@@ -6,8 +6,8 @@ mod results;
 mod signing;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -25,9 +25,9 @@ use super::exit::Exit;
 use super::journal::{Batch, Journal};
 use super::outbox::Outbox;
 use super::profile::Profile;
-use super::rows::{Entry, ROWS, Rows};
+use super::rows::{Entry, ROWS, ROWS_WAIT, Rows};
 use super::send::{self, is_temporary};
-use super::{Context, tabular};
+use super::{Context, own, tabular};
 use crate::domain::plural::count;
 use crate::wire::api::BulkItem;
 use crate::wire::trust::Trust;
@@ -43,6 +43,8 @@ command again says `unchanged` for what was notified before, by `notify` too, an
 changed. Stop it with Ctrl-C at any time, and repeat it. It is for large files, and needs a line: what became of each row \
 goes into the file of results. For some dozens of rows, or without a line: herald notify FILE.";
 
+/// The lock of an import, from its start to its end: there is one at a time.
+const IMPORT: &str = "import";
 /// Batches signed and waiting to be sent.
 const READY_BATCHES: usize = 3;
 /// Batches under way at once.
@@ -80,7 +82,7 @@ struct Answered {
 /// When the file cannot be read at all, the journal fails, or a receipt does not stand under the server's keys.
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let (profile, api) = context.connect()?;
-    let _lock = profile.lock(ROWS)?;
+    let _lock = profile.lock(IMPORT)?;
     let known = known(&profile, &api).await?;
     if let Some(error) = known.offline {
         return Err(error.into());
@@ -95,12 +97,16 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     }
     flush(&profile, &api, &known.trust, context).await?;
     let trust = Arc::new(known.trust);
-    let journal = Journal::open(&profile)?;
+    let journal = {
+        // Whoever opens it first makes its salt.
+        let _rows = profile.lock_within(ROWS, ROWS_WAIT)?;
+        Arc::new(Mutex::new(Journal::open(&profile)?))
+    };
     let results = Results::create(&args.file, args.results.clone(), context)?;
     let mut import = Import {
         api: Arc::new(api),
         trust: Arc::clone(&trust),
-        journal,
+        journal: Arc::clone(&journal),
         results,
         stop: Arc::new(AtomicBool::new(false)),
         trouble: None,
@@ -109,7 +115,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let started = Instant::now();
     import.resume().await?;
     // Only now: what was resumed is in the journal, and must not be signed again.
-    let rows = Rows::open(&profile, &import.journal)?;
+    let rows = Rows::open(&profile, &mut held(&journal))?;
     let signer = Signer {
         settings: args
             .compose
@@ -118,8 +124,10 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         confirmed: args.compose.confirm.clone(),
         trust,
         key: profile.signing_key()?,
+        desk: own::desk(&profile)?,
         profile,
         clock: context.clock.clone(),
+        journal,
         rows,
     };
     import.all(signer, table).await?;
@@ -148,7 +156,7 @@ async fn flush(
 struct Import {
     api: Arc<Api>,
     trust: Arc<Trust>,
-    journal: Journal,
+    journal: Arc<Mutex<Journal>>,
     results: Results,
     stop: Arc<AtomicBool>,
     trouble: Option<ApiError>,
@@ -158,7 +166,8 @@ struct Import {
 impl Import {
     /// Sends first what an earlier run had signed.
     async fn resume(&mut self) -> Result<(), CliError> {
-        for batch in self.journal.unfinished()? {
+        let unfinished = held(&self.journal).unfinished()?;
+        for batch in unfinished {
             let answered = deliver(Arc::clone(&self.api), batch).await;
             self.file(answered)?;
             if self.trouble.is_some() {
@@ -169,7 +178,7 @@ impl Import {
     }
 
     /// Reads, signs, sends and files everything.
-    async fn all(&mut self, signer: Signer, table: tabular::Table) -> Result<(), CliError> {
+    async fn all(&mut self, mut signer: Signer, table: tabular::Table) -> Result<(), CliError> {
         if self.trouble.is_some() {
             return Ok(());
         }
@@ -202,20 +211,27 @@ impl Import {
                 over = true;
             }
         }
-        drop(batches);
+        // What was signed and is not sent any more waits in the spool.
+        while let Some(work) = batches.recv().await {
+            self.results.waiting(work.items.len());
+            self.results.add(work.decided, work.categories)?;
+        }
         producer.await.map_err(|error| {
             CliError::failed(format!("composing failed: {error}"), "Repeat the command.")
-        })
+        })?
     }
 
-    /// Files what is decided already, keeps what is signed, and sends it.
+    /// Files what is decided already, and sends what is signed and kept.
     fn take(&mut self, work: Work, under_way: &mut JoinSet<Answered>) -> Result<(), CliError> {
         self.results.add(work.decided, work.categories)?;
-        if work.items.is_empty() {
-            return Ok(());
+        if let Some(number) = work.number {
+            let batch = Batch {
+                number,
+                items: work.items,
+                envelopes: work.envelopes,
+            };
+            under_way.spawn(deliver(Arc::clone(&self.api), batch));
         }
-        let batch = self.journal.spool(work.items, work.envelopes)?;
-        under_way.spawn(deliver(Arc::clone(&self.api), batch));
         Ok(())
     }
 
@@ -261,13 +277,18 @@ impl Import {
                 }
             }
         }
-        self.journal.arrived(&arrived)?;
+        held(&self.journal).arrived(&arrived)?;
         self.results.add(rows, Vec::new())?;
         if self.trouble.is_none() {
-            self.journal.finished(batch.number)?;
+            held(&self.journal).finished(batch.number)?;
         }
         Ok(())
     }
+}
+
+/// The journal, which the one that signs and the one that files share. Both leave it whole at every step.
+fn held(journal: &Mutex<Journal>) -> MutexGuard<'_, Journal> {
+    journal.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Sends a batch; what the server was too busy for is sent again, the same bytes, a few times.

@@ -11,7 +11,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -66,6 +66,8 @@ pub struct Journal {
     known: HashMap<Digest, Entry>,
     entries: File,
     receipts: File,
+    /// Bytes of the entries that were read.
+    read: u64,
     next: u64,
 }
 
@@ -79,7 +81,7 @@ impl Journal {
         let spool = dir.join("spool");
         secret_file::create_dir(&spool).map_err(ProfileError::from)?;
         let path = dir.join(ENTRIES);
-        let known = read_entries(&path)?;
+        let (known, read) = read_entries(&path, 0)?;
         let salt = salt(&dir.join(SALT), known.is_empty())?;
         let next = spooled(&spool)?.last().map_or(0, |last| last + 1);
         Ok(Self {
@@ -88,6 +90,7 @@ impl Journal {
             dir,
             salt,
             known,
+            read,
             next,
         })
     }
@@ -95,6 +98,17 @@ impl Journal {
     /// The entries by key and the salt, for threads that compose while this one files.
     pub fn snapshot(&self) -> (HashMap<Digest, Entry>, [u8; 32]) {
         (self.known.clone(), self.salt)
+    }
+
+    /// Reads what was filed since it was read last, by another process too.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is damaged.
+    pub fn catch_up(&mut self) -> Result<Vec<Entry>, CliError> {
+        let (new, read) = read_entries(&self.dir.join(ENTRIES), self.read)?;
+        self.read = read;
+        self.known.extend(new.clone());
+        Ok(new.into_values().collect())
     }
 
     /// Keeps a batch, synced to disk, before anyone sends it.
@@ -156,7 +170,12 @@ impl Journal {
     pub fn interrupted(&self) -> Result<HashSet<Digest>, CliError> {
         let mut keys = HashSet::new();
         for number in spooled(&self.dir.join("spool"))? {
-            let items: Vec<SpoolItem> = profile::read_json(&self.spool_path(number, "json"))?;
+            let items: Vec<SpoolItem> = match profile::read_json(&self.spool_path(number, "json")) {
+                Ok(items) => items,
+                // It was finished since it was listed, and what arrived of it is in the journal.
+                Err(_) if !self.spool_path(number, "hn").exists() => continue,
+                Err(error) => return Err(error.into()),
+            };
             keys.extend(items.into_iter().map(|item| item.entry.row.key));
         }
         Ok(keys)
@@ -265,11 +284,12 @@ fn write_all(file: &mut File, bytes: &[u8], dir: &Path) -> Result<(), CliError> 
     Ok(written.map_err(profile::io_error(dir, "written"))?)
 }
 
-/// Reads what is there. A last line that a crash cut off is left out: its batch is still in the spool.
-fn read_entries(path: &Path) -> Result<HashMap<Digest, Entry>, CliError> {
+/// Reads what is there after so many bytes, and says up to which it has read. A last line that a crash cut off is left
+/// out: its batch is still in the spool.
+fn read_entries(path: &Path, from: u64) -> Result<(HashMap<Digest, Entry>, u64), CliError> {
     let mut known = HashMap::new();
     if !path.exists() {
-        return Ok(known);
+        return Ok((known, from));
     }
     let file = OpenOptions::new()
         .read(true)
@@ -285,12 +305,16 @@ fn read_entries(path: &Path) -> Result<HashMap<Digest, Entry>, CliError> {
         }
         .into());
     }
+    profile::check_mode(&file, path)?;
     let whole = file
         .metadata()
         .map_err(profile::io_error(path, "read"))?
         .len();
     let mut reader = BufReader::new(&file);
-    let (mut line, mut kept) = (Vec::new(), 0_u64);
+    reader
+        .seek(SeekFrom::Start(from))
+        .map_err(profile::io_error(path, "read"))?;
+    let (mut line, mut kept) = (Vec::new(), from);
     loop {
         line.clear();
         let read = reader
@@ -322,7 +346,7 @@ fn read_entries(path: &Path) -> Result<HashMap<Digest, Entry>, CliError> {
             .and_then(|()| file.sync_all())
             .map_err(profile::io_error(path, "mended"))?;
     }
-    Ok(known)
+    Ok((known, kept))
 }
 
 /// Numbers of the batches in the spool, in order. A batch is there when its envelopes are.
@@ -370,12 +394,30 @@ mod tests {
         let good = bytes.len() as u64;
         bytes.extend_from_slice(b"{\"key\":\"cut o");
         fs::write(&path, &bytes).expect("written");
-        let known = read_entries(&path).expect("read");
+        let (known, read) = read_entries(&path, 0).expect("read");
+        assert_eq!(read, good);
         assert_eq!(
             known.get(&Digest::of(b"a")).map(|entry| entry.rev.get()),
             Some(2)
         );
         assert_eq!(fs::metadata(&path).expect("metadata").len(), good);
+    }
+
+    #[test]
+    fn what_another_process_files_is_found_without_reading_all_again() {
+        let world = crate::cli::testing::World::new();
+        let profile = world.profile();
+        let mut journal = Journal::open(&profile).expect("a journal");
+        file(&profile, &entry(b"a", 1)).expect("filed");
+        assert_eq!(journal.catch_up().expect("read").len(), 1);
+        file(&profile, &entry(b"b", 1)).expect("filed");
+        let new = journal.catch_up().expect("read");
+        assert_eq!(
+            new.iter().map(|entry| entry.row.key).collect::<Vec<_>>(),
+            [Digest::of(b"b")]
+        );
+        assert!(journal.catch_up().expect("read").is_empty());
+        assert_eq!(journal.snapshot().0.len(), 2);
     }
 
     #[test]
@@ -386,7 +428,7 @@ mod tests {
         push_line(&mut bytes, &entry(b"a", 1));
         fs::write(&path, &bytes).expect("written");
         assert!(
-            read_entries(&path)
+            read_entries(&path, 0)
                 .expect_err("damaged")
                 .to_string()
                 .contains("damaged")

@@ -21,8 +21,8 @@ use super::journal::Journal;
 use super::lint::command_line;
 use super::outbox::{Meta, Outbox};
 use super::own::{self, Former};
-use super::profile::{Profile, ProfileError};
-use super::rows::{ROWS, Row, Rows, Seen, Standing};
+use super::profile::{Profile, ProfileLock};
+use super::rows::{ROWS, ROWS_WAIT, Row, Rows, Seen, Standing};
 use super::tabular::columns::Field;
 use super::{Context, send, tabular};
 use crate::domain::ids::{Nid, Reference, Revision};
@@ -303,7 +303,6 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         settings: &settings,
         strict: args.compose.strict,
         confirmed: &args.compose.confirm,
-        of_a_file: args.file.is_some(),
         attached: attached(&args.attach, args.keep_metadata, context)?,
         context,
     };
@@ -454,7 +453,6 @@ struct Signing<'a> {
     settings: &'a Settings,
     strict: bool,
     confirmed: &'a [Confirmed],
-    of_a_file: bool,
     attached: Vec<Attached>,
     context: &'a Context,
 }
@@ -517,6 +515,13 @@ impl Outcome {
 }
 
 impl Signing<'_> {
+    /// Whether a person will be asked about what was found.
+    fn asks(&self, findings: &[Finding]) -> bool {
+        !self.strict
+            && self.context.out.can_ask()
+            && !confirm::open(findings, self.confirmed).is_empty()
+    }
+
     /// Whether everything grave that was found is meant so: said beforehand, or now, where somebody can be asked.
     fn confirm(&self, name: &str, findings: &mut [Finding]) -> bool {
         let open = confirm::open(findings, self.confirmed);
@@ -539,6 +544,46 @@ impl Signing<'_> {
     }
 }
 
+/// While nobody else decides which rows are new: what is known of them. An import lets others in between its batches.
+struct Turn {
+    lock: Option<ProfileLock>,
+    journal: Journal,
+    rows: Rows,
+    seen: Seen,
+}
+
+impl Turn {
+    fn take(profile: &Profile) -> Result<Self, CliError> {
+        let lock = Some(profile.lock_within(ROWS, ROWS_WAIT)?);
+        let mut journal = Journal::open(profile)?;
+        let rows = Rows::open(profile, &mut journal)?;
+        Ok(Self {
+            lock,
+            journal,
+            rows,
+            seen: Seen::default(),
+        })
+    }
+
+    /// Lets others in while a person thinks, then looks again what they have notified.
+    fn aside<T>(&mut self, profile: &Profile, ask: impl FnOnce() -> T) -> Result<T, CliError> {
+        self.lock = None;
+        let answer = ask();
+        self.lock = Some(profile.lock_within(ROWS, ROWS_WAIT)?);
+        self.rows = Rows::open(profile, &mut self.journal)?;
+        Ok(answer)
+    }
+
+    /// Whether a row still becomes what it was to become.
+    fn still(&self, row: &Row, composed: &Composed, next: &Next) -> bool {
+        match self.rows.standing(row, composed) {
+            Standing::New => next.prev.is_none(),
+            Standing::Changed(now) => now == *next,
+            Standing::Unchanged { .. } | Standing::Refused(_) => false,
+        }
+    }
+}
+
 /// Signs what can be signed. `outcome` holds what was signed also when it ends early.
 fn sign_all(
     drafts: Vec<Result<Draft, Finding>>,
@@ -546,16 +591,10 @@ fn sign_all(
     signing: &Signing<'_>,
     outcome: &mut Outcome,
 ) -> Result<(), CliError> {
-    // A single notification does not wait for a long import to end.
-    let _lock = match signing.profile.lock(ROWS) {
-        Err(ProfileError::Busy { .. }) if !signing.of_a_file => None,
-        lock => Some(lock?),
-    };
-    let rows = Rows::open(signing.profile, &Journal::open(signing.profile)?)?;
-    let mut seen = Seen::default();
+    let mut turn = Turn::take(signing.profile)?;
     for draft in drafts {
         match draft {
-            Ok(draft) => sign_one(&draft, revised, signing, (&rows, &mut seen), outcome)?,
+            Ok(draft) => sign_one(&draft, revised, signing, &mut turn, outcome)?,
             Err(finding) => outcome.refuse(finding),
         }
     }
@@ -566,7 +605,7 @@ fn sign_one(
     draft: &Draft,
     revised: Option<&Next>,
     signing: &Signing<'_>,
-    (rows, seen): (&Rows, &mut Seen),
+    turn: &mut Turn,
     outcome: &mut Outcome,
 ) -> Result<(), CliError> {
     let mut composition = compose(draft, signing.settings, None);
@@ -574,20 +613,23 @@ fn sign_one(
         outcome.read(composition, signing);
         return Ok(());
     };
-    let mut row = rows.row(composed);
-    row.files = rows.files(signing.attached.iter().map(|one| &one.part.sha256));
+    let mut row = turn.rows.row(composed);
+    row.files = turn
+        .rows
+        .files(signing.attached.iter().map(|one| &one.part.sha256));
     let origin = &draft.cells.origin;
     let standing = match revised {
-        Some(next) => match rows.taken(&row, next.nid) {
+        Some(next) => match turn.rows.taken(&row, composed, next.nid) {
             Some(other) => Standing::Refused(format!(
                 "its reference, or its name and place, are those of {}, which is another notification; revise that one, or give this its own reference",
                 other.reference()
             )),
             None => Standing::Changed(next.clone()),
         },
-        None => seen
+        None => turn
+            .seen
             .again(origin.row, &row, composed)
-            .unwrap_or_else(|| rows.standing(&row, composed)),
+            .unwrap_or_else(|| turn.rows.standing(&row, composed)),
     };
     let (next, former) = match standing {
         Standing::New => (Next::first(), None),
@@ -605,7 +647,7 @@ fn sign_one(
             return Ok(());
         }
     };
-    if row.files.is_none() && rows.had_files(next.nid) {
+    if row.files.is_none() && turn.rows.had_files(next.nid) {
         let what = format!(
             "{} had attachments, and this revision has none; give them again with --attach where they still hold",
             next.nid.reference()
@@ -620,9 +662,20 @@ fn sign_one(
         // Once more, held against the revision before.
         composition = compose(draft, signing.settings, Some(last));
     }
-    let Some(composed) = outcome.read(composition, signing) else {
+    let asks = signing.asks(&composition.findings);
+    let read = if asks {
+        turn.aside(signing.profile, || outcome.read(composition, signing))?
+    } else {
+        outcome.read(composition, signing)
+    };
+    let Some(composed) = read else {
         return Ok(());
     };
+    if asks && revised.is_none() && !turn.still(&row, &composed, &next) {
+        let why = "another run has notified this row meanwhile; repeat the same command";
+        outcome.refuse(Finding::refused("notified-before", origin.clone(), why));
+        return Ok(());
+    }
     let no_longer = former.map_or_else(Vec::new, |former| former.no_longer_in(&composed));
     match keep(composed, &next, row, signing)? {
         Ok(signed) => outcome.signed.push(Signed {
@@ -810,6 +863,17 @@ mod tests {
             assert_eq!(cells.get(&field).map(String::as_str), Some(text), "{field}");
         }
         assert_eq!(waypoint("15.5007, 32.5599").len(), 1);
+    }
+
+    #[test]
+    fn while_a_person_thinks_others_get_in() {
+        let world = crate::cli::testing::World::new();
+        let profile = world.profile();
+        let mut turn = Turn::take(&profile).expect("free");
+        let busy = || profile.lock(ROWS).is_err();
+        assert!(busy());
+        let meanwhile = turn.aside(&profile, busy).expect("taken again");
+        assert!(!meanwhile && busy());
     }
 
     #[test]

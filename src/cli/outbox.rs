@@ -297,10 +297,22 @@ impl Outbox {
     /// # Errors
     /// When the folder or a description cannot be read.
     pub fn pending(&self) -> Result<Vec<(OutboxId, Meta)>, OutboxError> {
-        self.ids(State::Pending)?
-            .into_iter()
-            .map(|id| Ok((id.clone(), self.read_record(State::Pending, &id)?.meta)))
-            .collect()
+        let mut out = Vec::new();
+        for id in self.ids(State::Pending)? {
+            if let Some(meta) = self.meta(State::Pending, &id)? {
+                out.push((id, meta));
+            }
+        }
+        Ok(out)
+    }
+
+    /// What is known of an item; none when it was filed elsewhere since it was listed.
+    fn meta(&self, state: State, id: &OutboxId) -> Result<Option<Meta>, OutboxError> {
+        match self.read_record(state, id) {
+            Ok(record) => Ok(Some(record.meta)),
+            Err(_) if !self.path(state, id, "hn").exists() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The exact bytes of a pending item.
@@ -389,10 +401,13 @@ impl Outbox {
 
     fn newest(&self, of: impl Fn(&Meta) -> bool) -> Result<Option<Meta>, OutboxError> {
         let mut latest: Option<Meta> = None;
-        for state in [State::Sent, State::Pending] {
+        // In the order in which an item moves, so that none is missed.
+        for state in [State::Pending, State::Sent] {
             for id in self.ids(state)? {
-                let meta = self.read_record(state, &id)?.meta;
-                if of(&meta) && latest.as_ref().is_none_or(|known| known.rev <= meta.rev) {
+                let Some(meta) = self.meta(state, &id)?.filter(|meta| of(meta)) else {
+                    continue;
+                };
+                if latest.as_ref().is_none_or(|known| known.rev <= meta.rev) {
                     latest = Some(meta);
                 }
             }
@@ -406,11 +421,12 @@ impl Outbox {
     /// When a folder or a description cannot be read.
     pub fn ended(&self) -> Result<HashSet<Nid>, OutboxError> {
         let mut ended = HashSet::new();
-        for state in [State::Sent, State::Pending] {
+        // In the order in which an item moves, so that none is missed.
+        for state in [State::Pending, State::Sent] {
             for id in self.ids(state)? {
                 let of = |kind: Kind| id.0.ends_with(&format!("-{kind}"));
                 if of(Kind::Withdraw) || of(Kind::Close) {
-                    ended.extend(self.read_record(state, &id)?.meta.nid);
+                    ended.extend(self.meta(state, &id)?.and_then(|meta| meta.nid));
                 }
             }
         }

@@ -2,17 +2,20 @@
 //! whom it is for, sealed to the own desk, so that the next revision can be held against it, a call for help knows whom to
 //! call without a line, and nothing stands in the clear on disk.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use super::directory;
 use super::draft::compose::{Composed, Last};
 use super::error::CliError;
+use super::files;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::profile::{self, Profile, ProfileError};
 use super::received::{Readers, receive};
 use crate::crypto::disclosure::Disclosure;
 use crate::crypto::seal::seal;
+use crate::crypto::seal_key::SealKey;
 use crate::crypto::secret_file;
 use crate::domain::ids::Nid;
 use crate::domain::kind::Kind;
@@ -43,15 +46,46 @@ fn claims(statement: &str) -> Option<Claims> {
 /// # Errors
 /// When it cannot be written.
 pub fn keep(profile: &Profile, nid: Nid, built: &Built) -> Result<(), CliError> {
-    let desk = match profile.desk_seal_key() {
-        Ok(desk) => desk,
-        Err(ProfileError::NoDeskKey { .. }) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    let statement = &built.envelope.statement;
-    let Some(claims) = claims(statement) else {
+    let Some(bytes) = desk(profile)?.and_then(|desk| sealed(&desk, built)) else {
         return Ok(());
     };
+    let folder = profile.path(FOLDER);
+    secret_file::create_dir(&folder).map_err(ProfileError::from)?;
+    Ok(profile::write_private(&path(profile, nid), &bytes)?)
+}
+
+/// Keeps what [`sealed`] made of many revisions, each whole or not at all. They are not synced, for a file each would cost
+/// an import its speed; a power cut may cost the question whether a place has moved, and nothing else.
+///
+/// # Errors
+/// When one cannot be written.
+pub fn keep_all(profile: &Profile, sealed: &[(Nid, Vec<u8>)]) -> Result<(), CliError> {
+    secret_file::create_dir(&profile.path(FOLDER)).map_err(ProfileError::from)?;
+    for (nid, bytes) in sealed {
+        let path = path(profile, *nid);
+        files::create_private(&path)
+            .and_then(|mut file| file.write_all(bytes))
+            .map_err(profile::io_error(&path, "written"))?;
+    }
+    Ok(())
+}
+
+/// The desk's key; none while it has not been handed to this device.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn desk(profile: &Profile) -> Result<Option<SealKey>, CliError> {
+    match profile.desk_seal_key() {
+        Ok(desk) => Ok(Some(desk)),
+        Err(ProfileError::NoDeskKey { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A revision with its place and contact sealed to the own desk, as it is kept.
+pub fn sealed(desk: &SealKey, built: &Built) -> Option<Vec<u8>> {
+    let statement = &built.envelope.statement;
+    let claims = claims(statement)?;
     let slot = SealSlot::of(&claims);
     let mut attachments = Vec::new();
     let kept = built.disclosures.iter().filter(|d| {
@@ -60,9 +94,7 @@ pub fn keep(profile: &Profile, nid: Nid, built: &Built) -> Result<(), CliError> 
     });
     for part in kept {
         let context = slot.context(part.name(), part.digest());
-        let Ok(sealed) = seal(&context, part, desk.public_key()) else {
-            return Ok(());
-        };
+        let sealed = seal(&context, part, desk.public_key()).ok()?;
         attachments.push(Attachment {
             part: part.name().to_owned(),
             sd: part.digest(),
@@ -76,10 +108,7 @@ pub fn keep(profile: &Profile, nid: Nid, built: &Built) -> Result<(), CliError> 
         statement: statement.clone(),
         attachments,
     };
-    let path = path(profile, nid);
-    let folder = profile.path(FOLDER);
-    secret_file::create_dir(&folder).map_err(ProfileError::from)?;
-    Ok(profile::write_private(&path, &envelope.encode())?)
+    Some(envelope.encode())
 }
 
 /// The last revision that this device notified.

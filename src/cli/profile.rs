@@ -5,6 +5,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -347,6 +349,32 @@ impl Profile {
     pub fn lock(&self, what: &'static str) -> Result<ProfileLock, ProfileError> {
         lock(&self.dir, what)
     }
+
+    /// As [`Self::lock`], after waiting until the others are done, at most this long. Who waits gets it as soon as it is
+    /// let go, also from one that takes it again and again.
+    ///
+    /// # Errors
+    /// [`ProfileError::Busy`] when they are not done by then.
+    pub fn lock_within(
+        &self,
+        what: &'static str,
+        most: Duration,
+    ) -> Result<ProfileLock, ProfileError> {
+        let (path, file) = lock_file(&self.dir, what)?;
+        if file.try_lock().is_ok() {
+            return Ok(ProfileLock(file));
+        }
+        let (locked, waited) = mpsc::sync_channel(1);
+        // The system wakes who waits for a lock, and has no wait that ends: so a thread of its own waits. When it gets the
+        // lock and nobody takes it any more, it lets go.
+        std::thread::spawn(move || {
+            locked.send(file.lock().map(|()| ProfileLock(file))).ok();
+        });
+        match waited.recv_timeout(most) {
+            Ok(lock) => lock.map_err(io_error(&path, "locked")),
+            Err(_) => Err(ProfileError::Busy { what }),
+        }
+    }
 }
 
 /// As [`Profile::lock`], before there is a profile.
@@ -354,6 +382,15 @@ impl Profile {
 /// # Errors
 /// [`ProfileError::Busy`].
 pub fn lock(dir: &Path, what: &'static str) -> Result<ProfileLock, ProfileError> {
+    let (path, file) = lock_file(dir, what)?;
+    match file.try_lock() {
+        Ok(()) => Ok(ProfileLock(file)),
+        Err(TryLockError::WouldBlock) => Err(ProfileError::Busy { what }),
+        Err(TryLockError::Error(source)) => Err(io_error(&path, "locked")(source)),
+    }
+}
+
+fn lock_file(dir: &Path, what: &str) -> Result<(PathBuf, File), ProfileError> {
     let path = dir.join(format!(".lock-{what}"));
     let file = OpenOptions::new()
         .write(true)
@@ -363,19 +400,27 @@ pub fn lock(dir: &Path, what: &'static str) -> Result<ProfileLock, ProfileError>
         .custom_flags(nix::libc::O_NONBLOCK)
         .open(&path)
         .map_err(io_error(&path, "opened"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(ProfileLock(file)),
-        Err(TryLockError::WouldBlock) => Err(ProfileError::Busy { what }),
-        Err(TryLockError::Error(source)) => Err(io_error(&path, "locked")(source)),
-    }
+    Ok((path, file))
 }
 
 /// Reads a file of the profile whole.
 ///
 /// # Errors
-/// When it cannot be read, is no regular file, or is larger than any file of ours.
+/// When it cannot be read, is no regular file, is larger than any file of ours, or others may write into it.
 pub fn read_private(path: &Path) -> Result<Vec<u8>, ProfileError> {
-    files::read(path, MAX_FILE_BYTES, Pipes::Refused).map_err(io_error(path, "read"))
+    let file = files::open(path, Pipes::Refused).map_err(io_error(path, "read"))?;
+    check_mode(&file, path)?;
+    files::read_whole(file, MAX_FILE_BYTES).map_err(io_error(path, "read"))
+}
+
+/// Refuses a file of ours into which others may write: it may hold pins and records of theirs. The mode is the opened
+/// file's, so that it cannot be swapped in between.
+///
+/// # Errors
+/// [`SecretFileError::Writable`].
+pub fn check_mode(file: &File, path: &Path) -> Result<(), ProfileError> {
+    let meta = file.metadata().map_err(io_error(path, "looked at"))?;
+    Ok(secret_file::check_mode(&meta, path)?)
 }
 
 /// Writes a file of the profile, 0600, whole or not at all, and on disk when this returns.
@@ -557,5 +602,40 @@ mod tests {
         assert!(lock(dir.path(), "keys").is_ok());
         drop(held);
         assert!(lock(dir.path(), "inbox").is_ok());
+    }
+
+    #[test]
+    fn who_waits_for_a_lock_gets_it_when_it_is_let_go_and_waits_no_longer_than_said() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let profile = Profile::create(dir.path(), example()).expect("written");
+        let held = profile.lock("rows").expect("free");
+        let short = profile.lock_within("rows", Duration::from_millis(50));
+        assert!(matches!(short, Err(ProfileError::Busy { what: "rows" })));
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| profile.lock_within("rows", Duration::from_mins(1)));
+            std::thread::sleep(Duration::from_millis(100));
+            drop(held);
+            waits.join().expect("no panic").expect("let go");
+        });
+    }
+
+    #[test]
+    fn pins_into_which_others_may_write_are_refused_naming_the_chmod() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = Profile::create(dir.path(), example())
+            .expect("written")
+            .path(file::PROFILE);
+        for bad in [0o666, 0o620, 0o602] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(bad)).expect("changed");
+            let said = Profile::open(dir.path())
+                .expect_err("open to others")
+                .to_string();
+            assert!(
+                said.contains(&format!("chmod go-w {}", path.display())),
+                "{said}"
+            );
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("changed");
+        Profile::open(dir.path()).expect("its owner's alone to write");
     }
 }

@@ -1,9 +1,12 @@
 //! Which row of a file is which notification: what `notify` and `import` share, so that the same file again sends what
 //! changed and what is new, and nothing twice. A row is known again by its reference; one without by what it is called,
 //! its country and its place (a movement: its times too, for two convoys on one road are two). What was signed and waits
-//! in the outbox counts as notified: nothing is doubled because a line was down, or because a run was stopped.
+//! in the outbox counts as notified: nothing is doubled because a line was down, or because a run was stopped. References
+//! that a person takes for the same are the same. Who decides that a row is new holds a lock until what it signed is on
+//! disk, so that two runs at once never make two notifications of one row.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +21,13 @@ use crate::crypto::digest::Digest;
 use crate::domain::ids::{ActorId, Nid, Revision};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Subject;
+use crate::domain::text::reference_key;
 
-/// The lock of whoever decides which rows are new.
-pub const ROWS: &str = "import";
+/// The lock of whoever decides which rows are new: held from looking a row up until what it became is on disk.
+pub const ROWS: &str = "rows";
+
+/// How long that lock is waited for: a file of `notify` holds it while it signs all its rows.
+pub const ROWS_WAIT: Duration = Duration::from_mins(2);
 
 /// A row, as digests under a salt of this profile: they tell no names and no places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,14 +119,16 @@ impl Rows {
     ///
     /// # Errors
     /// When one of them cannot be read.
-    pub fn open(profile: &Profile, journal: &Journal) -> Result<Self, CliError> {
+    pub fn open(profile: &Profile, journal: &mut Journal) -> Result<Self, CliError> {
+        let outbox = Outbox::open(profile.dir())?;
+        // A row moves from the spool or the outbox to the journal while others send: in this order none is missed.
+        let interrupted = journal.interrupted()?;
+        let pending = outbox.pending()?;
+        journal.catch_up()?;
         let (known, salt) = journal.snapshot();
         let mut rows = Self::of(known, salt);
-        let outbox = Outbox::open(profile.dir())?;
-        for (_, meta) in outbox.pending()? {
-            rows.extend(Entry::of_meta(&meta));
-        }
-        rows.interrupted = journal.interrupted()?;
+        rows.extend(pending.iter().filter_map(|(_, meta)| Entry::of_meta(meta)));
+        rows.interrupted = interrupted;
         rows.ended = outbox.ended()?;
         let inbox = Inbox::open(profile.dir())?;
         for (nid, head) in &rows.heads {
@@ -146,6 +155,23 @@ impl Rows {
         rows
     }
 
+    /// Takes in what others notified since, from the outbox and the journal.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn catch_up(&mut self, profile: &Profile, journal: &mut Journal) -> Result<(), CliError> {
+        let pending = Outbox::open(profile.dir())?.pending()?;
+        self.extend(journal.catch_up()?);
+        self.extend(pending.iter().filter_map(|(_, meta)| Entry::of_meta(meta)));
+        Ok(())
+    }
+
+    /// What is known of a row, under the key it has or had.
+    fn find(&self, row: &Row, composed: &Composed) -> Option<&Entry> {
+        let known = |key: &Digest| self.known.get(key);
+        known(&row.key).or_else(|| former_keys(&self.salt, composed).iter().find_map(known))
+    }
+
     fn extend(&mut self, entries: impl IntoIterator<Item = Entry>) {
         for entry in entries {
             if self
@@ -166,8 +192,8 @@ impl Rows {
 
     /// The notification that a row is, when it is another one than `nid` and stands: the row must not become a revision of
     /// `nid`, for it would from then on be known as that.
-    pub fn taken(&self, row: &Row, nid: Nid) -> Option<Nid> {
-        let other = self.known.get(&row.key)?.nid;
+    pub fn taken(&self, row: &Row, composed: &Composed, nid: Nid) -> Option<Nid> {
+        let other = self.find(row, composed)?.nid;
         (other != nid && !self.ended.contains(&other)).then_some(other)
     }
 
@@ -188,10 +214,13 @@ impl Rows {
     /// Where a row stands. One that comes without files says nothing of those that went with it before.
     pub fn standing(&self, row: &Row, composed: &Composed) -> Standing {
         // First of all: whether what it signed has arrived is not known, so nothing else that is known of the row counts.
-        if self.interrupted.contains(&row.key) {
-            return Standing::Refused("an import that was stopped has signed this row and not sent it; repeat that import first".to_owned());
+        let signed = |key: &Digest| self.interrupted.contains(key);
+        if signed(&row.key)
+            || !self.interrupted.is_empty() && former_keys(&self.salt, composed).iter().any(signed)
+        {
+            return Standing::Refused("an import has signed this row, and it is not known to have arrived: wait until that import is done; if it was stopped, repeat that import first".to_owned());
         }
-        let Some(entry) = self.known.get(&row.key) else {
+        let Some(entry) = self.find(row, composed) else {
             return Standing::New;
         };
         let reference = entry.nid.reference();
@@ -233,18 +262,25 @@ impl Rows {
     }
 }
 
-/// The rows of one file so far: at which line each stood first, and what it said there.
+/// The rows of one file so far: at which line each stood first, what it said there, and how its reference was written.
 #[derive(Default)]
-pub struct Seen(HashMap<Digest, (u64, Digest)>);
+pub struct Seen(HashMap<Digest, (u64, Digest, Option<Digest>)>);
 
 impl Seen {
     /// Where a row stands that stood in this file before, at an earlier line.
     pub fn again(&mut self, line: u64, row: &Row, composed: &Composed) -> Option<Standing> {
-        let Some((first, content)) = self.0.get(&row.key) else {
-            self.0.insert(row.key, (line, row.content));
+        let reference = composed.place.properties.reference.as_ref();
+        let written = reference.map(|text| Digest::of(text.as_bytes()));
+        let Some((first, content, before)) = self.0.get(&row.key) else {
+            self.0.insert(row.key, (line, row.content, written));
             return None;
         };
-        if composed.place.properties.reference.is_some() {
+        if written != *before {
+            return Some(Standing::Refused(format!(
+                "line {first} has the same reference, written otherwise: references that differ only in capitals, in the kind of dash or digit, or in what does not show are one; give each its own, or leave one out"
+            )));
+        }
+        if written.is_some() {
             return Some(Standing::Refused(format!(
                 "line {first} has the same reference; give each its own, or leave one out"
             )));
@@ -268,7 +304,9 @@ impl Seen {
 fn key(salt: &[u8; 32], composed: &Composed) -> Digest {
     let properties = &composed.place.properties;
     let text = match (&properties.reference, composed.subject) {
-        (Some(reference), subject) => serde_json::json!(["reference", subject, reference]),
+        (Some(reference), subject) => {
+            serde_json::json!(["alike", subject, reference_key(reference)])
+        }
         (None, Subject::Site) => serde_json::json!([
             "place",
             properties.name,
@@ -302,6 +340,20 @@ fn key(salt: &[u8; 32], composed: &Composed) -> Digest {
     Digest::of_parts(&[salt, text.to_string().as_bytes()])
 }
 
+/// The keys under which earlier releases journalled a row: its reference letter for letter, as it is written now, or in
+/// small or capital letters. None where the key has not changed.
+fn former_keys(salt: &[u8; 32], composed: &Composed) -> Vec<Digest> {
+    let Some(reference) = &composed.place.properties.reference else {
+        return Vec::new();
+    };
+    let alike = reference_key(reference);
+    let of = |text: &str| {
+        let text = serde_json::json!(["reference", composed.subject, text]);
+        Digest::of_parts(&[salt, text.to_string().as_bytes()])
+    };
+    vec![of(reference), of(&alike), of(&alike.to_uppercase())]
+}
+
 fn seconds(at: Option<time::OffsetDateTime>) -> Option<i64> {
     at.map(time::OffsetDateTime::unix_timestamp)
 }
@@ -318,3 +370,7 @@ fn content(salt: &[u8; 32], composed: &Composed) -> Digest {
     ]);
     Digest::of_parts(&[salt, text.to_string().as_bytes()])
 }
+
+#[cfg(test)]
+#[path = "rows_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::thread::JoinHandle;
 
 use time::macros::datetime;
 use uuid::Uuid;
@@ -168,6 +169,22 @@ impl World {
             .collect();
         let exit = super::run(args, out, self.clock.clone()).await;
         (exit, printed.text() + &said.text())
+    }
+
+    /// As [`Self::run`], on a thread of its own, as another process would.
+    pub fn run_apart(&self, args: impl IntoIterator<Item = &'static str>) -> JoinHandle<Exit> {
+        let profile = self.path().display().to_string();
+        let args: Vec<OsString> = ["herald", "--profile", &profile]
+            .iter()
+            .map(OsString::from)
+            .chain(args.into_iter().map(OsString::from))
+            .collect();
+        let clock = self.clock.clone();
+        std::thread::spawn(move || {
+            let (out, _, _) = Output::captured(false);
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(super::run(args, out, clock))
+        })
     }
 
     fn common(&self, iss: Issuer) -> Common {

@@ -43,6 +43,16 @@ pub enum SecretFileError {
         /// Its permission bits.
         mode: u32,
     },
+    /// Group or others may write into a file that no stranger may change.
+    #[error(
+        "others may write into {path} (mode {mode:04o}), and may have put pins or records of their own there: look whether what stands in it is yours, then run `chmod go-w {path}`"
+    )]
+    Writable {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// A directory, a device or a pipe.
     #[error("{0} is not a regular file")]
     NotAFile(PathBuf),
@@ -97,6 +107,21 @@ pub fn check_dir(path: &Path) -> Result<(), SecretFileError> {
         return Ok(());
     }
     Err(SecretFileError::OpenDirectory {
+        path: path.to_owned(),
+        mode,
+    })
+}
+
+/// Refuses what anyone but its owner may write into; `meta` is the opened file's.
+///
+/// # Errors
+/// [`SecretFileError::Writable`].
+pub fn check_mode(meta: &fs::Metadata, path: &Path) -> Result<(), SecretFileError> {
+    let mode = meta.permissions().mode() & 0o7777;
+    if mode & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(SecretFileError::Writable {
         path: path.to_owned(),
         mode,
     })

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::member::shown;
 use super::problem::{Problem, ProblemKind};
-use crate::domain::text::{Lines, first_unruly};
+use crate::domain::text::{Lines, first_unruly, is_blank};
 
 /// Members whose text may have several lines: people's own words, and what somebody typed or pasted.
 const SEVERAL_LINES: &[&str] = &[
@@ -37,7 +37,11 @@ fn member(value: &Value, pointer: &str, name: &str) -> Result<(), Problem> {
             } else {
                 Lines::One
             };
-            first_unruly(text, lines).map_or(Ok(()), |at| Err(refused(pointer, at, lines)))
+            match first_unruly(text, lines) {
+                Some(at) => Err(refused(pointer, at, lines)),
+                None if lines == Lines::One && is_blank(text) => Err(blank(pointer)),
+                None => Ok(()),
+            }
         }
         Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
             member(item, &format!("{pointer}/{index}"), name).map_err(
@@ -67,6 +71,13 @@ fn refused(pointer: &str, at: usize, lines: Lines) -> Problem {
         .pointer(pointer)
 }
 
+fn blank(pointer: &str) -> Problem {
+    Problem::new(ProblemKind::InvalidMember)
+        .detail("this text has characters, and none of them shows")
+        .action("Write it with letters or digits that can be read out, or leave the member out.")
+        .pointer(pointer)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -93,6 +104,11 @@ mod tests {
                 Some(1),
             ),
             (json!({"Kunduz!": "\u{7}"}), "/place/*", None),
+            (
+                json!({"properties": {"name": "\u{200b}\u{e0041}"}}),
+                "/place/properties/name",
+                None,
+            ),
         ] {
             let problem = check(&value, "/place").expect_err("refused");
             assert_eq!(problem.kind(), Some(ProblemKind::InvalidMember));

@@ -14,7 +14,7 @@ use super::{Draft, likely, movement, people, site};
 use crate::cli::tabular::columns::Field;
 use crate::domain::category::Category;
 use crate::domain::notification::{Relation, Subject};
-use crate::domain::text::{Lines, first_unruly};
+use crate::domain::text::{Lines, first_unruly, is_blank};
 use crate::spatial::Position;
 use crate::spatial::parse::lint::{WindowContext, lint_window};
 use crate::spatial::parse::{
@@ -180,6 +180,14 @@ fn texts(reader: &mut Reader<'_>) {
                     draft.at(cells, *field),
                     format!(
                         "character {at} of {field} is a line break or another control character, or turns the direction of the text around it; take it out"
+                    ),
+                ));
+            } else if lines == Lines::One && is_blank(text) {
+                reader.findings.push(Finding::refused(
+                    "nothing-shows",
+                    draft.at(cells, *field),
+                    format!(
+                        "{field} has characters, and none of them shows; write it anew, or leave it empty"
                     ),
                 ));
             }

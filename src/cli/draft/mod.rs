@@ -25,6 +25,7 @@ use self::finding::Finding;
 use crate::cli::tabular::columns::{Field, Mapping};
 use crate::cli::tabular::{Origin, Row, Table};
 use crate::domain::notification::Subject;
+use crate::domain::text::reference_key;
 
 /// Rows of movements in one file; they are held in memory to be grouped.
 pub const MAX_MOVEMENT_ROWS: usize = 100_000;
@@ -174,7 +175,8 @@ fn grouped(table: Table, mapping: &Arc<Mapping>) -> Vec<Result<Draft, Finding>> 
             .cells
             .get(&Field::Reference)
             .or_else(|| row.cells.get(&Field::Name))
-            .cloned();
+            // One convoy written in two ways is not cut into two halves: its rows meet, and are said to disagree.
+            .map(|text| reference_key(text));
         let reference = reference.unwrap_or_else(|| last.clone());
         if reference.is_empty() {
             let message =

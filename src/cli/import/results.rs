@@ -49,6 +49,7 @@ impl Verdict {
 }
 
 /// A line of the results.
+#[derive(Clone)]
 pub struct RowResult {
     line: u64,
     column: String,
