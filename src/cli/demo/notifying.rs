@@ -261,6 +261,16 @@ pub fn typed(at: OffsetDateTime) -> String {
     crate::spatial::parse::format_rfc3339(at)
 }
 
+/// The convoy's two waypoints with their times, as they are typed.
+pub fn road(now: OffsetDateTime) -> [String; 2] {
+    let depart = departure(now);
+    let arrive = depart + Duration::seconds(9_574);
+    [
+        format!("Khartoum depot = 15.5007, 32.5599 @ {} ±10m", typed(depart)),
+        format!("Wad Madani = 14.4012, 33.5199 @ {} ±10m", typed(arrive)),
+    ]
+}
+
 /// One movement with times, to one party.
 pub async fn a_convoy(stage: &mut Stage) -> Result<(), CliError> {
     stage.tell.chapter("A convoy");
@@ -268,12 +278,7 @@ pub async fn a_convoy(stage: &mut Stage) -> Result<(), CliError> {
         "Food Aid moves 24 t of flour from Khartoum to Wad Madani, 160 km. Only the eastern party is told. Names, plates \
          and phone numbers are sealed to it and to the coordinator: the server cannot read them.",
     );
-    let depart = departure(stage.clock.now());
-    let first = format!("Khartoum depot = 15.5007, 32.5599 @ {} ±10m", typed(depart));
-    let last = format!(
-        "Wad Madani = 14.4012, 33.5199 @ {} ±10m",
-        typed(depart + Duration::seconds(9_574))
-    );
+    let [first, last] = road(stage.clock.now());
     let ran = stage
         .types(
             FOODAID,

@@ -1,9 +1,8 @@
 //! The chapters of the two-way street: a party asks and the organisation amends; a crew calls for help and is answered.
 
 use serde_json::Value;
-use time::Duration;
 
-use super::notifying::{departure, typed};
+use super::notifying::road;
 use super::stage::{Stage, moment};
 use super::{COORDINATOR, EAST, FOODAID};
 use crate::cli::error::CliError;
@@ -67,12 +66,7 @@ pub async fn a_question(stage: &mut Stage) -> Result<(), CliError> {
 
 /// The second revision of the convoy, with what was asked for in its note.
 async fn amend(stage: &Stage, reference: &str) -> Result<(), CliError> {
-    let depart = departure(stage.clock.now());
-    let first = format!("Khartoum depot = 15.5007, 32.5599 @ {} ±10m", typed(depart));
-    let last = format!(
-        "Wad Madani = 14.4012, 33.5199 @ {} ±10m",
-        typed(depart + Duration::seconds(9_574))
-    );
+    let [first, last] = road(stage.clock.now());
     let words = [
         "notify",
         "--revise",

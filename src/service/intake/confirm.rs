@@ -10,7 +10,6 @@ use crate::domain::due::{Due, reconfirm_moments};
 use crate::domain::exchange::AlertEvent;
 use crate::domain::kind::Kind;
 use crate::store;
-use crate::store::actors;
 use crate::store::due::DueRow;
 use crate::store::notifications;
 use crate::wire::claims::ConfirmClaims;
@@ -29,12 +28,8 @@ pub(super) async fn take(
             .detail("sites are confirmed; of a movement say how far it is")
             .into());
     }
-    let ctx = incoming.prepared.common.ctx.clone();
-    let mut desks = vec![revision.org.clone()];
-    desks.extend(actors::coordinators(batch.conn, &ctx).await?);
+    let mut desks = fire::desks(batch, &revision.org, None).await?;
     desks.extend(told(batch, claims.nid).await?);
-    desks.sort_unstable();
-    desks.dedup();
     let stored = apply::store(batch, incoming, &desks).await?;
     notifications::set_confirmed(batch.conn, claims.nid, batch.at).await?;
     for what in [Due::Reconfirm, Due::Stale] {

@@ -1,19 +1,20 @@
 //! What devices send and what the server answers: requests as they are given, and statements signed and submitted.
 
 use bytes::Bytes;
-use herald::domain::ids::Issuer;
+use herald::domain::ids::{Issuer, Seq};
 use herald::wire::api::{Me, Submitted};
 use herald::wire::claims::{Claims, Common};
-use herald::wire::envelope::{ENVELOPE_TYPE, ENVELOPES_TYPE};
+use herald::wire::envelope::{ENVELOPE_TYPE, ENVELOPES_TYPE, Event, split};
 use herald::wire::problem::{PROBLEM_MEDIA_TYPE, ProblemBody, ProblemKind};
 use herald::wire::{build, read};
 use reqwest::{Client, Method, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::World;
-use super::devices::{Unit, now};
+use super::devices::{Member, Unit, now};
 
 /// What the server answered.
 #[derive(Debug, Clone)]
@@ -55,6 +56,9 @@ impl Answer {
         Some(kind)
     }
 }
+
+/// An event as a desk reads it: its place, what was said, and the parts that the desk can open.
+pub type Read = (Seq, Claims, Vec<(String, Value)>);
 
 impl World {
     /// The claims of a statement that a device signs now.
@@ -142,6 +146,31 @@ impl World {
     /// Who the server takes a device for.
     pub async fn me(&self, unit: &Unit) -> Me {
         self.get(unit, "/v1/me").await.json()
+    }
+
+    /// All of a desk's mailbox, each event with the parts that the desk can open.
+    pub async fn reads(&self, desk: &Member) -> Vec<Read> {
+        let (mut after, mut out) = (Seq(0), Vec::new());
+        loop {
+            let path = format!("/v1/events?after={after}&limit=256");
+            let answer = self.get(desk.first(), &path).await;
+            assert_eq!(answer.status.as_u16(), 200, "{answer:?}");
+            let items = split(&answer.body, 256).unwrap();
+            if items.is_empty() {
+                return out;
+            }
+            for item in items {
+                let event = Event::decode(item).unwrap();
+                after = event.seq;
+                let (_, claims) = read::read(&event.envelope.statement).unwrap();
+                let open = |part| {
+                    let opened = build::open(&claims, part, &desk.desk).ok()?;
+                    Some((opened.name().to_owned(), opened.value().clone()))
+                };
+                let parts = event.envelope.attachments.iter().filter_map(open).collect();
+                out.push((event.seq, claims, parts));
+            }
+        }
     }
 
     /// Holds a receipt against the server's key; gives what it says.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use herald::crypto::digest::Digest;
 use herald::domain::exchange::{AlertEvent, DISTRESS_SENTENCE, DISTRESS_STEPS, DistressState};
-use herald::domain::ids::{ActorId, Nid, Revision, Seq};
+use herald::domain::ids::{ActorId, Nid, Revision};
 use herald::domain::notification::Tier;
 use herald::http::limits::Rate;
 use herald::service::identity;
@@ -18,11 +18,10 @@ use herald::wire::build::{self, Part};
 use herald::wire::claims::{
     About, Claims, DistressClaims, DutyClaims, ResolveClaims, RespondClaims,
 };
-use herald::wire::envelope::{ENVELOPE_TYPE, Event, split};
+use herald::wire::envelope::ENVELOPE_TYPE;
 use herald::wire::parts::{Audience, name};
 use herald::wire::policy::{Number, Policy};
 use herald::wire::problem::ProblemKind as P;
-use herald::wire::read;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -121,9 +120,6 @@ pub fn resolution(world: &World, unit: &Unit, call: &Notified) -> (ResolveClaims
     (claims, [part.sealed_to(&world.reader)])
 }
 
-/// An event as a desk reads it: its place, what it claims, and the parts that it could open, by name.
-type Read = (Seq, Claims, Vec<(String, Value)>);
-
 impl World {
     /// A device calls for help; it must be taken.
     pub async fn distress(&self, unit: &Unit, cry: &Cry) -> Notified {
@@ -156,31 +152,6 @@ impl World {
     async fn resolve(&self, unit: &Unit, call: &Notified) -> Answer {
         let (claims, parts) = resolution(self, unit, call);
         self.say(unit, claims, &parts).await
-    }
-
-    /// All of a desk's mailbox, each event with the parts that the desk can open.
-    async fn reads(&self, desk: &Member) -> Vec<Read> {
-        let (mut after, mut out) = (Seq(0), Vec::new());
-        loop {
-            let path = format!("/v1/events?after={after}&limit=256");
-            let answer = self.get(desk.first(), &path).await;
-            assert_eq!(answer.status.as_u16(), 200, "{answer:?}");
-            let items = split(&answer.body, 256).unwrap();
-            if items.is_empty() {
-                return out;
-            }
-            for item in items {
-                let event = Event::decode(item).unwrap();
-                after = event.seq;
-                let (_, claims) = read::read(&event.envelope.statement).unwrap();
-                let open = |part| {
-                    let opened = build::open(&claims, part, &desk.desk).ok()?;
-                    Some((opened.name().to_owned(), opened.value().clone()))
-                };
-                let parts = event.envelope.attachments.iter().filter_map(open).collect();
-                out.push((event.seq, claims, parts));
-            }
-        }
     }
 
     /// The names of the parts of a call that a desk could open; `None` when the call is not in its mailbox.

@@ -1,14 +1,11 @@
 //! How far a movement is: who may say it, who is told, and what it does to checks and to silence.
 
 use herald::domain::exchange::AlertEvent;
-use herald::domain::ids::Seq;
 use herald::domain::notification::{Outcome, Tier};
 use herald::wire::build::Part;
 use herald::wire::claims::{Claims, CloseClaims, ProgressClaims};
-use herald::wire::envelope::{Event, split};
 use herald::wire::parts::{ProgressPart, name};
 use herald::wire::problem::ProblemKind as P;
-use herald::wire::{build, read};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
@@ -29,25 +26,13 @@ impl World {
 
     /// What a desk was told of progress: for each word, whether it could open it and what it says.
     async fn told_of_progress(&self, desk: &Member) -> Vec<Option<ProgressPart>> {
-        let mut out = Vec::new();
-        let answer = self
-            .get(
-                desk.first(),
-                &format!("/v1/events?after={}&limit=256", Seq(0)),
-            )
-            .await;
-        for item in split(&answer.body, 256).unwrap() {
-            let event = Event::decode(item).unwrap();
-            let (_, claims) = read::read(&event.envelope.statement).unwrap();
-            if matches!(claims, Claims::Progress(_)) {
-                let part = event.envelope.attachments.first().map(|part| {
-                    let opened = build::open(&claims, part, &desk.desk).unwrap();
-                    serde_json::from_value(opened.value().clone()).unwrap()
-                });
-                out.push(part);
-            }
-        }
-        out
+        let read = self.reads(desk).await.into_iter();
+        read.filter(|(_, claims, _)| matches!(claims, Claims::Progress(_)))
+            .map(|(_, _, mut parts)| {
+                let (_, said) = parts.pop()?;
+                Some(serde_json::from_value(said).unwrap())
+            })
+            .collect()
     }
 }
 

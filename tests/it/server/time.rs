@@ -5,15 +5,11 @@ use std::time::Duration;
 
 use herald::domain::ack::AckState;
 use herald::domain::exchange::{AlertEvent, SILENCE_SENTENCE};
-use herald::domain::ids::Seq;
 use herald::domain::notification::{Outcome, Tier};
 use herald::store::role::Role as Database;
-use herald::wire::build;
 use herald::wire::claims::{Claims, CloseClaims, ConfirmClaims};
-use herald::wire::envelope::{Event, split};
 use herald::wire::parts::AlertDetail;
 use herald::wire::problem::ProblemKind as P;
-use herald::wire::read;
 use serde_json::json;
 use sqlx::Row as _;
 use time::OffsetDateTime;
@@ -63,26 +59,13 @@ impl World {
 
     /// The alerts in a desk's mailbox, opened with its key.
     pub async fn alerts(&self, desk: &Member) -> Vec<AlertDetail> {
-        let (mut after, mut out) = (Seq(0), Vec::new());
-        loop {
-            let path = format!("/v1/events?after={after}&limit=256");
-            let answer = self.get(desk.first(), &path).await;
-            assert_eq!(answer.status.as_u16(), 200, "{answer:?}");
-            let items = split(&answer.body, 256).unwrap();
-            if items.is_empty() {
-                return out;
-            }
-            for item in items {
-                let event = Event::decode(item).unwrap();
-                after = event.seq;
-                let (_, claims) = read::read(&event.envelope.statement).unwrap();
-                if matches!(claims, Claims::Alert(_)) {
-                    let part = &event.envelope.attachments[0];
-                    let opened = build::open(&claims, part, &desk.desk).unwrap();
-                    out.push(serde_json::from_value(opened.value().clone()).unwrap());
-                }
-            }
-        }
+        let read = self.reads(desk).await.into_iter();
+        read.filter(|(_, claims, _)| matches!(claims, Claims::Alert(_)))
+            .map(|(_, _, mut parts)| {
+                let (_, detail) = parts.remove(0);
+                serde_json::from_value(detail).unwrap()
+            })
+            .collect()
     }
 
     /// As [`World::alerts`], once there are this many.
