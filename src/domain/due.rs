@@ -87,6 +87,45 @@ pub fn reconfirm_moments(
     Some((remind, stale))
 }
 
+/// What becomes of a row of the schedule about a site whose moment has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WordOnSite {
+    /// The organisation is reminded; the site is stale at this moment, if nothing is said.
+    Remind(OffsetDateTime),
+    /// The site is stale, and its organisation is told so again at this moment.
+    Stale(OffsetDateTime),
+    /// Nothing is said: by the policy of now it is too early. Look again, for this and at this moment.
+    Later(Due, OffsetDateTime),
+}
+
+/// Judges a row about a site that fell due at `moment`, when the organisation's last word on it was at `said` and the
+/// policy asks for one every `days` now, which may be more or fewer than when the row was written. A policy that asks for
+/// none is looked at again after [`RECONFIRM_DAYS`], so that a site is not forgotten by one that asks again.
+pub fn word_on_site(
+    what: Due,
+    moment: OffsetDateTime,
+    said: OffsetDateTime,
+    days: u16,
+) -> Option<WordOnSite> {
+    if days == 0 {
+        let again = moment.checked_add(Duration::days(RECONFIRM_DAYS.into()))?;
+        return Some(WordOnSite::Later(Due::Reconfirm, again));
+    }
+    let (remind, stale) = reconfirm_moments(said, days)?;
+    if moment < remind {
+        return Some(WordOnSite::Later(Due::Reconfirm, remind));
+    }
+    if moment >= stale {
+        return Some(WordOnSite::Stale(
+            moment.checked_add(Duration::days(days.into()))?,
+        ));
+    }
+    Some(match what {
+        Due::Stale => WordOnSite::Later(Due::Stale, stale),
+        _ => WordOnSite::Remind(stale),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +165,29 @@ mod tests {
             Some((at(83 * 24), at(90 * 24)))
         );
         assert_eq!(reconfirm_moments(at(0), 3), Some((at(0), at(3 * 24))));
+    }
+
+    #[test]
+    fn a_site_is_judged_by_the_policy_of_now_and_never_forgotten() {
+        use WordOnSite as W;
+        let day = |days: i64| at(days * 24);
+        let judge = |what, moment, days| word_on_site(what, day(moment), day(0), days);
+        let (remind, stale) = (Due::Reconfirm, Due::Stale);
+        assert_eq!(judge(remind, 83, 90), Some(W::Remind(day(90))));
+        assert_eq!(judge(stale, 90, 90), Some(W::Stale(day(180))));
+        assert_eq!(judge(stale, 180, 90), Some(W::Stale(day(270))));
+        assert_eq!(judge(remind, 83, 0), Some(W::Later(remind, day(173))));
+        assert_eq!(judge(stale, 90, 0), Some(W::Later(remind, day(180))));
+        assert_eq!(judge(remind, 83, 120), Some(W::Later(remind, day(113))));
+        assert_eq!(judge(stale, 90, 120), Some(W::Later(remind, day(113))));
+        assert_eq!(judge(stale, 115, 120), Some(W::Later(stale, day(120))));
+        assert_eq!(judge(remind, 83, 30), Some(W::Stale(day(113))));
+        for what in [remind, stale] {
+            for (moment, days) in (0..400).flat_map(|m| [0, 1, 30, 90].map(|d| (m, d))) {
+                let (W::Remind(next) | W::Stale(next) | W::Later(_, next)) =
+                    judge(what, moment, days).expect("a moment");
+                assert!(next > day(moment), "{what} {moment} {days}");
+            }
+        }
     }
 }

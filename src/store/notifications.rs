@@ -87,6 +87,8 @@ pub struct RevisionRow {
     pub at: OffsetDateTime,
     /// Whether the coordinator signed it on the organisation's behalf, and the organisation has not since.
     pub on_behalf: bool,
+    /// When the organisation last confirmed the site, if it did.
+    pub confirmed_at: Option<OffsetDateTime>,
 }
 
 /// A revision, if it exists.
@@ -99,7 +101,7 @@ pub async fn revision(
     rev: Revision,
 ) -> Result<Option<RevisionRow>, StoreError> {
     let row = sqlx::query(
-        "SELECT r.ctx, r.org, r.pos, r.hash, r.kind, r.device, r.screening, r.cosign, n.rev AS latest, n.state, r.at, r.on_behalf
+        "SELECT r.ctx, r.org, r.pos, r.hash, r.kind, r.device, r.screening, r.cosign, n.rev AS latest, n.state, r.at, r.on_behalf, n.confirmed_at
            FROM hn.revision r JOIN hn.notification n ON n.nid = r.nid WHERE r.nid = $1 AND r.rev = $2",
     )
     .bind(nid.uuid())
@@ -120,6 +122,7 @@ pub async fn revision(
             state: read::text(&row, "state")?,
             at: row.try_get("at")?,
             on_behalf: row.try_get("on_behalf")?,
+            confirmed_at: row.try_get("confirmed_at")?,
         })
     })
     .transpose()

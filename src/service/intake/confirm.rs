@@ -4,9 +4,9 @@
 use super::apply::{self, Incoming, Stored};
 use super::batch::{Batch, Fault};
 use super::due::{self, Falls, Moments};
-use super::fire::{self, Brings, Said};
+use super::fire::{self, Brings, Fell, Said};
 use super::notification::{own_revision, told};
-use crate::domain::due::{Due, reconfirm_moments};
+use crate::domain::due::{Due, WordOnSite, word_on_site};
 use crate::domain::exchange::AlertEvent;
 use crate::domain::kind::Kind;
 use crate::store;
@@ -40,38 +40,35 @@ pub(super) async fn take(
     Ok(stored)
 }
 
-/// The time for a word on a site has come, or has passed. The organisation is told each time, of all its sites together.
+/// The time for a word on a site has come, or has passed, by the policy of now. The organisation is told each time, of all
+/// its sites together.
 pub(super) async fn fell_due(
     batch: &mut Batch<'_>,
     row: &DueRow,
     moments: Moments,
     policy: &Policy,
-) -> Result<Option<Brings>, Fault> {
+) -> Result<Option<Fell>, Fault> {
     let Some((revision, item)) = fire::still_current(batch, row).await? else {
         return Ok(None);
     };
-    let event = if row.what == Due::Stale {
-        AlertEvent::ReconfirmationOverdue
-    } else {
-        AlertEvent::ReconfirmationDue
-    };
-    // While nobody says anything, the organisation is reminded once more in each span.
-    let next = match row.what {
-        Due::Reconfirm => reconfirm_moments(moments.at, policy.reconfirm_days)
-            .map(|(remind, stale)| moments.at + (stale - remind)),
-        _ => moments
-            .at
-            .checked_add(time::Duration::days(policy.reconfirm_days.max(1).into())),
-    };
-    let next = next.map(|at| Falls {
-        what: Due::Stale,
+    let confirmed_at = revision.confirmed_at;
+    let said_at = confirmed_at.map_or(revision.at, |at| at.max(revision.at));
+    let judged = word_on_site(row.what, moments.at, said_at, policy.reconfirm_days);
+    let falls = |what, at| Falls {
+        what,
         about: row.about,
         rev: row.rev,
         party: None,
         at,
         begins: None,
-    });
-    Ok(Some(Brings {
+    };
+    let (event, next) = match judged {
+        None => return Ok(None),
+        Some(WordOnSite::Later(what, at)) => return Ok(Some(Fell::Later(falls(what, at)))),
+        Some(WordOnSite::Remind(at)) => (AlertEvent::ReconfirmationDue, falls(Due::Stale, at)),
+        Some(WordOnSite::Stale(at)) => (AlertEvent::ReconfirmationOverdue, falls(Due::Stale, at)),
+    };
+    Ok(Some(Fell::Says(Brings {
         said: Said {
             event,
             desks: fire::desks(batch, &revision.org, None).await?,
@@ -82,6 +79,6 @@ pub(super) async fn fell_due(
             step: None,
         },
         item,
-        next,
-    }))
+        next: Some(next),
+    })))
 }

@@ -154,17 +154,19 @@ impl Rising<'_> {
     }
 }
 
-/// The next word that is asked for on a site after one at `from`; none where the policy asks for none.
+/// The next word that is asked for on a site after one at `from`. Where the policy asks for none now, what it asks for then
+/// is looked at.
 pub(super) fn reconfirm(
     nid: Nid,
     rev: Revision,
     from: OffsetDateTime,
     policy: &Policy,
 ) -> Option<Falls> {
-    if policy.reconfirm_days == 0 {
-        return None;
-    }
-    let (remind, _) = due::reconfirm_moments(from, policy.reconfirm_days)?;
+    let days = match policy.reconfirm_days {
+        0 => due::RECONFIRM_DAYS,
+        days => days,
+    };
+    let (remind, _) = due::reconfirm_moments(from, days)?;
     Some(Falls {
         what: Due::Reconfirm,
         about: nid.uuid(),

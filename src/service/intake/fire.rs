@@ -36,6 +36,14 @@ pub(super) struct Brings {
     pub next: Option<Falls>,
 }
 
+/// What becomes of a row whose moment has come.
+pub(super) enum Fell {
+    /// It brings something.
+    Says(Brings),
+    /// Nothing is said; by what holds now, its moment comes later.
+    Later(Falls),
+}
+
 /// What is said.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Said {
@@ -86,9 +94,13 @@ async fn in_transaction(core: &Core, wake: &Wake, ids: &[i64]) -> Result<(), Fau
             continue;
         }
         done.push(row.id);
-        if let Some(brings) = judge(&mut batch, &row, moments, &policy).await? {
-            said.entry(brings.said).or_default().push(brings.item);
-            next.extend(brings.next);
+        match judge(&mut batch, &row, moments, &policy).await? {
+            None => {}
+            Some(Fell::Later(falls)) => next.push(falls),
+            Some(Fell::Says(brings)) => {
+                said.entry(brings.said).or_default().push(brings.item);
+                next.extend(brings.next);
+            }
         }
     }
     // First away, then anew: what follows may stand where its forerunner stood.
@@ -110,16 +122,19 @@ async fn judge(
     row: &DueRow,
     moments: Moments,
     policy: &Policy,
-) -> Result<Option<Brings>, Fault> {
-    match row.what {
+) -> Result<Option<Fell>, Fault> {
+    let brings = match row.what {
         Due::AckQuarter | Due::AckHalf | Due::AckThreeQuarters | Due::AckStart => {
-            acknowledgement(batch, row, moments).await
+            acknowledgement(batch, row, moments).await?
         }
-        Due::SignOfLife => progress::silent(batch, row, moments).await,
-        Due::Reconfirm | Due::Stale => confirm::fell_due(batch, row, moments, policy).await,
-        Due::Reply => thread::fell_due(batch, row, moments).await,
-        Due::Distress => distress::unanswered(batch, row, moments).await,
-    }
+        Due::SignOfLife => progress::silent(batch, row, moments).await?,
+        Due::Reconfirm | Due::Stale => {
+            return confirm::fell_due(batch, row, moments, policy).await;
+        }
+        Due::Reply => thread::fell_due(batch, row, moments).await?,
+        Due::Distress => distress::unanswered(batch, row, moments).await?,
+    };
+    Ok(brings.map(Fell::Says))
 }
 
 async fn say(batch: &mut Batch<'_>, said: &Said, items: Vec<About>) -> Result<(), Fault> {

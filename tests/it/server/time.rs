@@ -7,8 +7,9 @@ use herald::domain::ack::AckState;
 use herald::domain::exchange::{AlertEvent, SILENCE_SENTENCE};
 use herald::domain::notification::{Outcome, Tier};
 use herald::store::role::Role as Database;
-use herald::wire::claims::{Claims, CloseClaims, ConfirmClaims};
+use herald::wire::claims::{Claims, CloseClaims, ConfirmClaims, PolicyClaims};
 use herald::wire::parts::AlertDetail;
+use herald::wire::policy::Policy;
 use herald::wire::problem::ProblemKind as P;
 use serde_json::json;
 use sqlx::Row as _;
@@ -86,6 +87,14 @@ impl World {
         tokio::time::sleep(Duration::from_millis(2_500)).await;
         let alerts = self.alerts(desk).await;
         assert_eq!(alerts.len(), count, "{:?}", events(&alerts));
+    }
+
+    /// A policy that is signed when the clock stands this far ahead.
+    async fn policy_at(&self, seconds: i64, version: u32, policy: Policy) {
+        let by = self.coordinator.first();
+        let mut claims = PolicyClaims::new(self.common(by), version, policy);
+        claims.iat += seconds;
+        self.said(by, claims, &[]).await;
     }
 
     async fn close(&self, what: &Notified, outcome: Outcome) {
@@ -354,4 +363,49 @@ async fn the_schedule_shows_a_day_and_no_moment() {
         let head = &micros.to_be_bytes()[..5];
         assert!(!content.windows(5).any(|w| w == head));
     }
+}
+
+fn asks_every(days: u16) -> Policy {
+    Policy {
+        reconfirm_days: days,
+        ..Policy::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_asks_for_no_word_on_sites_stops_the_reminders_already_scheduled() {
+    let world = World::start().await;
+    let site = Site::at(44.2, 15.4).to(&world.east, Tier::Exact);
+    world.notify(world.msf.first(), &site).await;
+    world.set_policy(1, asks_every(0)).await;
+    world.move_time(88 * DAY).await;
+    world.nothing_more(&world.msf, 0).await;
+
+    // Asked for again: the site is not forgotten.
+    world.policy_at(88 * DAY, 2, asks_every(90)).await;
+    world.move_time(180 * DAY).await;
+    let alerts = world.alerted(&world.msf, 1).await;
+    assert_eq!(alerts[0].event, AlertEvent::ReconfirmationOverdue);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_gives_sites_longer_puts_off_the_reminders_already_scheduled() {
+    let world = World::start().await;
+    world.set_policy(1, asks_every(30)).await;
+    let site = Site::at(44.2, 15.4).to(&world.east, Tier::Exact);
+    world.notify(world.msf.first(), &site).await;
+    world.set_policy(2, asks_every(60)).await;
+    world.move_time(52 * DAY).await;
+    world.nothing_more(&world.msf, 0).await;
+    world.move_time(54 * DAY).await;
+    let reminded = world.alerted(&world.msf, 1).await;
+    assert_eq!(reminded[0].event, AlertEvent::ReconfirmationDue);
+    // Longer still: what was to be said of it as overdue is put off as well, and it is reminded anew.
+    world.policy_at(54 * DAY, 3, asks_every(80)).await;
+    world.move_time(65 * DAY).await;
+    world.nothing_more(&world.msf, 1).await;
+    world.move_time(81 * DAY).await;
+    let alerts = world.alerted(&world.msf, 3).await;
+    assert_eq!(alerts[1].event, AlertEvent::ReconfirmationDue);
+    assert_eq!(alerts[2].event, AlertEvent::ReconfirmationOverdue);
 }
