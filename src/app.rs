@@ -13,6 +13,7 @@ use crate::config::ServerConfig;
 use crate::crypto::keyring::Keyring;
 use crate::domain::actor::{ActorKind, Mode};
 use crate::domain::clock::{Clock, from_micros};
+use crate::domain::ids::ContextId;
 use crate::http::auth::Gate;
 use crate::http::ops::{self, Readiness};
 use crate::http::state::AppState;
@@ -22,7 +23,7 @@ use crate::jobs::clockwork::{self, ClockworkTimes};
 use crate::jobs::{clearing, deliver};
 use crate::service::check::Checks;
 use crate::service::core::Core;
-use crate::service::deployment::{self, About, DeploymentError, Loaded};
+use crate::service::deployment::{self, About, AboutContext, DeploymentError, Loaded};
 use crate::service::hub::{Hub, HubLimits};
 use crate::service::intake::{Committed, Intake, Wake};
 use crate::service::mailbox::Mailboxes;
@@ -79,11 +80,31 @@ pub enum StartError {
     Metrics,
     /// Time was moved, which only a drill may.
     #[error(
-        "the database's clock is set {ahead_s} s off, and this deployment is live; a drill may do that. Set it right: UPDATE hn.head SET ahead = interval '0'"
+        "the database's clock is set {ahead_s} s off, and the context {ctx} is live; only where every context is an exercise may it be. Set it right: UPDATE hn.head SET ahead = interval '0'"
     )]
     TimeMoved {
         /// By how much, in seconds.
         ahead_s: f64,
+        /// A context that is live.
+        ctx: ContextId,
+    },
+    /// The database holds a context that the files do not know.
+    #[error(
+        "the database holds the context {ctx}, which the deployment's files do not know: restore deployment.json and keys/ from a backup, or start it on its own database"
+    )]
+    UnknownContext {
+        /// Which.
+        ctx: ContextId,
+    },
+    /// The database holds a context in the other mode.
+    #[error(
+        "the database holds the context {ctx} in another mode than {mode}, as which the deployment's files know it; a context is never turned from an exercise into live, nor back: restore deployment.json from a backup, or start it on its own database"
+    )]
+    OtherMode {
+        /// Which.
+        ctx: ContextId,
+        /// What the files say.
+        mode: Mode,
     },
     /// The keyring could not seal.
     #[error("the keyring cannot be used: {0}")]
@@ -254,28 +275,50 @@ async fn database(config: &ServerConfig) -> Result<(Option<Cluster>, Endpoint), 
     Ok((Some(cluster), endpoint))
 }
 
-/// Puts the context and the coordinator's first invite into an empty database.
+/// Puts the contexts and their coordinators' first invites into the database, where they are not there yet. A database that
+/// knows a context that the deployment's files do not is not served, nor is a live context under a clock that was moved.
 async fn seed(core: &Core, about: &About, now: OffsetDateTime) -> Result<(), StartError> {
     let mut tx = core.pools.intake.begin().await.map_err(StoreError::from)?;
+    for context in &about.contexts {
+        seed_context(core, &mut tx, context, now).await?;
+    }
+    for ctx in actors::contexts(&mut tx).await? {
+        if !core.deployment.contexts.contains_key(&ctx) {
+            return Err(StartError::UnknownContext { ctx });
+        }
+    }
+    let ahead_s = due::ahead_s(&mut tx).await?;
+    let live = about.contexts.iter().find(|c| c.mode == Mode::Live);
+    if let (Some(live), true) = (live, ahead_s.abs() > 0.0) {
+        let ctx = live.ctx.clone();
+        return Err(StartError::TimeMoved { ahead_s, ctx });
+    }
+    tx.commit().await.map_err(StoreError::from)?;
+    Ok(())
+}
+
+async fn seed_context(
+    core: &Core,
+    tx: &mut crate::store::Connection,
+    about: &AboutContext,
+    now: OffsetDateTime,
+) -> Result<(), StartError> {
     let policy = Policy {
         country: about.country.clone(),
         ..Policy::default()
     };
-    actors::ensure_context(&mut tx, &about.ctx, about.mode, &policy).await?;
-    let ahead_s = due::ahead_s(&mut tx).await?;
-    if about.mode == Mode::Live && ahead_s.abs() > 0.0 {
-        return Err(StartError::TimeMoved { ahead_s });
-    }
+    let made = actors::ensure_context(tx, &about.ctx, about.mode, &policy).await;
+    made.map_err(|error| match error {
+        StoreError::Conflict => StartError::OtherMode {
+            ctx: about.ctx.clone(),
+            mode: about.mode,
+        },
+        error => StartError::Store(error),
+    })?;
     let first = &about.first;
-    actors::ensure(
-        &mut tx,
-        &about.ctx,
-        &first.actor,
-        ActorKind::Coordinator,
-        &first.name,
-    )
-    .await?;
-    if !invites::exists(&mut tx, &first.code).await? {
+    let kind = ActorKind::Coordinator;
+    actors::ensure(tx, &about.ctx, &first.actor, kind, &first.name).await?;
+    if !invites::exists(tx, &first.code).await? {
         let month = crate::crypto::month::Month::of(now.date())
             .map_err(|_| StoreError::Driver("the machine's clock is out of range"))?;
         let at = Record::invite_person(&first.actor, &first.code);
@@ -285,7 +328,7 @@ async fn seed(core: &Core, about: &About, now: OffsetDateTime) -> Result<(), Sta
         let role = crate::domain::actor::Role::Coordinator;
         let until = from_micros(first.until_us);
         invites::insert(
-            &mut tx,
+            tx,
             &first.code,
             &about.ctx,
             &first.actor,
@@ -296,7 +339,6 @@ async fn seed(core: &Core, about: &About, now: OffsetDateTime) -> Result<(), Sta
         )
         .await?;
     }
-    tx.commit().await.map_err(StoreError::from)?;
     Ok(())
 }
 
@@ -359,14 +401,15 @@ fn wake(core: &Core, hub: &Arc<Hub>, shutdown: &Shutdown) -> Wake {
             }
         }
     });
-    let (hub, ctx) = (Arc::clone(hub), core.deployment.ctx.clone());
+    let hub = Arc::clone(hub);
     Arc::new(move |committed: &Committed| {
+        let ctx = &committed.ctx;
         for (actor, seq) in &committed.calls {
             hub.saw_call(&(ctx.clone(), actor.clone()), *seq);
         }
-        hub.wake(&ctx, committed.woken.iter());
+        hub.wake(ctx, committed.woken.iter());
         for (actor, device) in &committed.revoked {
-            hub.close_device(&ctx, actor, device);
+            hub.close_device(ctx, actor, device);
         }
         if !committed.woken.is_empty() || !committed.revoked.is_empty() {
             bell.notify_one();

@@ -59,7 +59,7 @@ pub async fn enrol(world: &World, count: usize) -> Outcome<Desks> {
     let profile = Profile::open(&world.path("ocha"))?;
     let api = Api::of_profile(&profile).map_err(|error| error.to_string())?;
     let by = Inviting {
-        trust: Trust::establish(&api.keys().await?, &profile.pins())?,
+        trust: Trust::establish(&api.keys(&profile.me().ctx).await?, &profile.pins())?,
         ca: Certificate::from_pem(&std::fs::read_to_string(profile.path(file::CA))?)?,
         api,
         profile,
@@ -149,6 +149,7 @@ impl Inviting {
             Some(me.coordinator_root),
             party.clone(),
             Role::PartyDesk,
+            me.ctx.clone(),
         );
         let common = self.profile.common(&Clock::System);
         let exp = common.iat + 3_600;

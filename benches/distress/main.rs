@@ -118,7 +118,7 @@ async fn measure(
 ) -> Outcome<Measured> {
     let profile = Profile::open(&world.path("msf"))?;
     let api = Api::of_profile(&profile).map_err(|error| error.to_string())?;
-    let trust = Trust::establish(&api.keys().await?, &profile.pins())?;
+    let trust = Trust::establish(&api.keys(&profile.me().ctx).await?, &profile.pins())?;
     let mut measured = Measured {
         calls: Vec::new(),
         others: Vec::new(),

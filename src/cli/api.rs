@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::profile::Profile;
-use crate::domain::ids::{LogPosition, Seq};
+use crate::domain::ids::{ContextId, LogPosition, Seq};
 use crate::domain::kind::Kind;
 use crate::wire::api::{
     BulkResponse, Calls, CurrentPolicy, Cursor, Devices, EnrolRequest, EnrolResponse, KeyDirectory,
@@ -191,20 +191,20 @@ impl Api {
         self.json(Method::POST, "/v1/enrol", Some(request)).await
     }
 
-    /// Everybody's keys; to be held against the pins.
+    /// Everybody's keys in a context; to be held against the pins.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn keys(&self) -> Result<KeyDirectory, ApiError> {
-        self.get("/v1/keys").await
+    pub async fn keys(&self, ctx: &ContextId) -> Result<KeyDirectory, ApiError> {
+        self.get(&format!("/v1/keys?ctx={ctx}")).await
     }
 
-    /// The policy in force.
+    /// The policy in force in a context.
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn policy(&self) -> Result<CurrentPolicy, ApiError> {
-        self.get("/v1/policy").await
+    pub async fn policy(&self, ctx: &ContextId) -> Result<CurrentPolicy, ApiError> {
+        self.get(&format!("/v1/policy?ctx={ctx}")).await
     }
 
     /// Who the server takes this device for.

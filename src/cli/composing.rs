@@ -224,10 +224,10 @@ pub struct Known {
 /// # Errors
 /// When keys do not verify, the server refuses, or it cannot be reached and nothing was seen before.
 pub async fn known(profile: &Profile, api: &Api) -> Result<Known, CliError> {
-    match api.keys().await {
+    match api.keys(&profile.me().ctx).await {
         Ok(directory) => {
             let trust = directory::hold(profile, &directory)?;
-            let current = api.policy().await?;
+            let current = api.policy(&profile.me().ctx).await?;
             policy::signed(&current, &trust)?;
             let policy = current.policy;
             keep_policy(profile, &policy, &directory)?;

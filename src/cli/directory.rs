@@ -11,7 +11,7 @@ use crate::wire::trust::Trust;
 /// # Errors
 /// When the server cannot be reached, or as [`hold`].
 pub async fn trust(profile: &Profile, api: &Api) -> Result<Trust, CliError> {
-    hold(profile, &api.keys().await?)
+    hold(profile, &api.keys(&profile.me().ctx).await?)
 }
 
 /// Holds a directory against the pins and against the one seen before, and keeps it. Pins the own root when the

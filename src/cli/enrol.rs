@@ -216,8 +216,9 @@ async fn draft(
     api: &Api,
 ) -> Result<Draft, CliError> {
     let dir = &context.dir;
-    let directory = api.keys().await?;
-    let (ctx, mode) = deployment(&directory, code)?;
+    let directory = api.keys(&code.ctx).await?;
+    let mode = mode(&directory, code)?;
+    let ctx = code.ctx.clone();
     let (key, seal) = (SigningKey::generate(), SealKey::generate());
     let tls_key = TlsKey::generate().map_err(|e| unusable(&e))?;
     for (name, secret) in [
@@ -274,19 +275,29 @@ async fn draft(
     Ok(draft)
 }
 
-/// The context and mode, from the server's own keys under the deployment root that the invite pins.
-fn deployment(directory: &KeyDirectory, code: &InviteCode) -> Result<(ContextId, Mode), CliError> {
+/// The mode of the invite's context, from the server's own keys of that context under the deployment root that the invite
+/// pins.
+fn mode(directory: &KeyDirectory, code: &InviteCode) -> Result<Mode, CliError> {
     let server = ActorId::new(SERVER).expect("the reserved name is a slug");
     let keys = trust::self_signed(&directory.server, &server)?;
-    if keys.root.kid() == code.deployment_root {
-        return Ok((keys.ctx, keys.mode));
+    if keys.root.kid() != code.deployment_root {
+        return Err(TrustError::OtherRoot {
+            actor: server,
+            pinned: code.deployment_root,
+            given: keys.root.kid(),
+        }
+        .into());
     }
-    Err(TrustError::OtherRoot {
-        actor: server,
-        pinned: code.deployment_root,
-        given: keys.root.kid(),
+    if keys.ctx != code.ctx {
+        return Err(CliError::failed(
+            format!(
+                "the server shows the keys of the context {}, and the invite is for {}",
+                keys.ctx, code.ctx
+            ),
+            "Send nothing, and tell the coordinator.",
+        ));
     }
-    .into())
+    Ok(keys.mode)
 }
 
 /// The root at hand and its `keys` statement that names this device: a new root for a first device, the one brought
@@ -473,6 +484,7 @@ mod tests {
             None,
             "msf".parse().expect("a slug"),
             Role::Organisation,
+            "yem".parse().expect("a slug"),
         );
         for text in [
             format!("{code}"),

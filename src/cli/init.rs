@@ -10,7 +10,7 @@ use super::passphrase::PassphraseArgs;
 use crate::config::DEFAULT_LISTEN;
 use crate::domain::actor::Mode;
 use crate::domain::ids::{ActorId, ContextId};
-use crate::service::deployment::{self, DeploymentError, NewDeployment};
+use crate::service::deployment::{self, DeploymentError, NewContext, NewDeployment};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,7 +30,7 @@ pub struct Args {
     /// The new deployment's directory
     #[arg(long, value_name = "DIR")]
     pub dir: PathBuf,
-    /// The context's short name, for example yem
+    /// The first context's short name, for example yem; `herald context add` adds further ones
     #[arg(long, value_name = "NAME")]
     pub context: ContextId,
     /// Real, or a drill: stands in the signed bytes of every statement
@@ -39,7 +39,7 @@ pub struct Args {
     /// The country, ISO 3166-1 alpha-3, for example YEM: places outside it are questioned
     #[arg(long, value_name = "CODE", value_parser = parse_country)]
     pub country: Option<String>,
-    /// The deployment's public name
+    /// The deployment's public name, and its first context's
     #[arg(long, value_name = "TEXT")]
     pub name: String,
     /// A DNS name or address by which clients reach the server; may be repeated
@@ -62,14 +62,14 @@ pub struct Args {
     pub passphrase: PassphraseArgs,
 }
 
-fn parse_mode(text: &str) -> Result<Mode, String> {
+pub(super) fn parse_mode(text: &str) -> Result<Mode, String> {
     match text.parse() {
         Ok(mode) => Ok(mode),
         Err(_) => Err("live or exercise".to_owned()),
     }
 }
 
-fn parse_country(text: &str) -> Result<String, String> {
+pub(super) fn parse_country(text: &str) -> Result<String, String> {
     let code = text.to_ascii_uppercase();
     let known = code.len() == 3 && crate::spatial::parse::Country::from_code(&code).is_some();
     if known {
@@ -87,15 +87,18 @@ fn parse_country(text: &str) -> Result<String, String> {
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let secret = args.passphrase.new_one()?;
     let new = NewDeployment {
-        name: args.name,
-        ctx: args.context,
-        mode: args.mode,
-        country: args.country,
+        name: args.name.clone(),
         hosts: args.hosts,
         listen: args.listen,
-        coordinator: args.coordinator,
-        coordinator_name: args.coordinator_name,
-        person: args.person,
+        context: NewContext {
+            ctx: args.context,
+            mode: args.mode,
+            name: args.name,
+            country: args.country,
+            coordinator: args.coordinator,
+            coordinator_name: args.coordinator_name,
+            person: args.person,
+        },
     };
     let code = deployment::create(&args.dir, &new, &secret, context.clock.now())
         .map_err(|error| refused(&error))?;
@@ -104,7 +107,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let host = new.hosts.first().map_or("localhost", String::as_str);
     let server = address(host, new.listen.port());
     let value = serde_json::json!({
-        "dir": args.dir, "mode": new.mode, "invite": code.to_string(), "server": server, "root_fingerprint": root,
+        "dir": args.dir, "context": new.context.ctx, "mode": new.context.mode, "invite": code.to_string(), "server": server, "root_fingerprint": root,
     });
     context.out.emit(&value, || {
         format!(
@@ -117,15 +120,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
              4. Write down the fingerprint of the deployment's root. Every invite carries it and every device pins it; tell it \
              to auditors and to whoever enrols, by another way than this machine, so that they can compare:\n\n\
              \x20  {root}",
-            mode = new.mode,
-            person = new.person,
+            mode = new.context.mode,
+            person = new.context.person,
         )
     });
     Ok(Exit::Ok)
 }
 
 /// Where clients reach the server. An IPv6 address stands in brackets (RFC 3986 §3.2.2).
-fn address(host: &str, port: u16) -> String {
+pub(super) fn address(host: &str, port: u16) -> String {
     if host.parse::<Ipv6Addr>().is_ok() {
         format!("https://[{host}]:{port}")
     } else {
@@ -133,7 +136,7 @@ fn address(host: &str, port: u16) -> String {
     }
 }
 
-fn refused(error: &DeploymentError) -> CliError {
+pub(super) fn refused(error: &DeploymentError) -> CliError {
     CliError::refused(
         error.to_string(),
         "Nothing was left half made that a second try would trip over; mend it and run the command again.",

@@ -89,6 +89,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         Some(me.coordinator_root),
         args.actor.clone(),
         args.role,
+        me.ctx.clone(),
     );
     let common = profile.common(&context.clock);
     let exp = common.iat + i64::from(args.days) * 86_400;

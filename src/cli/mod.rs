@@ -46,6 +46,7 @@ pub mod check;
 pub mod close;
 pub mod completions;
 pub mod confirm;
+pub mod context;
 pub mod cosign;
 pub mod demo;
 pub mod devices;
@@ -126,6 +127,8 @@ pub struct Cli {
 pub enum Command {
     /// Make a new deployment: its root, keys, certificates, and the coordinator's invite
     Init(init::Args),
+    /// Add a context to a deployment, or list those that it serves
+    Context(context::Args),
     /// Run the server
     Serve(serve::Args),
     /// Enrol this device with an invite
@@ -344,6 +347,7 @@ fn directory(given: Option<PathBuf>) -> Result<PathBuf, CliError> {
 async fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError> {
     match command {
         Command::Init(args) => Box::pin(init::run(args, context)).await,
+        Command::Context(args) => Box::pin(context::run(args, context)).await,
         Command::Serve(args) => Box::pin(serve::run(args, context)).await,
         Command::Enrol(args) => Box::pin(enrol::run(args, context)).await,
         Command::Devices(args) => Box::pin(devices::run(args, context)).await,

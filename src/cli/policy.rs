@@ -63,7 +63,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
 async fn show(context: &Context) -> Result<Exit, CliError> {
     let (profile, api) = context.connect()?;
     let trust = directory::trust(&profile, &api).await?;
-    let current = api.policy().await?;
+    let current = api.policy(&profile.me().ctx).await?;
     let version = signed(&current, &trust)?;
     context
         .out
@@ -128,7 +128,7 @@ async fn set(context: &Context, path: &std::path::Path) -> Result<Exit, CliError
     let policy = read(path)?;
     let (profile, api) = context.connect()?;
     let trust = directory::trust(&profile, &api).await?;
-    let version = signed(&api.policy().await?, &trust)?.saturating_add(1);
+    let version = signed(&api.policy(&profile.me().ctx).await?, &trust)?.saturating_add(1);
     let claims = PolicyClaims::new(profile.common(&context.clock), version, policy);
     let built = build(claims, &[], &profile.signing_key()?)?;
     let meta = Meta::of(Kind::Policy, &built.envelope.statement, context.clock.now());

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::{Context, context};
 use crate::app::Server;
 use crate::config::{DEFAULT_LISTEN, DEFAULT_OPS, ServerConfig};
 use crate::service::deployment;
@@ -84,16 +84,19 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         )
     })?;
     tokio::spawn(signals);
+    let contexts = &server.about.contexts;
+    let contexts: Vec<_> = contexts
+        .iter()
+        .map(|c| serde_json::json!({"context": c.ctx, "mode": c.mode, "name": c.name}))
+        .collect();
     let value = serde_json::json!({
-        "listening": server.address.to_string(), "ops": server.ops.to_string(), "mode": server.about.mode,
-        "context": server.about.ctx,
+        "listening": server.address.to_string(), "ops": server.ops.to_string(), "contexts": contexts,
     });
     context.out.emit(&value, || {
         format!(
-            "{name} ({mode}, context {ctx}) listens on {address}; health and metrics on http://{ops}. Ctrl-C ends it in order.",
+            "{name} listens on {address}; health and metrics on http://{ops}. Ctrl-C ends it in order.\n{contexts}",
             name = server.about.name,
-            mode = server.about.mode,
-            ctx = server.about.ctx,
+            contexts = context::lines(&server.about),
             address = server.address,
             ops = server.ops,
         )

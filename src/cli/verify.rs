@@ -36,7 +36,7 @@ answer to a submission in JSON. Files given together are held against one anothe
 answer against its question. The exit code is 0 when all of them hold, 1 otherwise.
 
 Keys are those that this device pinned when it enrolled. Without a profile give --keys and --root: the directory is the \
-answer of GET /v1/keys, which anybody may fetch (curl --insecure https://herald.example.org:8443/v1/keys > directory.json: \
+answer of GET /v1/keys?ctx=CONTEXT, which anybody may fetch (curl --insecure \"https://herald.example.org:8443/v1/keys?ctx=yem\" > directory.json: \
 who sends it does not matter), and everything in it is held against the root whose fingerprint you give.";
 
 /// The largest file, in bytes.
@@ -51,7 +51,7 @@ pub struct Args {
     /// Receipts, acknowledgements, answers, events or envelopes; - for standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// A key directory (the answer of GET /v1/keys) instead of the profile's
+    /// A key directory (the answer of GET /v1/keys?ctx=CONTEXT) instead of the profile's
     #[arg(long, value_name = "DIRECTORY.json", requires = "root")]
     keys: Option<PathBuf>,
     /// The fingerprint of the deployment's root, as you compared it with people whom you trust
@@ -119,7 +119,7 @@ fn trust(args: &Args, context: &Context) -> Result<(Trust, Option<String>), CliE
     let refuse = |why: String| {
         CliError::refused(
             format!("{} is no key directory: {why}", path.display()),
-            "Give the answer of GET /v1/keys, as it came.",
+            "Give the answer of GET /v1/keys?ctx=CONTEXT, as it came.",
         )
     };
     let keys: KeyDirectory =
@@ -159,7 +159,7 @@ fn profile(context: &Context) -> Result<Profile, CliError> {
     context.profile().map_err(|error| match error {
         CliError::Profile(error @ ProfileError::None(_)) => CliError::failed(
             error.to_string(),
-            "To verify without a profile, give --keys DIRECTORY.json (the answer of GET /v1/keys) and --root (the \
+            "To verify without a profile, give --keys DIRECTORY.json (the answer of GET /v1/keys?ctx=CONTEXT) and --root (the \
              fingerprint of the deployment's root, compared with people whom you trust).",
         ),
         error => error,

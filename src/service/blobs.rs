@@ -71,7 +71,7 @@ impl Upload {
             .map_err(|e| failed(&e))?;
         let row = match store::own(&mut tx, &digest).await.map_err(|e| failed(&e))? {
             Some(row) => row,
-            None => begin(core, &mut tx, &tenant, digest, size).await?,
+            None => begin(&mut tx, &tenant, digest, size).await?,
         };
         tx.commit().await.map_err(|e| failed(&e.into()))?;
         if row.size != size {
@@ -171,7 +171,6 @@ impl Upload {
 
 /// Begins a blob within the quota.
 async fn begin(
-    core: &Core,
     conn: &mut Connection,
     tenant: &Tenant,
     digest: Digest,
@@ -181,7 +180,7 @@ async fn begin(
     if let Some(row) = store::own(conn, &digest).await.map_err(|e| failed(&e))? {
         return Ok(row);
     }
-    let (policy, _) = actors::policy(conn, &core.deployment.ctx)
+    let (policy, _) = actors::policy(conn, &tenant.ctx)
         .await
         .map_err(|e| failed(&e))?;
     let quota = u64::from(policy.attachments_mib) * MIB;

@@ -1,5 +1,6 @@
 //! What every use case stands on: the deployment's own keys and names, the keyring, the pools.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -19,22 +20,28 @@ use crate::store::pool::Pools;
 use crate::wire::claims::{Claims, Common};
 use crate::wire::problem::{Problem, ProblemKind};
 
+/// A context that this deployment serves, and what of the server's keys is its own.
+pub struct ContextKeys {
+    /// Its short name.
+    pub id: ContextId,
+    /// Real, or a drill.
+    pub mode: Mode,
+    /// The server's HPKE key of this context: what was sealed for one context opens in no other.
+    pub hpke: SealKey,
+    /// The server's `keys` statement of this context, under the deployment's root.
+    pub keys: String,
+}
+
 /// The deployment: its names and the keys that live on this node.
 pub struct Deployment {
     /// `herald:<thumbprint of the root>`: every statement's `aud`.
     pub aud: String,
-    /// The context.
-    pub ctx: ContextId,
-    /// Real, or a drill.
-    pub mode: Mode,
+    /// The contexts, by name. None of them is the one that is meant where none is named.
+    pub contexts: BTreeMap<ContextId, ContextKeys>,
     /// The node as an issuer.
     pub node: Issuer,
     /// The node's signing key.
     pub signing: SigningKey,
-    /// The deployment's HPKE key.
-    pub hpke: SealKey,
-    /// The deployment's `keys` statement, under its root.
-    pub keys: String,
     /// The device CA.
     pub authority: Authority,
 }
@@ -51,14 +58,23 @@ pub struct Core {
 }
 
 impl Core {
-    /// The claims that a statement of the server begins with.
-    pub fn common(&self, at: OffsetDateTime) -> Common {
+    /// A context of this deployment.
+    ///
+    /// # Errors
+    /// `wrong-context`, when it does not serve one of this name.
+    pub fn context(&self, ctx: &ContextId) -> Result<&ContextKeys, Problem> {
+        let served = self.deployment.contexts.get(ctx);
+        served.ok_or_else(|| ProblemKind::WrongContext.into())
+    }
+
+    /// The claims that a statement of the server in a context begins with.
+    pub fn common(&self, context: &ContextKeys, at: OffsetDateTime) -> Common {
         let d = &self.deployment;
         Common {
             iss: d.node.clone(),
             aud: d.aud.clone(),
-            ctx: d.ctx.clone(),
-            mode: d.mode,
+            ctx: context.id.clone(),
+            mode: context.mode,
             jti: Uuid::new_v4(),
             iat: at.unix_timestamp(),
         }

@@ -81,7 +81,7 @@ pub async fn enrol(
         .ok_or_else(|| internal("a device was enrolled and is not there"))?;
     Ok(EnrolResponse {
         certificate: certificate.to_pem(),
-        me: identity::me(core, &me),
+        me: identity::me(core, &me)?,
         receipt,
     })
 }
@@ -149,7 +149,7 @@ pub async fn renew(
         .ok_or_else(|| Problem::new(ProblemKind::StateForbids).detail("the keys were renewed before, for another certificate request; connect with that one"))?;
     Ok(EnrolResponse {
         certificate: certificate.to_pem(),
-        me: identity::me(core, &me),
+        me: identity::me(core, &me)?,
         receipt: Some(taken.receipt),
     })
 }

@@ -1,6 +1,6 @@
 //! Who is who, for reading: the device behind a certificate, an actor's devices, everybody's keys.
 
-use super::core::{Core, internal, keyring, store};
+use super::core::{ContextKeys, Core, internal, keyring, store};
 use super::principal::Principal;
 use super::records::Record;
 use crate::crypto::digest::Digest;
@@ -8,7 +8,7 @@ use crate::crypto::keys::VerifyingKey;
 use crate::crypto::seal_key::SealPublicKey;
 use crate::crypto::statement;
 use crate::domain::actor::{ActorKind, DeviceState};
-use crate::domain::ids::{ActorId, LogPosition};
+use crate::domain::ids::{ActorId, ContextId, LogPosition};
 use crate::domain::kind::Kind;
 use crate::store::actors::{self, ActorRow};
 use crate::store::devices::{self, DeviceRow};
@@ -48,11 +48,14 @@ pub async fn by_certificate(core: &Core, spki: &Digest) -> Result<Option<Princip
 }
 
 /// A principal, as it is told who it is.
-pub fn me(core: &Core, principal: &Principal) -> Me {
-    Me {
+///
+/// # Errors
+/// `wrong-context`, when the deployment no longer serves its context.
+pub fn me(core: &Core, principal: &Principal) -> Result<Me, Problem> {
+    Ok(Me {
         aud: core.deployment.aud.clone(),
         ctx: principal.ctx.clone(),
-        mode: core.deployment.mode,
+        mode: core.context(&principal.ctx)?.mode,
         actor: principal.actor.clone(),
         kind: principal.kind,
         name: principal.name.clone(),
@@ -61,7 +64,7 @@ pub fn me(core: &Core, principal: &Principal) -> Me {
         role: principal.role,
         device_state: principal.device_state,
         certificate_until: principal.until,
-    }
+    })
 }
 
 /// The actor's own devices.
@@ -106,31 +109,56 @@ fn device_status(core: &Core, row: &DeviceRow) -> Result<DeviceStatus, Problem> 
     })
 }
 
-/// The tenant that reads what is public.
-fn public(core: &Core) -> Tenant {
+/// The context that somebody names who reads what is public in it. A device reads of its own context alone, whatever it
+/// names; without a certificate there is no saying whose it is.
+///
+/// # Errors
+/// `wrong-context`, when the deployment does not serve it, or the device is of another; the database's.
+pub async fn named<'a>(
+    core: &'a Core,
+    ctx: &ContextId,
+    spki: Option<&Digest>,
+) -> Result<&'a ContextKeys, Problem> {
+    let context = core
+        .context(ctx)
+        .map_err(|problem| problem.pointer("/ctx"))?;
+    if let Some(spki) = spki {
+        let device = devices::by_certificate(&core.pools.app, spki).await;
+        if device
+            .map_err(|e| store(&e))?
+            .is_some_and(|d| d.ctx != *ctx)
+        {
+            return Err(Problem::new(ProblemKind::WrongContext).pointer("/ctx"));
+        }
+    }
+    Ok(context)
+}
+
+/// The tenant that reads what is public in a context.
+fn public(core: &Core, context: &ContextKeys) -> Tenant {
     Tenant {
-        ctx: core.deployment.ctx.clone(),
+        ctx: context.id.clone(),
         actor: core.deployment.node.actor.clone(),
         kind: ActorKind::Server,
     }
 }
 
-/// Everybody's keys.
+/// Everybody's keys in a context.
 ///
 /// # Errors
 /// The database's.
-pub async fn directory(core: &Core) -> Result<KeyDirectory, Problem> {
-    let actors = read_directory(core).await.map_err(|e| store(&e))?;
+pub async fn directory(core: &Core, context: &ContextKeys) -> Result<KeyDirectory, Problem> {
+    let actors = read_directory(core, context).await.map_err(|e| store(&e))?;
     Ok(KeyDirectory {
         aud: core.deployment.aud.clone(),
-        server: core.deployment.keys.clone(),
+        server: context.keys.clone(),
         actors,
     })
 }
 
-async fn read_directory(core: &Core) -> Result<Vec<ActorKeys>, StoreError> {
-    let ctx = &core.deployment.ctx;
-    let mut tx = tx::begin(&core.pools.app, &public(core)).await?;
+async fn read_directory(core: &Core, context: &ContextKeys) -> Result<Vec<ActorKeys>, StoreError> {
+    let ctx = &context.id;
+    let mut tx = tx::begin(&core.pools.app, &public(core, context)).await?;
     let keys = statements::since(&mut tx, ctx, Kind::Keys, LogPosition(0)).await?;
     let renewals = statements::since(&mut tx, ctx, Kind::Renew, LogPosition(0)).await?;
     let revocations = statements::since(&mut tx, ctx, Kind::Revoke, LogPosition(0)).await?;
@@ -198,14 +226,14 @@ fn revokes(jws: &str, actor: &ActorId) -> bool {
     claims.is_some_and(|claims| claims.actor == *actor)
 }
 
-/// The policy in force.
+/// The policy in force in a context.
 ///
 /// # Errors
 /// The database's.
-pub async fn current_policy(core: &Core) -> Result<CurrentPolicy, Problem> {
+pub async fn current_policy(core: &Core, context: &ContextKeys) -> Result<CurrentPolicy, Problem> {
     let read = async {
-        let mut tx = tx::begin(&core.pools.app, &public(core)).await?;
-        let (policy, pos) = actors::policy(&mut tx, &core.deployment.ctx).await?;
+        let mut tx = tx::begin(&core.pools.app, &public(core, context)).await?;
+        let (policy, pos) = actors::policy(&mut tx, &context.id).await?;
         let statement = match pos {
             Some(pos) => statements::at(&mut tx, pos).await?,
             None => None,

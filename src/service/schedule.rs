@@ -1,11 +1,12 @@
 //! The schedule as one node knows it: the moments of the day, read once, and the rows that were written since.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use time::{Date, OffsetDateTime};
 
 use super::core::{Core, store as failed};
 use super::intake::{Wake, fire, moments};
+use crate::domain::ids::ContextId;
 use crate::store::due;
 use crate::store::error::StoreError;
 use crate::store::statements;
@@ -20,8 +21,8 @@ const AT_ONCE: usize = 64;
 pub struct Schedule {
     core: Core,
     wake: Wake,
-    /// What comes today, by its moment.
-    known: BTreeSet<(OffsetDateTime, i64)>,
+    /// What comes today, by its moment, and in which context.
+    known: BTreeSet<(OffsetDateTime, i64, ContextId)>,
     /// The last day that was read.
     seen: Date,
     /// The last row that was read.
@@ -46,17 +47,32 @@ impl Schedule {
     /// The database's, or the keyring's. What has not happened happens at the next look.
     pub async fn tick(&mut self) -> Result<(), Problem> {
         let now = self.read().await?;
-        loop {
-            let due = self.known.iter().take_while(|(at, _)| *at <= now);
-            let ids: Vec<i64> = due.take(AT_ONCE).map(|(_, id)| *id).collect();
-            if ids.is_empty() {
-                return Ok(());
+        let mut failed = BTreeMap::new();
+        // A context in which something fails does not hold up the others.
+        while let Some((ctx, ids)) = self.due(now, &failed) {
+            if let Err(problem) = fire(&self.core, &ctx, &self.wake, &ids).await {
+                failed.insert(ctx, problem);
+                continue;
             }
-            let count = ids.len();
-            fire(&self.core, &self.wake, &ids).await?;
-            self.known.retain(|(_, id)| !ids.contains(id));
-            metrics::counter!("herald_due_total").increment(u64::try_from(count).unwrap_or(0));
+            self.known.retain(|(_, id, _)| !ids.contains(id));
+            metrics::counter!("herald_due_total").increment(u64::try_from(ids.len()).unwrap_or(0));
         }
+        failed.into_values().next().map_or(Ok(()), Err)
+    }
+
+    /// The first rows that have fallen due, of one context that is not among these.
+    fn due(
+        &self,
+        now: OffsetDateTime,
+        but: &BTreeMap<ContextId, Problem>,
+    ) -> Option<(ContextId, Vec<i64>)> {
+        let due = self.known.iter().take_while(|(at, _, _)| *at <= now);
+        let mut due = due.filter(|(_, _, ctx)| !but.contains_key(ctx)).peekable();
+        let (_, _, ctx) = due.peek()?;
+        let ctx = ctx.clone();
+        let own = due.filter(|(_, _, of)| *of == ctx);
+        let ids = own.take(AT_ONCE).map(|(_, id, _)| *id).collect();
+        Some((ctx, ids))
     }
 
     /// Reads the rows of days that have begun since the last look, and those that were written since. Gives the time.
@@ -85,7 +101,7 @@ impl Schedule {
             for row in rows {
                 after = row.id;
                 match moments(&self.core, &row) {
-                    Ok(moments) => drop(self.known.insert((moments.at, row.id))),
+                    Ok(moments) => drop(self.known.insert((moments.at, row.id, row.ctx))),
                     // One that does not open must not hold back the others. The keyring has said why.
                     Err(_) => metrics::counter!("herald_due_broken_total").increment(1),
                 }

@@ -83,6 +83,17 @@ pub async fn ensure_context(
     }
 }
 
+/// Every context that the database holds.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn contexts(conn: &mut PgConnection) -> Result<Vec<ContextId>, StoreError> {
+    let rows = sqlx::query("SELECT ctx FROM hn.context ORDER BY ctx")
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(|row| read::text(row, "ctx")).collect()
+}
+
 /// The policy in force, and the position of the statement that set it.
 ///
 /// # Errors

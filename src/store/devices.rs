@@ -82,39 +82,47 @@ pub async fn by_certificate(pool: &PgPool, spki: &Digest) -> Result<Option<Devic
     found.as_ref().map(row).transpose()
 }
 
-/// The device that a signing key's thumbprint names now: not one that was renewed or revoked.
+/// The device of a context that a signing key's thumbprint names now: not one that was renewed or revoked.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn by_kid(conn: &mut PgConnection, kid: &Kid) -> Result<Option<DeviceRow>, StoreError> {
+pub async fn by_kid(
+    conn: &mut PgConnection,
+    ctx: &ContextId,
+    kid: &Kid,
+) -> Result<Option<DeviceRow>, StoreError> {
     let found = sqlx::query(sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} WHERE d.kid = $1"
+        "SELECT {COLUMNS} WHERE d.kid = $1 AND d.ctx = $2"
     )))
     .bind(kid.as_bytes().as_slice())
+    .bind(ctx.as_str())
     .fetch_optional(conn)
     .await?;
     found.as_ref().map(row).transpose()
 }
 
-/// The device whose key this is or was, with that key: what was signed and stored under it is still known.
+/// The device of a context whose key this is or was, with that key: what was signed and stored under it is still known.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn by_any_kid(
     conn: &mut PgConnection,
+    ctx: &ContextId,
     kid: &Kid,
 ) -> Result<Option<DeviceRow>, StoreError> {
-    if let Some(device) = by_kid(conn, kid).await? {
+    if let Some(device) = by_kid(conn, ctx, kid).await? {
         return Ok(Some(device));
     }
-    let found =
-        sqlx::query("SELECT ctx, actor, device, signing_key FROM hn.device_key WHERE kid = $1")
-            .bind(kid.as_bytes().as_slice())
-            .fetch_optional(&mut *conn)
-            .await?;
+    let found = sqlx::query(
+        "SELECT actor, device, signing_key FROM hn.device_key WHERE kid = $1 AND ctx = $2",
+    )
+    .bind(kid.as_bytes().as_slice())
+    .bind(ctx.as_str())
+    .fetch_optional(&mut *conn)
+    .await?;
     let Some(key) = found else { return Ok(None) };
-    let (ctx, actor) = (read::text(&key, "ctx")?, read::text(&key, "actor")?);
-    let device = get(conn, &ctx, &actor, &read::text(&key, "device")?).await?;
+    let (actor, device) = (read::text(&key, "actor")?, read::text(&key, "device")?);
+    let device = get(conn, ctx, &actor, &device).await?;
     let signing_key = key.try_get("signing_key")?;
     Ok(device.map(|device| DeviceRow {
         kid: *kid,

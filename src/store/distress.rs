@@ -57,19 +57,24 @@ macro_rules! calls {
     };
 }
 
-/// A call, if it exists.
+/// A call, if it exists in the context.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn call(conn: &mut PgConnection, nid: Nid) -> Result<Option<Call>, StoreError> {
-    let row = sqlx::query(calls!("WHERE nid = $1"))
+pub async fn call(
+    conn: &mut PgConnection,
+    ctx: &ContextId,
+    nid: Nid,
+) -> Result<Option<Call>, StoreError> {
+    let row = sqlx::query(calls!("WHERE nid = $1 AND ctx = $2"))
         .bind(nid.uuid())
+        .bind(ctx.as_str())
         .fetch_optional(conn)
         .await?;
     row.as_ref().map(call_row).transpose()
 }
 
-/// Whether an id was given already, to a call or to a notification.
+/// Whether an id was given already, to a call or to a notification of any context: an id names one thing in the deployment.
 ///
 /// # Errors
 /// [`StoreError`].

@@ -102,15 +102,20 @@ pub async fn unseen(
     rows.iter().map(due_row).collect()
 }
 
-/// Those of these rows that are still there. The caller holds the head's lock, so that nobody else takes them.
+/// Those of these rows of a context that are still there. The caller holds the head's lock, so that nobody else takes them.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn still_there(conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<DueRow>, StoreError> {
+pub async fn still_there(
+    conn: &mut PgConnection,
+    ctx: &ContextId,
+    ids: &[i64],
+) -> Result<Vec<DueRow>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id, ctx, what, about, rev, party, content FROM hn.due WHERE id = ANY($1) ORDER BY id",
+        "SELECT id, ctx, what, about, rev, party, content FROM hn.due WHERE id = ANY($1) AND ctx = $2 ORDER BY id",
     )
     .bind(ids)
+    .bind(ctx.as_str())
     .fetch_all(conn)
     .await?;
     rows.iter().map(due_row).collect()

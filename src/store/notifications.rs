@@ -33,16 +33,21 @@ pub struct Current {
     pub on_behalf: bool,
 }
 
-/// The notification, if it exists.
+/// The notification, if it exists in the context.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn current(conn: &mut PgConnection, nid: Nid) -> Result<Option<Current>, StoreError> {
+pub async fn current(
+    conn: &mut PgConnection,
+    ctx: &ContextId,
+    nid: Nid,
+) -> Result<Option<Current>, StoreError> {
     let row = sqlx::query(
         "SELECT n.ctx, n.org, n.subject, n.state, n.rev, r.hash, r.pos, r.on_behalf
-           FROM hn.notification n JOIN hn.revision r ON r.nid = n.nid AND r.rev = n.rev WHERE n.nid = $1",
+           FROM hn.notification n JOIN hn.revision r ON r.nid = n.nid AND r.rev = n.rev WHERE n.nid = $1 AND n.ctx = $2",
     )
     .bind(nid.uuid())
+    .bind(ctx.as_str())
     .fetch_optional(conn)
     .await?;
     row.map(|row| {
@@ -91,21 +96,23 @@ pub struct RevisionRow {
     pub confirmed_at: Option<OffsetDateTime>,
 }
 
-/// A revision, if it exists.
+/// A revision, if it exists in the context.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn revision(
     conn: &mut PgConnection,
+    ctx: &ContextId,
     nid: Nid,
     rev: Revision,
 ) -> Result<Option<RevisionRow>, StoreError> {
     let row = sqlx::query(
         "SELECT r.ctx, r.org, r.pos, r.hash, r.kind, r.device, r.screening, r.cosign, n.rev AS latest, n.state, r.at, r.on_behalf, n.confirmed_at
-           FROM hn.revision r JOIN hn.notification n ON n.nid = r.nid WHERE r.nid = $1 AND r.rev = $2",
+           FROM hn.revision r JOIN hn.notification n ON n.nid = r.nid WHERE r.nid = $1 AND r.rev = $2 AND r.ctx = $3",
     )
     .bind(nid.uuid())
     .bind(read::integer(rev))
+    .bind(ctx.as_str())
     .fetch_optional(conn)
     .await?;
     row.map(|row| {
@@ -497,12 +504,14 @@ pub async fn insert_ack(conn: &mut PgConnection, ack: &NewAck<'_>) -> Result<(),
     Ok(())
 }
 
-/// What an acknowledgement's items name: for each, in order, whose it is, its hash and the part `place` if one is kept.
+/// What an acknowledgement's items name in the context: for each, in order, whose it is, its hash and the part `place` if
+/// one is kept.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn acknowledged(
     conn: &mut PgConnection,
+    ctx: &ContextId,
     party: &ActorId,
     items: &[(Nid, Revision)],
 ) -> Result<Vec<Option<Acknowledged>>, StoreError> {
@@ -510,7 +519,7 @@ pub async fn acknowledged(
         "SELECT i, r.org, r.ctx, r.hash, r.kind, n.state, a.tier, p.content,
                 ARRAY(SELECT sd FROM hn.part WHERE pos = r.pos UNION SELECT sd FROM hn.seal WHERE pos = r.pos) AS sds
            FROM unnest($1::uuid[], $2::integer[]) WITH ORDINALITY AS u(n, v, i)
-           JOIN hn.revision r ON r.nid = u.n AND r.rev = u.v
+           JOIN hn.revision r ON r.nid = u.n AND r.rev = u.v AND r.ctx = $4
            JOIN hn.notification n ON n.nid = r.nid
            JOIN hn.audience a ON a.nid = r.nid AND a.rev = r.rev AND a.party = $3
            LEFT JOIN hn.part p ON p.pos = r.pos AND p.part = 'place'",
@@ -523,6 +532,7 @@ pub async fn acknowledged(
             .collect::<Vec<_>>(),
     )
     .bind(party.as_str())
+    .bind(ctx.as_str())
     .fetch_all(conn)
     .await?;
     let mut found: Vec<Option<Acknowledged>> = items.iter().map(|_| None).collect();

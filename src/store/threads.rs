@@ -123,13 +123,18 @@ pub async fn insert(conn: &mut PgConnection, new: &NewThreads<'_>) -> Result<(),
     Ok(())
 }
 
-/// A thread by its id.
+/// A thread of the context by its id.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<ThreadRow>, StoreError> {
-    let row = sqlx::query(select!("", "WHERE t.id = $1"))
+pub async fn get(
+    conn: &mut PgConnection,
+    ctx: &ContextId,
+    id: Uuid,
+) -> Result<Option<ThreadRow>, StoreError> {
+    let row = sqlx::query(select!("", "WHERE t.id = $1 AND t.ctx = $2"))
         .bind(id)
+        .bind(ctx.as_str())
         .fetch_optional(conn)
         .await?;
     row.as_ref().map(thread).transpose()

@@ -8,7 +8,7 @@ use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::random::random_bytes;
 use crate::crypto::{array_from_b64url, b64url};
 use crate::domain::actor::Role;
-use crate::domain::ids::ActorId;
+use crate::domain::ids::{ActorId, ContextId};
 
 /// What every code begins with.
 const MARK: &str = "HN1";
@@ -16,13 +16,13 @@ const MARK: &str = "HN1";
 /// Why text is no invite code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "this is not an invite code: it begins with HN1. and has seven parts with dots between; copy it whole, without spaces"
+    "this is not an invite code: it begins with HN1. and has eight parts with dots between; copy it whole, without spaces. One with seven parts was made by an earlier version and names no context: ask for a new one"
 )]
 pub struct InviteCodeError;
 
-/// `HN1.<secret>.<CA>.<deployment root>.<coordinator root>.<actor>.<role>`: four parts in base64url, of which the last is
-/// empty in the invite of the coordinator's own first device, then for whom and as what, so that a first device can sign
-/// its actor's keys before it has spoken with the server. Debug prints `[sealed]`; only [`fmt::Display`] writes the secret.
+/// `HN1.<secret>.<CA>.<deployment root>.<coordinator root>.<actor>.<role>.<context>`: four parts in base64url, of which the
+/// last is empty in the invite of the coordinator's own first device, then for whom, as what and in which context, so that
+/// a first device can sign its actor's keys before it has spoken with the server. Debug prints `[sealed]`; only [`fmt::Display`] writes the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct InviteCode {
     /// 32 random bytes; the server keeps their SHA-256 only.
@@ -37,6 +37,8 @@ pub struct InviteCode {
     pub actor: ActorId,
     /// As what.
     pub role: Role,
+    /// In which context.
+    pub ctx: ContextId,
 }
 
 impl InviteCode {
@@ -47,6 +49,7 @@ impl InviteCode {
         coordinator_root: Option<Kid>,
         actor: ActorId,
         role: Role,
+        ctx: ContextId,
     ) -> Self {
         Self {
             secret: random_bytes(),
@@ -55,6 +58,7 @@ impl InviteCode {
             coordinator_root,
             actor,
             role,
+            ctx,
         }
     }
 
@@ -81,7 +85,7 @@ impl fmt::Display for InviteCode {
         if let Some(root) = &self.coordinator_root {
             write!(f, "{root}")?;
         }
-        write!(f, ".{}.{}", self.actor, self.role)
+        write!(f, ".{}.{}.{}", self.actor, self.role, self.ctx)
     }
 }
 
@@ -109,6 +113,7 @@ impl FromStr for InviteCode {
         };
         let actor = next()?.parse().map_err(|_| InviteCodeError)?;
         let role = next()?.parse().map_err(|_| InviteCodeError)?;
+        let ctx = next()?.parse().map_err(|_| InviteCodeError)?;
         if parts.next().is_some() {
             return Err(InviteCodeError);
         }
@@ -119,6 +124,7 @@ impl FromStr for InviteCode {
             coordinator_root,
             actor,
             role,
+            ctx,
         })
     }
 }
@@ -132,13 +138,18 @@ mod tests {
         let kid = Kid::from_digest(Digest::of(b"root"));
         for coordinator in [None, Some(kid)] {
             let actor: ActorId = "east".parse().expect("a slug");
-            let code =
-                InviteCode::fresh(Digest::of(b"ca"), kid, coordinator, actor, Role::PartyDesk);
+            let (role, ctx) = (Role::PartyDesk, "yem".parse().expect("a slug"));
+            let code = InviteCode::fresh(Digest::of(b"ca"), kid, coordinator, actor, role, ctx);
             let text = code.to_string();
             assert_eq!(text.parse(), Ok(code.clone()));
             assert_eq!(format!(" {text}\n").parse(), Ok(code.clone()));
             let cut: String = text.chars().take(text.len() - 3).collect();
             assert_eq!(cut.parse::<InviteCode>(), Err(InviteCodeError));
+            let (without, _) = text.rsplit_once('.').expect("parts");
+            let refused = without
+                .parse::<InviteCode>()
+                .expect_err("it names no context");
+            assert!(refused.to_string().contains("names no context"));
             assert!(!format!("{code:?}").contains(&code.secret_b64url()));
         }
         for bad in ["", "HN1", "HN2.a.b.c.d.msf.organisation", "HN1......"] {

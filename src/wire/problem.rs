@@ -67,7 +67,7 @@ problem_kinds! {
     BadSignature => 400, "bad-signature", "The signature does not fit the statement", "Sign the exact bytes again with the key that kid names.";
     UnknownKey => 403, "unknown-key", "The signing key is not known here, or no longer counts", "Enrol the device, or renew its key, then sign again.";
     WrongDeployment => 400, "wrong-deployment", "The statement is addressed to another deployment", "Send it to the server that its aud names.";
-    WrongContext => 400, "wrong-context", "The statement belongs to another context", "Use the context that the device was admitted to.";
+    WrongContext => 400, "wrong-context", "This is meant for another context", "Use the context that the device was admitted to; a device of one context reads and says nothing in another.";
     WrongMode => 400, "wrong-mode", "An exercise statement met a live context, or the other way round", "Check whether this is the exercise or the live deployment before anything else.";
     Stale => 400, "stale", "The statement is too old to be taken", "Sign it again with the current time.";
     FromTheFuture => 400, "from-the-future", "The statement's time lies ahead of the server's", "Set the device's clock, then sign again.";

@@ -1,11 +1,16 @@
 //! Who is who: enrolling, renewing, one's own devices, everybody's keys, the policy.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::http::extract::JsonBody;
+use crate::crypto::digest::Digest;
+use crate::domain::ids::ContextId;
+use crate::http::accept::PeerIdentity;
+use crate::http::extract::{JsonBody, QueryParams};
 use crate::http::state::AppState;
 use crate::service::principal::Principal;
 use crate::service::{enrol as enrolment, identity};
@@ -79,8 +84,11 @@ pub async fn renew(
         (status = "default", description = "A problem (RFC 9457)", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn me(State(state): State<AppState>, principal: Principal) -> Json<Me> {
-    Json(identity::me(&state.core, &principal))
+///
+/// # Errors
+/// A problem.
+pub async fn me(State(state): State<AppState>, principal: Principal) -> Result<Json<Me>, Problem> {
+    identity::me(&state.core, &principal).map(Json)
 }
 
 /// The devices of the caller's own actor.
@@ -103,32 +111,60 @@ pub async fn devices(
         .map(Json)
 }
 
-/// Everybody's keys, in statements that can be held against pinned roots. Open to all.
+/// Which context is meant. No context is taken for meant where none is named.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ContextQuery {
+    /// The context's short name, as it stands in every statement of it.
+    #[param(value_type = String)]
+    pub ctx: ContextId,
+}
+
+/// The device behind a certificate that was shown where none is needed.
+fn shown(peer: &PeerIdentity) -> Option<Digest> {
+    peer.spki_sha256.map(Digest::from_bytes)
+}
+
+/// Everybody's keys in a context, in statements that can be held against pinned roots. Open to all; a device reads its own
+/// context's alone.
 ///
 /// # Errors
 /// A problem.
 #[utoipa::path(
-    get, path = "/v1/keys", tag = "identity", security(()),
+    get, path = "/v1/keys", tag = "identity", security(()), params(ContextQuery),
     responses(
         (status = OK, description = "The deployment's keys and those of every actor of the context", body = KeyDirectory),
         (status = "default", description = "A problem (RFC 9457)", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn keys(State(state): State<AppState>) -> Result<Json<KeyDirectory>, Problem> {
-    identity::directory(&state.core).await.map(Json)
+pub async fn keys(
+    State(state): State<AppState>,
+    Extension(peer): Extension<PeerIdentity>,
+    QueryParams(query): QueryParams<ContextQuery>,
+) -> Result<Json<KeyDirectory>, Problem> {
+    let context = identity::named(&state.core, &query.ctx, shown(&peer).as_ref()).await?;
+    identity::directory(&state.core, context).await.map(Json)
 }
 
-/// The policy in force. Open to all.
+/// The policy in force in a context. Open to all; a device reads its own context's alone.
 ///
 /// # Errors
 /// A problem.
 #[utoipa::path(
-    get, path = "/v1/policy", tag = "identity", security(()),
+    get, path = "/v1/policy", tag = "identity", security(()), params(ContextQuery),
     responses(
         (status = OK, description = "The policy, and the coordinator's statement of it", body = CurrentPolicy),
         (status = "default", description = "A problem (RFC 9457)", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn policy(State(state): State<AppState>) -> Result<Json<CurrentPolicy>, Problem> {
-    identity::current_policy(&state.core).await.map(Json)
+pub async fn policy(
+    State(state): State<AppState>,
+    Extension(peer): Extension<PeerIdentity>,
+    QueryParams(query): QueryParams<ContextQuery>,
+) -> Result<Json<CurrentPolicy>, Problem> {
+    let context = identity::named(&state.core, &query.ctx, shown(&peer).as_ref()).await?;
+    identity::current_policy(&state.core, context)
+        .await
+        .map(Json)
 }

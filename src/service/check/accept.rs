@@ -87,7 +87,7 @@ pub(super) fn read(
     let Claims::Check(claims) = read_claims(Kind::Check, payload(&unverified)?)? else {
         return Err(ProblemKind::StatementKind.into());
     };
-    check_addressed(core, &claims.common())?;
+    check_addressed(core, &claims.common(), &principal.ctx)?;
     if claims.iss.actor != principal.actor {
         return Err(Problem::new(ProblemKind::CertificateKeyMismatch)
             .detail("a check is brought by the party that signed it")

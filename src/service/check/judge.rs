@@ -104,7 +104,11 @@ impl Job {
         let answer = findings.into_answer(moment.now, moment.serial, call);
         let (verdict, parts) =
             answer_parts(answer).map_err(|_| internal("an answer could not be written"))?;
-        let claims = AnswerClaims::new(self.core.common(moment.now), signed.hash);
+        let claims = AnswerClaims::new(
+            self.core
+                .common(self.core.context(signed.asked().ctx)?, moment.now),
+            signed.hash,
+        );
         let built = build::build(claims, &parts, &self.core.deployment.signing)
             .map_err(|_| internal("an answer could not be signed"))?;
         let month = this_month()?;

@@ -67,7 +67,7 @@ impl Checks {
         let mut tx = tx::begin(&self.core.pools.app, &principal.tenant())
             .await
             .map_err(|error| store(&error))?;
-        let device = devices::by_kid(&mut tx, &signed.kid())
+        let device = devices::by_kid(&mut tx, &principal.ctx, &signed.kid())
             .await
             .map_err(|error| store(&error))?;
         let signed = accept::signed_by(signed, device, principal)?;

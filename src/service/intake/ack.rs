@@ -134,7 +134,7 @@ pub(super) async fn take(
     let ctx = incoming.prepared.common.ctx.clone();
     let party = incoming.prepared.actor().clone();
     let asked: Vec<_> = claims.items.iter().map(|i| (i.nid, i.rev)).collect();
-    let found = notifications::acknowledged(batch.conn, &party, &asked).await?;
+    let found = notifications::acknowledged(batch.conn, &ctx, &party, &asked).await?;
     let mut items = Vec::with_capacity(found.len());
     let (mut apart, mut openings) = (Vec::new(), Vec::new());
     for (index, (item, found)) in claims.items.iter().zip(&found).enumerate() {
@@ -261,7 +261,7 @@ async fn notice(
     desks: &[ActorId],
 ) -> Result<(), Fault> {
     let claims = NoticeClaims::new(
-        batch.core.common(batch.at),
+        batch.common(),
         incoming.prepared.hash,
         item.nid,
         item.rev,

@@ -40,7 +40,6 @@ impl<'a> Incoming<'a> {
         match self.bearer {
             Bearer::Device(principal) | Bearer::Renewing(principal, _) => &principal.actor,
             Bearer::Enrolling(facts) => &facts.actor,
-            Bearer::Server => self.prepared.actor(),
         }
     }
 }
@@ -222,8 +221,7 @@ async fn deliver_seen(
     desks: &[(ActorId, Option<Tier>)],
     pos: LogPosition,
 ) -> Result<Vec<i64>, Fault> {
-    let ctx = batch.core.deployment.ctx.clone();
-    let seqs = statements::deliver(batch.conn, &ctx, desks, pos).await?;
+    let seqs = statements::deliver(batch.conn, batch.ctx(), desks, pos).await?;
     batch
         .woken
         .extend(desks.iter().map(|(desk, _)| desk.clone()));
@@ -237,7 +235,7 @@ pub(super) fn next(batch: &mut Batch<'_>, of: Digest) -> Result<(LogPosition, St
         .at
         .format(&Rfc3339)
         .map_err(|_| crate::service::core::internal("the database's time cannot be written"))?;
-    let c = batch.core.common(batch.at);
+    let c = batch.common();
     let claims = ReceiptClaims {
         iss: c.iss,
         aud: c.aud,
@@ -277,7 +275,7 @@ async fn check_standing(batch: &mut Batch<'_>, prepared: &Prepared) -> Result<()
     };
     let device = batch
         .standing
-        .device(batch.conn, &prepared.kid)
+        .device(batch.conn, &batch.context.id, &prepared.kid)
         .await?
         .ok_or(ProblemKind::UnknownKey)?;
     if device.state != DeviceState::Active {

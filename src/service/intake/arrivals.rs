@@ -55,7 +55,7 @@ pub(super) async fn fresh(batch: &mut Batch<'_>, jobs: &[Job]) -> Result<Vec<boo
             })
         })
         .collect();
-    let ctx = &batch.core.deployment.ctx;
+    let ctx = batch.ctx();
     let mut unheard_of = arrivals::unheard_of(batch.conn, ctx, &candidates)
         .await?
         .into_iter();
@@ -137,7 +137,7 @@ pub(super) async fn flush(batch: &mut Batch<'_>) -> Result<(), StoreError> {
             chosen: one.chosen.clone(),
         }
     });
-    let ctx = &batch.core.deployment.ctx;
+    let ctx = batch.ctx();
     arrivals::insert(batch.conn, ctx, arrivals.collect()).await?;
     due::insert(batch.conn, ctx, &falls).await
 }

@@ -1,7 +1,7 @@
 //! Statements in groups: one lock of the head, one commit, one wait for the disk, for up to 64 statements. A group in
 //! which the database refuses anything is rolled back and taken again one by one, so that one cannot spoil the others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -11,10 +11,11 @@ use tokio::time::sleep_until;
 use super::arrivals::{self, Waiting};
 use super::standing::Standing;
 use super::{Committed, Job, Taken, Wake, apply};
-use crate::domain::ids::{ActorId, DeviceId, LogPosition, Seq};
-use crate::service::core::{Core, store};
+use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition, Seq};
+use crate::service::core::{ContextKeys, Core, store};
 use crate::store::error::StoreError;
 use crate::store::statements;
+use crate::wire::claims::Common;
 use crate::wire::problem::Problem;
 
 /// Statements in one transaction.
@@ -56,10 +57,13 @@ pub(super) fn gather_waiting(first: Job, calls: &mut mpsc::Receiver<Job>) -> Vec
     jobs
 }
 
-/// A transaction of the intake while it runs.
+/// A transaction of the intake while it runs. It belongs to one context: what it reads, writes and says is that context's
+/// alone.
 pub(super) struct Batch<'a> {
     /// The server's own keys.
     pub core: &'a Core,
+    /// The context.
+    pub context: &'a ContextKeys,
     /// The connection, inside the transaction.
     pub conn: &'a mut crate::store::Connection,
     /// The last position assigned.
@@ -82,11 +86,13 @@ impl<'a> Batch<'a> {
     /// Takes the head's lock, in a transaction that has just begun.
     pub async fn begin(
         core: &'a Core,
+        context: &'a ContextKeys,
         conn: &'a mut crate::store::Connection,
     ) -> Result<Self, StoreError> {
         let (head, at) = statements::lock_head(conn).await?;
         Ok(Self {
             core,
+            context,
             conn,
             head,
             at,
@@ -98,11 +104,22 @@ impl<'a> Batch<'a> {
         })
     }
 
+    /// The context's short name.
+    pub fn ctx(&self) -> &'a ContextId {
+        &self.context.id
+    }
+
+    /// The claims that a statement of the server begins with, here and now.
+    pub fn common(&self) -> Common {
+        self.core.common(self.context, self.at)
+    }
+
     /// Writes what waits and the new head. The transaction is the caller's to commit; then sockets are to be told.
     pub async fn finish(mut self) -> Result<Committed, StoreError> {
         arrivals::flush(&mut self).await?;
         statements::set_head(self.conn, self.head).await?;
         Ok(Committed {
+            ctx: self.context.id.clone(),
             woken: self.woken.into_iter().collect(),
             revoked: self.revoked,
             calls: self.calls,
@@ -136,18 +153,36 @@ impl From<StoreError> for Fault {
     }
 }
 
-/// Takes a group and answers each.
+/// Takes a group and answers each: the statements of each context in a transaction of their own, in their order.
 pub(super) async fn run(core: &Core, jobs: Vec<Job>, wake: &Wake) {
+    let mut groups: BTreeMap<ContextId, Vec<Job>> = BTreeMap::new();
+    for job in jobs {
+        let ctx = job.prepared.common.ctx.clone();
+        groups.entry(ctx).or_default().push(job);
+    }
+    for (ctx, jobs) in groups {
+        match core.context(&ctx) {
+            Ok(context) => run_in(core, context, jobs, wake).await,
+            Err(problem) => {
+                for job in jobs {
+                    drop(job.reply.send(Err(problem.clone())));
+                }
+            }
+        }
+    }
+}
+
+async fn run_in(core: &Core, context: &ContextKeys, jobs: Vec<Job>, wake: &Wake) {
     metrics::histogram!("herald_intake_batch_statements")
         .record(u32::try_from(jobs.len()).map_or(0.0, f64::from));
-    let results = match commit(core, &jobs, wake).await {
+    let results = match commit(core, context, &jobs, wake).await {
         Ok(results) => results,
         Err(error) if jobs.len() == 1 => vec![Err(store(&error))],
         Err(error) => {
             tracing::warn!(%error, statements = jobs.len(), "a group was rolled back; taking its statements one by one");
             let mut results = Vec::with_capacity(jobs.len());
             for job in &jobs {
-                let one = commit(core, std::slice::from_ref(job), wake).await;
+                let one = commit(core, context, std::slice::from_ref(job), wake).await;
                 results.extend(one.unwrap_or_else(|error| vec![Err(store(&error))]));
             }
             results
@@ -161,11 +196,12 @@ pub(super) async fn run(core: &Core, jobs: Vec<Job>, wake: &Wake) {
 
 async fn commit(
     core: &Core,
+    context: &ContextKeys,
     jobs: &[Job],
     wake: &Wake,
 ) -> Result<Vec<Result<Taken, Problem>>, StoreError> {
     let mut tx = core.pools.intake.begin().await?;
-    let mut batch = Batch::begin(core, &mut tx).await?;
+    let mut batch = Batch::begin(core, context, &mut tx).await?;
     let mut results = Vec::with_capacity(jobs.len());
     let fresh = arrivals::fresh(&mut batch, jobs).await?;
     for (job, fresh) in jobs.iter().zip(fresh) {

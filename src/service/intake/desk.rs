@@ -350,9 +350,8 @@ pub(super) async fn screen(
     claims: &ScreenClaims,
 ) -> Result<Stored, Fault> {
     let ctx = &incoming.prepared.common.ctx;
-    let revision = notifications::revision(batch.conn, claims.nid, claims.rev).await?;
-    let revision =
-        revision.filter(|r| r.ctx == *ctx && matches!(r.kind, Kind::Site | Kind::Movement));
+    let revision = notifications::revision(batch.conn, ctx, claims.nid, claims.rev).await?;
+    let revision = revision.filter(|r| matches!(r.kind, Kind::Site | Kind::Movement));
     let revision = revision.ok_or(ProblemKind::UnknownNotification)?;
     if revision.hash != claims.of {
         return Err(Problem::new(ProblemKind::RevisionNotCurrent)

@@ -196,7 +196,7 @@ pub(super) async fn call(
 /// The call is about a notification of the organisation's own; an older revision, or one that is no longer current, will
 /// do as well.
 async fn check_about(batch: &mut Batch<'_>, org: &ActorId, about: &About) -> Result<(), Fault> {
-    let revision = notifications::revision(batch.conn, about.nid, about.rev).await?;
+    let revision = notifications::revision(batch.conn, batch.ctx(), about.nid, about.rev).await?;
     // Nobody learns from a refusal that another's notification exists.
     if revision.is_some_and(|r| r.org == *org && r.hash == about.of) {
         return Ok(());
@@ -238,7 +238,7 @@ pub(super) async fn respond(
     claims: &RespondClaims,
 ) -> Result<Stored, Fault> {
     let by = incoming.prepared.actor();
-    let call = known(batch, incoming, claims.nid).await?;
+    let call = store::call(batch.conn, batch.ctx(), claims.nid).await?;
     let call = call.filter(|c| c.org == claims.to && c.hash == claims.re);
     let Some(call) = call else {
         return Err(unknown().into());
@@ -265,7 +265,7 @@ pub(super) async fn resolve(
     claims: &ResolveClaims,
 ) -> Result<Stored, Fault> {
     let by = incoming.prepared.actor();
-    let call = known(batch, incoming, claims.nid).await?;
+    let call = store::call(batch.conn, batch.ctx(), claims.nid).await?;
     let Some(call) = call.filter(|c| c.org == *by && c.hash == claims.re) else {
         return Err(unknown().into());
     };
@@ -281,15 +281,6 @@ pub(super) async fn resolve(
         ));
     }
     Ok(stored)
-}
-
-async fn known(
-    batch: &mut Batch<'_>,
-    incoming: &Incoming<'_>,
-    nid: Nid,
-) -> Result<Option<Call>, Fault> {
-    let call = store::call(batch.conn, nid).await?;
-    Ok(call.filter(|c| c.ctx == incoming.prepared.common.ctx))
 }
 
 /// Nobody learns from a refusal that another's call exists.
@@ -340,7 +331,7 @@ pub(super) async fn unanswered(
     row: &DueRow,
     moments: Moments,
 ) -> Result<Option<Brings>, Fault> {
-    let call = store::call(batch.conn, Nid::from_uuid(row.about)).await?;
+    let call = store::call(batch.conn, batch.ctx(), Nid::from_uuid(row.about)).await?;
     let Some(call) = call.filter(|c| c.state == DistressState::Open) else {
         return Ok(None);
     };

@@ -49,8 +49,7 @@ pub(super) async fn schedule(batch: &mut Batch<'_>, falls: &[Falls]) -> Result<(
         .iter()
         .map(|one| seal(batch.core, one))
         .collect::<Result<Vec<_>, _>>()?;
-    let ctx = batch.core.deployment.ctx.clone();
-    store::insert(batch.conn, &ctx, &rows).await?;
+    store::insert(batch.conn, batch.ctx(), &rows).await?;
     Ok(())
 }
 

@@ -12,9 +12,9 @@ use super::own;
 use super::{Wake, confirm, distress, progress, thread};
 use crate::domain::due::{self as rules, Due};
 use crate::domain::exchange::{AlertEvent, DISTRESS_SENTENCE, SILENCE_SENTENCE};
-use crate::domain::ids::{ActorId, Nid, Revision};
+use crate::domain::ids::{ActorId, ContextId, Nid, Revision};
 use crate::domain::notification::{NotificationState, Tier};
-use crate::service::core::{Core, store as failed};
+use crate::service::core::{ContextKeys, Core, store as failed};
 use crate::store::actors;
 use crate::store::due::{self as store, DueRow};
 use crate::store::notifications::{self, RevisionRow};
@@ -63,32 +63,41 @@ pub(super) struct Said {
     pub desks: Vec<ActorId>,
 }
 
-/// Judges these rows, says what they bring, and takes them away. Rows that another node took, or whose moment has not
-/// come by the database's clock, are left alone.
+/// Judges these rows of one context, says what they bring, and takes them away. Rows that another node took, whose moment
+/// has not come by the database's clock, or that are another context's, are left alone.
 ///
 /// # Errors
 /// The database's, or the keyring's; nothing has happened then.
-pub(in crate::service) async fn fire(core: &Core, wake: &Wake, ids: &[i64]) -> Result<(), Problem> {
-    match in_transaction(core, wake, ids).await {
+pub(in crate::service) async fn fire(
+    core: &Core,
+    ctx: &ContextId,
+    wake: &Wake,
+    ids: &[i64],
+) -> Result<(), Problem> {
+    match in_transaction(core, core.context(ctx)?, wake, ids).await {
         Ok(()) => Ok(()),
         Err(Fault::Refused(problem)) => Err(problem),
         Err(Fault::Store(error)) => Err(failed(&error)),
     }
 }
 
-async fn in_transaction(core: &Core, wake: &Wake, ids: &[i64]) -> Result<(), Fault> {
+async fn in_transaction(
+    core: &Core,
+    context: &ContextKeys,
+    wake: &Wake,
+    ids: &[i64],
+) -> Result<(), Fault> {
     let mut tx = core
         .pools
         .intake
         .begin()
         .await
         .map_err(|e| Fault::Store(e.into()))?;
-    let mut batch = Batch::begin(core, &mut tx).await?;
-    let ctx = core.deployment.ctx.clone();
-    let policy = batch.standing.policy(batch.conn, &ctx).await?;
+    let mut batch = Batch::begin(core, context, &mut tx).await?;
+    let policy = batch.standing.policy(batch.conn, &context.id).await?;
     let (mut done, mut next) = (Vec::new(), Vec::new());
     let mut said: BTreeMap<Said, Vec<About>> = BTreeMap::new();
-    for row in store::still_there(batch.conn, ids).await? {
+    for row in store::still_there(batch.conn, &context.id, ids).await? {
         let moments = due::moments(core, &row)?;
         if moments.at > batch.at {
             continue;
@@ -153,7 +162,7 @@ async fn say(batch: &mut Batch<'_>, said: &Said, items: Vec<About>) -> Result<()
         step: said.step,
         says: sentence.to_owned(),
     };
-    let claims = AlertClaims::new(batch.core.common(batch.at));
+    let claims = AlertClaims::new(batch.common());
     own::say(batch, claims, &detail, &said.desks).await?;
     Ok(())
 }
@@ -167,7 +176,7 @@ pub(super) async fn still_current(
     let Ok(rev) = Revision::new(row.rev) else {
         return Ok(None);
     };
-    let revision = notifications::revision(batch.conn, nid, rev).await?;
+    let revision = notifications::revision(batch.conn, batch.ctx(), nid, rev).await?;
     Ok(revision
         .filter(|r| r.latest == rev && r.state == NotificationState::Current)
         .map(|r| {
@@ -186,9 +195,8 @@ pub(super) async fn desks(
     org: &ActorId,
     party: Option<&ActorId>,
 ) -> Result<Vec<ActorId>, Fault> {
-    let ctx = batch.core.deployment.ctx.clone();
     let mut desks = vec![org.clone()];
-    desks.extend(actors::coordinators(batch.conn, &ctx).await?);
+    desks.extend(actors::coordinators(batch.conn, batch.ctx()).await?);
     desks.extend(party.cloned());
     desks.sort_unstable();
     desks.dedup();

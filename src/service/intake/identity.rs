@@ -130,7 +130,7 @@ async fn same_certificate_key(
 pub(super) async fn again(batch: &mut Batch<'_>, bearer: &Bearer) -> Result<(), Fault> {
     match bearer {
         Bearer::Enrolling(facts) => same_certificate_key(batch.conn, facts).await,
-        Bearer::Device(_) | Bearer::Renewing(..) | Bearer::Server => Ok(()),
+        Bearer::Device(_) | Bearer::Renewing(..) => Ok(()),
     }
 }
 

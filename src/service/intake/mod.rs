@@ -32,7 +32,7 @@ use self::prepare::Prepared;
 use super::core::Core;
 use super::principal::Principal;
 use crate::crypto::digest::Digest;
-use crate::domain::ids::{ActorId, DeviceId, LogPosition, Seq};
+use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition, Seq};
 use crate::wire::envelope::Envelope;
 use crate::wire::problem::{Problem, ProblemKind};
 
@@ -76,8 +76,16 @@ pub enum Bearer {
     Enrolling(Box<EnrolFacts>),
     /// A device that renews its keys: the statement is a `renew`, and this its new certificate.
     Renewing(Principal, Box<identity::NewCertificate>),
-    /// The server itself.
-    Server,
+}
+
+impl Bearer {
+    /// The context that whoever brings it belongs to. No statement for another one is taken from it.
+    pub fn ctx(&self) -> &ContextId {
+        match self {
+            Self::Device(principal) | Self::Renewing(principal, _) => &principal.ctx,
+            Self::Enrolling(facts) => &facts.ctx,
+        }
+    }
 }
 
 pub use self::identity::NewCertificate;
@@ -97,6 +105,8 @@ impl Job {
 /// What a commit means to sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
+    /// In which context.
+    pub ctx: ContextId,
     /// Desks that have new mail.
     pub woken: Vec<ActorId>,
     /// Devices that were taken back: their sockets close.

@@ -80,9 +80,16 @@ pub(super) async fn revise<'a>(
     let current = if incoming.fresh {
         None
     } else {
-        notifications::current(batch.conn, claims.nid).await?
+        notifications::current(batch.conn, batch.ctx(), claims.nid).await?
     };
     follows(incoming.prepared, claims, current.as_ref())?;
+    // An id names one thing in the whole deployment. Nobody learns from the refusal whose it is.
+    if current.is_none()
+        && !incoming.fresh
+        && store::distress::is_taken(batch.conn, claims.nid).await?
+    {
+        return Err(ProblemKind::UnknownNotification.into());
+    }
     let former = match &current {
         Some(_) => notifications::parties(batch.conn, claims.nid).await?,
         None => Vec::new(),
@@ -270,7 +277,7 @@ fn follows_current(
     prev: Option<Digest>,
     current: &Current,
 ) -> Result<(), Problem> {
-    if current.org != *prepared.speaks_for() || current.ctx != prepared.common.ctx {
+    if current.org != *prepared.speaks_for() {
         // Nobody learns from a refusal that another's notification exists; the id is random, so nobody can guess one.
         return Err(ProblemKind::UnknownNotification.into());
     }
@@ -452,7 +459,7 @@ pub(super) async fn close(
     incoming: &Incoming<'_>,
     claims: &CloseClaims,
 ) -> Result<Stored, Fault> {
-    let current = notifications::current(batch.conn, claims.nid)
+    let current = notifications::current(batch.conn, batch.ctx(), claims.nid)
         .await?
         .ok_or(ProblemKind::UnknownNotification)?;
     if claims.outcome == Outcome::Arrived
@@ -481,7 +488,7 @@ async fn end(
     state: NotificationState,
 ) -> Result<Stored, Fault> {
     let prepared = incoming.prepared;
-    let current = notifications::current(batch.conn, nid)
+    let current = notifications::current(batch.conn, batch.ctx(), nid)
         .await?
         .ok_or(ProblemKind::UnknownNotification)?;
     follows_current(prepared, nid, rev, Some(prev), &current)?;
@@ -530,7 +537,7 @@ pub(super) async fn cosign(
     claims: &CosignClaims,
 ) -> Result<Stored, Fault> {
     let prepared = incoming.prepared;
-    let revision = notifications::revision(batch.conn, claims.nid, claims.rev).await?;
+    let revision = notifications::revision(batch.conn, batch.ctx(), claims.nid, claims.rev).await?;
     let revision = revision
         .filter(|r| r.org == *prepared.actor() && r.hash == claims.of)
         .ok_or(ProblemKind::UnknownNotification)?;
@@ -588,7 +595,7 @@ pub(super) async fn own_revision(
     rev: Revision,
     of: Digest,
 ) -> Result<RevisionRow, Fault> {
-    let revision = notifications::revision(batch.conn, nid, rev).await?;
+    let revision = notifications::revision(batch.conn, batch.ctx(), nid, rev).await?;
     // Nobody learns from a refusal that another's notification exists.
     let revision = revision
         .filter(|r| r.org == *incoming.prepared.actor() && r.hash == of)

@@ -10,6 +10,7 @@ use super::prepare::refused_member;
 use crate::crypto::digest::Kid;
 use crate::crypto::disclosure::Disclosure;
 use crate::crypto::month::Month;
+use crate::crypto::seal_key::SealKey;
 use crate::domain::clock::Clock;
 use crate::domain::disclosure_policy::{Read, comes_as};
 use crate::domain::ids::{ActorId, Nid, Revision};
@@ -65,13 +66,13 @@ pub(in crate::service) fn read_value<T: DeserializeOwned>(
         .map_err(|error| refused_member(&error, &format!("/{part}")))
 }
 
-/// Opens what is sealed to the server; checks that nothing else travels than what this kind has.
+/// Opens what is sealed to the server's key of the context; checks that nothing else travels than what this kind has.
 pub(super) fn parts(
-    core: &Core,
+    server: &SealKey,
     claims: &Claims,
     envelope: &Envelope,
 ) -> Result<OpenedParts, Problem> {
-    let (kind, own) = (claims.kind(), core.deployment.hpke.kid());
+    let (kind, own) = (claims.kind(), server.kid());
     let mut opened = BTreeMap::new();
     let mut kept: Vec<(&str, Kid)> = Vec::new();
     for attachment in &envelope.attachments {
@@ -83,8 +84,8 @@ pub(super) fn parts(
         };
         let comes = comes_as(kind, name::class(part, None));
         if *kid == own && comes == Read::Reseal {
-            let disclosure = build::open(claims, attachment, &core.deployment.hpke)
-                .map_err(|e| refused_part(&e))?;
+            let disclosure =
+                build::open(claims, attachment, server).map_err(|e| refused_part(&e))?;
             text::check(disclosure.value(), &format!("/{part}"))?;
             if opened.insert(part.to_owned(), disclosure).is_some() {
                 return Err(twice(part));
@@ -145,6 +146,7 @@ fn refused_part(error: &OpenError) -> Problem {
 /// Everything to store beside the statement, under this month's key of the keyring.
 pub(super) fn records(
     core: &Core,
+    server: &SealKey,
     claims: &Claims,
     slot: &SealSlot,
     opened: &OpenedParts,
@@ -169,7 +171,7 @@ pub(super) fn records(
         let Content::Seal { kid, sealed } = &attachment.content else {
             continue;
         };
-        if *kid == core.deployment.hpke.kid() {
+        if *kid == server.kid() {
             continue;
         }
         let at = Record::seal(&org, slot.id(), slot.rev(), &attachment.part, kid);

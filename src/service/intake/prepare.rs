@@ -13,7 +13,7 @@ use crate::crypto::keys::VerifyingKey;
 use crate::crypto::statement::{self, StatementError, Unverified};
 use crate::crypto::strict_json::{self, Fault, JsonError, Limits};
 use crate::domain::actor::Role;
-use crate::domain::ids::{ActorId, DeviceId};
+use crate::domain::ids::{ActorId, ContextId, DeviceId};
 use crate::domain::kind::Kind;
 use crate::domain::policy::{self, Signer};
 use crate::service::core::{Core, internal, store};
@@ -34,8 +34,6 @@ pub(super) enum SignerKey {
     Device(Box<DeviceRow>),
     /// A root: a `keys` statement names its own.
     Root,
-    /// This node.
-    Server,
 }
 
 /// A statement that needs only the state to be judged.
@@ -83,11 +81,11 @@ impl Prepared {
     /// The device that signed.
     ///
     /// # Errors
-    /// `not-allowed` when a root or the server signed.
+    /// `not-allowed` when a root signed.
     pub fn device(&self) -> Result<&DeviceRow, Problem> {
         match &self.signer {
             SignerKey::Device(device) => Ok(device),
-            SignerKey::Root | SignerKey::Server => Err(ProblemKind::NotAllowed.into()),
+            SignerKey::Root => Err(ProblemKind::NotAllowed.into()),
         }
     }
 
@@ -150,9 +148,6 @@ async fn look_up(
     unverified: Unverified,
     bearer: &Bearer,
 ) -> Result<(Unverified, SignerKey), Problem> {
-    if matches!(bearer, Bearer::Server) {
-        return Ok((unverified, SignerKey::Server));
-    }
     if kind_of(&unverified)? == Kind::Keys {
         return Ok((unverified, SignerKey::Root));
     }
@@ -162,14 +157,37 @@ async fn look_up(
         .acquire()
         .await
         .map_err(|e| store(&e.into()))?;
-    let device = devices::by_any_kid(&mut conn, &unverified.kid())
+    let device = devices::by_any_kid(&mut conn, bearer.ctx(), &unverified.kid())
         .await
         .map_err(|e| store(&e))?;
-    let device = device.ok_or_else(|| {
-        Problem::new(ProblemKind::UnknownKey)
-            .detail("no device signs or signed with the key that kid names")
-    })?;
-    Ok((unverified, SignerKey::Device(Box::new(device))))
+    match device {
+        Some(device) => Ok((unverified, SignerKey::Device(Box::new(device)))),
+        None => Err(unknown_key(core, &unverified, bearer)),
+    }
+}
+
+/// No key of the bearer's context. Whether the key counts in another context is not told; that the statement says itself
+/// that it is meant for one, is.
+fn unknown_key(core: &Core, unverified: &Unverified, bearer: &Bearer) -> Problem {
+    let meant = kind_of(unverified)
+        .and_then(|kind| read_claims(kind, payload(unverified)?))
+        .and_then(|claims| check_addressed(core, &claims.common(), bearer.ctx()));
+    match meant {
+        Err(problem)
+            if matches!(
+                problem.kind(),
+                Some(
+                    ProblemKind::WrongDeployment
+                        | ProblemKind::WrongContext
+                        | ProblemKind::WrongMode
+                )
+            ) =>
+        {
+            problem
+        }
+        Ok(()) | Err(_) => Problem::new(ProblemKind::UnknownKey)
+            .detail("no device signs or signed with the key that kid names"),
+    }
 }
 
 /// The kind that a statement says it is.
@@ -205,21 +223,22 @@ pub(super) fn prepare(
             .map_err(|error| refused_statement(&error))?;
     }
     let claims = read_claims(kind, payload(&unverified)?)?;
-    let key = verifying_key(core, &signer, &claims)?;
+    let key = verifying_key(&signer, &claims)?;
     let (hash, kid) = (unverified.hash(), unverified.kid());
     unverified
         .verify(&key)
         .map_err(|error| refused_statement(&error))?;
     let common = claims.common();
-    check_addressed(core, &common)?;
+    check_addressed(core, &common, bearer.ctx())?;
     check_issuer(&common, &signer)?;
     check_authority(&claims, &signer)?;
     check_bearer(&common, bearer)?;
     check_sd(&claims)?;
     let slot = SealSlot::of(&claims);
-    let opened = open::parts(core, &claims, &envelope)?;
+    let own = &core.context(&common.ctx)?.hpke;
+    let opened = open::parts(own, &claims, &envelope)?;
     let facts = facts(&claims, &opened)?;
-    let records = open::records(core, &claims, &slot, &opened, &envelope)?;
+    let records = open::records(core, own, &claims, &slot, &opened, &envelope)?;
     Ok(Prepared {
         jws: envelope.statement,
         hash,
@@ -245,16 +264,11 @@ pub(in crate::service) fn read_claims(kind: Kind, payload: Value) -> Result<Clai
     Claims::read(kind, payload).map_err(|error| refused_member(&error, ""))
 }
 
-fn verifying_key(
-    core: &Core,
-    signer: &SignerKey,
-    claims: &Claims,
-) -> Result<VerifyingKey, Problem> {
+fn verifying_key(signer: &SignerKey, claims: &Claims) -> Result<VerifyingKey, Problem> {
     match (signer, claims) {
         (SignerKey::Device(device), _) => device_key(device),
         (SignerKey::Root, Claims::Keys(keys)) => Ok(keys.root),
         (SignerKey::Root, _) => Err(ProblemKind::NotAllowed.into()),
-        (SignerKey::Server, _) => Ok(*core.deployment.signing.verifying_key()),
     }
 }
 
@@ -268,16 +282,19 @@ pub(in crate::service) fn device_key(device: &DeviceRow) -> Result<VerifyingKey,
     VerifyingKey::from_bytes(bytes).map_err(|_| internal("a stored key is no key"))
 }
 
-/// Addressed to this deployment, context and mode.
-pub(in crate::service) fn check_addressed(core: &Core, common: &Common) -> Result<(), Problem> {
-    let d = &core.deployment;
-    if common.aud != d.aud {
+/// Addressed to this deployment, to the context of the device that brings it, and in that context's mode.
+pub(in crate::service) fn check_addressed(
+    core: &Core,
+    common: &Common,
+    ctx: &ContextId,
+) -> Result<(), Problem> {
+    if common.aud != core.deployment.aud {
         return Err(Problem::new(ProblemKind::WrongDeployment).pointer("/aud"));
     }
-    if common.ctx != d.ctx {
+    if common.ctx != *ctx {
         return Err(Problem::new(ProblemKind::WrongContext).pointer("/ctx"));
     }
-    if common.mode != d.mode {
+    if common.mode != core.context(ctx)?.mode {
         return Err(Problem::new(ProblemKind::WrongMode).pointer("/mode"));
     }
     Ok(())
@@ -291,7 +308,6 @@ fn check_issuer(common: &Common, signer: &SignerKey) -> Result<(), Problem> {
                 && common.ctx == device.ctx
         }
         SignerKey::Root => common.iss.device.is_none(),
-        SignerKey::Server => true,
     };
     if fits {
         return Ok(());
@@ -307,7 +323,6 @@ fn check_authority(claims: &Claims, signer: &SignerKey) -> Result<(), Problem> {
     let may = match signer {
         SignerKey::Device(device) => policy::may_sign(kind, device.role, on_behalf),
         SignerKey::Root => policy::signer(kind) == Signer::Root,
-        SignerKey::Server => policy::signer(kind) == Signer::Server,
     };
     if may {
         return Ok(());
@@ -331,7 +346,6 @@ fn check_bearer(common: &Common, bearer: &Bearer) -> Result<(), Problem> {
         }
         Bearer::Renewing(principal, _) => principal.issuer() == common.iss,
         Bearer::Enrolling(facts) => facts.actor == common.iss.actor,
-        Bearer::Server => true,
     };
     if fits {
         Ok(())

@@ -80,16 +80,17 @@ impl Standing {
         Ok(Arc::clone(self.actors.insert(actors.into())))
     }
 
-    /// The device that a key names now.
+    /// The device of the context that a key names now.
     pub async fn device(
         &mut self,
         conn: &mut Connection,
+        ctx: &ContextId,
         kid: &Kid,
     ) -> Result<Option<Arc<DeviceRow>>, StoreError> {
         if let Some(device) = self.devices.get(kid) {
             return Ok(Some(Arc::clone(device)));
         }
-        let Some(device) = devices::by_kid(conn, kid).await? else {
+        let Some(device) = devices::by_kid(conn, ctx, kid).await? else {
             return Ok(None);
         };
         let device = Arc::new(device);

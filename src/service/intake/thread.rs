@@ -213,7 +213,7 @@ pub(super) async fn warn(
     };
     let party = incoming.prepared.actor().clone();
     let asked = [(claims.nid, claims.rev)];
-    let found = notifications::acknowledged(batch.conn, &party, &asked).await?;
+    let found = notifications::acknowledged(batch.conn, batch.ctx(), &party, &asked).await?;
     let found = found
         .into_iter()
         .flatten()
@@ -264,12 +264,12 @@ pub(super) async fn reply(
         return Err(internal("a reply without its facts").into());
     };
     // Nobody learns from a refusal that another's notification exists.
-    let own = notifications::revision(batch.conn, claims.nid, claims.rev).await?;
+    let own = notifications::revision(batch.conn, batch.ctx(), claims.nid, claims.rev).await?;
     if own.is_none_or(|r| r.org != *incoming.prepared.actor()) {
         return Err(ProblemKind::UnknownNotification.into());
     }
     let id = id(&claims.re, claims.nid);
-    let thread = threads::get(batch.conn, id).await?;
+    let thread = threads::get(batch.conn, batch.ctx(), id).await?;
     let thread = thread
         .filter(|t| t.of == claims.re && t.nid == claims.nid && t.rev == claims.rev)
         .ok_or_else(|| Problem::new(ProblemKind::NothingToReplyTo).pointer("/re"))?;
@@ -279,7 +279,8 @@ pub(super) async fn reply(
             .into());
     }
     if let Some(amended) = detail.amended {
-        let revision = notifications::revision(batch.conn, claims.nid, amended).await?;
+        let revision =
+            notifications::revision(batch.conn, batch.ctx(), claims.nid, amended).await?;
         let later = amended > claims.rev
             && revision.is_some_and(|r| matches!(r.kind, Kind::Site | Kind::Movement));
         if !later {
@@ -316,7 +317,7 @@ pub(super) async fn fell_due(
     row: &DueRow,
     moments: Moments,
 ) -> Result<Option<Brings>, Fault> {
-    let Some(thread) = threads::get(batch.conn, row.about).await? else {
+    let Some(thread) = threads::get(batch.conn, batch.ctx(), row.about).await? else {
         return Ok(None);
     };
     if thread.replies > 0 || thread.state != NotificationState::Current {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use herald::crypto::digest::Digest;
 use herald::crypto::keys::SigningKey;
-use herald::crypto::seal_key::SealKey;
+use herald::crypto::seal_key::{SealKey, SealPublicKey};
 use herald::crypto::x509::{Authority, Validity};
 use herald::domain::actor::{ActorState, DeviceState, Mode, Role as DeviceRole};
 use herald::domain::clock::Clock;
 use herald::domain::ids::{DeviceId, Issuer, Nid, Revision};
 use herald::domain::notification::{Outcome, Tier};
 use herald::service::check::Checks;
-use herald::service::core::{Core, Deployment};
+use herald::service::core::{ContextKeys, Core, Deployment};
 use herald::service::intake::{Bearer, Intake, Taken};
 use herald::service::principal::Principal;
 use herald::wire::build::{Built, Part, build};
@@ -61,14 +61,17 @@ impl Asking {
     pub async fn new() -> Self {
         let world = World::new().await;
         let valid = Validity::days(now() - Duration::minutes(5), 30).unwrap();
-        let deployment = Deployment {
-            aud: "herald:test".to_owned(),
-            ctx: world.ctx.clone(),
+        let context = ContextKeys {
+            id: world.ctx.clone(),
             mode: Mode::Live,
-            node: Issuer::device("server".parse().unwrap(), DeviceId::from_random([1; 5])),
-            signing: SigningKey::generate(),
             hpke: SealKey::generate(),
             keys: String::new(),
+        };
+        let deployment = Deployment {
+            aud: "herald:test".to_owned(),
+            contexts: [(world.ctx.clone(), context)].into(),
+            node: Issuer::device("server".parse().unwrap(), DeviceId::from_random([1; 5])),
+            signing: SigningKey::generate(),
             authority: Authority::create("test", valid).unwrap(),
         };
         let core = Core {
@@ -94,6 +97,13 @@ impl Asking {
             .into_iter()
             .find(|desk| desk.actor.as_str() == name)
             .unwrap()
+    }
+
+    /// The server's key of the context.
+    pub fn server_seal(&self) -> &SealPublicKey {
+        self.core.deployment.contexts[&self.world.ctx]
+            .hpke
+            .public_key()
     }
 
     pub fn principal(&self, desk: &Desk) -> Principal {
@@ -131,7 +141,7 @@ impl Asking {
             all[key] = value.clone();
         }
         let place = json!({"type": "Feature", "geometry": geometry, "properties": all});
-        let server = self.core.deployment.hpke.public_key();
+        let server = self.server_seal();
         let mut contact = Part::new("contact", &json!({"passengers": 3}))
             .unwrap()
             .sealed_to(self.world.coordinator.key.public_key());
@@ -211,7 +221,7 @@ impl Asking {
         let claims = WithdrawClaims::new(self.world.common(&self.world.org), nid, rev, prev, None);
         let reason = Part::new("reason", &json!({"text": "moved"}))
             .unwrap()
-            .sealed_to(self.core.deployment.hpke.public_key());
+            .sealed_to(self.server_seal());
         let built = build(claims, &[reason], &self.world.org.signing).unwrap();
         self.submit(&built).await;
     }

@@ -30,6 +30,7 @@ impl World {
             Some(self.coordinator.root.verifying_key().kid()),
             actor.parse().unwrap(),
             role,
+            self.ctx.clone(),
         );
         let (claims, parts) = self.invite_of(&code, kind, person, 86_400);
         self.said(self.coordinator.first(), claims, &parts).await;

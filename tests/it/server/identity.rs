@@ -87,6 +87,7 @@ async fn an_invite_counts_once_for_one_device_and_not_for_ever() {
         None,
         "msf".parse().unwrap(),
         Role::Organisation,
+        world.ctx.clone(),
     );
     let by = world.coordinator.first();
     let (claims, parts) = world.invite_of(&code, ORG.0, "La Te", 1);

@@ -42,8 +42,14 @@ fn calls() -> Vec<Call> {
     };
     vec![
         post("/v1/enrol", JSON, b"{}", (400, Some(P::MissingMember))),
-        read("/v1/keys", (200, None)),
-        read("/v1/policy", (200, None)),
+        Call {
+            template: "/v1/keys",
+            ..read("/v1/keys?ctx=yem", (200, None))
+        },
+        Call {
+            template: "/v1/policy",
+            ..read("/v1/policy?ctx=yem", (200, None))
+        },
         read("/openapi.json", (200, None)),
         post("/v1/renew", JSON, b"{}", (400, Some(P::MissingMember))),
         read("/v1/devices", (200, None)),

@@ -11,7 +11,7 @@ use herald::crypto::x509::{Authority, Certificate, DeviceSubject, Validity};
 use herald::domain::actor::{ActorKind, ActorState, Mode, Role};
 use herald::domain::ids::ContextId;
 use herald::http::limits::Rate;
-use herald::service::deployment::{self, NewDeployment};
+use herald::service::deployment::{self, NewContext, NewDeployment};
 use herald::store::cluster::Durability;
 use herald::wire::claims::Admission;
 use herald::wire::invite::InviteCode;
@@ -111,14 +111,17 @@ impl World {
         change(&mut config);
         let new = NewDeployment {
             name: "A drill".to_owned(),
-            ctx: "yem".parse().unwrap(),
-            mode: Mode::Exercise,
-            country: None,
             hosts: vec!["127.0.0.1".to_owned()],
             listen: herald::config::DEFAULT_LISTEN,
-            coordinator: "ocha".parse().unwrap(),
-            coordinator_name: "The coordinator".to_owned(),
-            person: "Cora Ordinator".to_owned(),
+            context: NewContext {
+                ctx: "yem".parse().unwrap(),
+                mode: Mode::Exercise,
+                name: "A drill".to_owned(),
+                country: None,
+                coordinator: "ocha".parse().unwrap(),
+                coordinator_name: "The coordinator".to_owned(),
+                person: "Cora Ordinator".to_owned(),
+            },
         };
         let code = deployment::create(&config.dir, &new, "a passphrase of a test", now()).unwrap();
         let mut world = Box::pin(Self::open(db, dir, config, code)).await;
@@ -152,9 +155,9 @@ impl World {
         Box::new(Self {
             url: format!("https://{}", server.address),
             aud: deployment.aud.clone(),
-            ctx: deployment.ctx.clone(),
-            mode: deployment.mode,
-            reader: deployment.hpke.public_key().clone(),
+            ctx: code.ctx.clone(),
+            mode: deployment.contexts[&code.ctx].mode,
+            reader: deployment.contexts[&code.ctx].hpke.public_key().clone(),
             nobody: client(&ca, None),
             coordinator: Self::blank("ocha", ActorKind::Coordinator),
             msf: Self::blank("msf", ActorKind::Organisation),

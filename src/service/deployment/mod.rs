@@ -1,15 +1,20 @@
 //! A deployment on disk: made once by `herald init`, read at each start. Its root is for offline keeping; under it stand
-//! the node's signing key, the HPKE key, the device CA and the keyring, each a file that nobody else may read.
+//! the node's signing key, the device CA and the keyring, and for each context an HPKE key and a `keys` statement of its
+//! own; each a file that nobody else may read.
 
+mod about;
+
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::core::Deployment;
-use crate::crypto::digest::{Digest, Kid};
+pub use self::about::{About, AboutContext, FirstInvite};
+use super::core::{ContextKeys, Deployment};
+use crate::crypto::digest::Digest;
 use crate::crypto::keyring::{Keyring, KeyringError};
 use crate::crypto::keys::{KeyError, SigningKey};
 use crate::crypto::passphrase::{self, PassphraseError};
@@ -24,10 +29,10 @@ use crate::domain::ids::{ActorId, ContextId, DeviceId, IdError, Issuer};
 use crate::domain::kind::Kind;
 use crate::wire::claims::{Claims, DeviceKey, KeysClaims};
 use crate::wire::invite::InviteCode;
-use crate::wire::trust::{SERVER, audience};
+use crate::wire::trust::{self, SERVER, audience};
 
-/// The form of a deployment's directory that this version writes and reads.
-const FORMAT: u32 = 1;
+/// Contexts that one deployment serves at most.
+pub const MAX_CONTEXTS: usize = 64;
 /// How long the node's keys and the CA are good, days.
 const KEYS_DAYS: i64 = 3_650;
 /// How long the server's certificate is good, days; it is renewed at a start within the last third.
@@ -37,11 +42,15 @@ const TLS_RENEW_DAYS: i64 = 120;
 /// How long the coordinator's first invite is good.
 const INVITE: Duration = Duration::days(7);
 
-const ABOUT: &str = "deployment.json";
-const ROOT: &str = "offline/root.sealed.json";
+/// The root, below a deployment's directory, until it is moved offline.
+pub const ROOT: &str = "offline/root.sealed.json";
 const NODE: &str = "keys/node.jwk";
-const HPKE: &str = "keys/hpke.json";
-const KEYS: &str = "keys/keys.jws";
+/// In a context's own directory.
+const HPKE: &str = "hpke.json";
+/// In a context's own directory.
+const KEYS: &str = "keys.jws";
+/// Below it, a directory for each context.
+const CONTEXTS_DIR: &str = "keys/contexts";
 const CA_CERT: &str = "keys/ca.pem";
 const CA_KEY: &str = "keys/ca.key";
 const TLS_CERT: &str = "keys/tls.pem";
@@ -82,6 +91,22 @@ pub enum DeploymentError {
         "the deployment was written by a newer version (format {0}); start it with that version"
     )]
     Newer(u32),
+    /// The context is there already.
+    #[error("the deployment has a context {0} already; choose another name")]
+    ContextExists(ContextId),
+    /// One context more than it may have.
+    #[error("the deployment has {MAX_CONTEXTS} contexts, which is all that one may have")]
+    TooManyContexts,
+    /// The file that was given opens, but is another deployment's root.
+    #[error(
+        "{0} is not the root of this deployment; give the file that `herald init` wrote in DIR/offline"
+    )]
+    OtherRoot(PathBuf),
+    /// Another process changes the deployment.
+    #[error(
+        "{0} cannot be locked: {1}; another command changes the deployment, wait until it is done"
+    )]
+    Busy(PathBuf, std::io::Error),
     /// A name is not acceptable.
     #[error(transparent)]
     Name(#[from] IdError),
@@ -103,63 +128,30 @@ pub enum DeploymentError {
 pub struct NewDeployment {
     /// Its public name.
     pub name: String,
-    /// The context.
-    pub ctx: ContextId,
-    /// Real, or a drill.
-    pub mode: Mode,
-    /// The country, ISO 3166-1 alpha-3.
-    pub country: Option<String>,
     /// DNS names and addresses by which clients reach it.
     pub hosts: Vec<String>,
     /// Where the server listens unless it is told otherwise at its start.
     pub listen: SocketAddr,
+    /// Its first context.
+    pub context: NewContext,
+}
+
+/// What a new context is told.
+pub struct NewContext {
+    /// Its short name.
+    pub ctx: ContextId,
+    /// Real, or a drill. It stays so.
+    pub mode: Mode,
+    /// Its public name.
+    pub name: String,
+    /// The country, ISO 3166-1 alpha-3.
+    pub country: Option<String>,
     /// The coordinator's short name.
     pub coordinator: ActorId,
     /// The coordinator's public name.
     pub coordinator_name: String,
     /// The person whom the first invite is for.
     pub person: String,
-}
-
-/// What stands in `deployment.json`.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct About {
-    format: u32,
-    /// Its public name.
-    pub name: String,
-    /// The context.
-    pub ctx: ContextId,
-    /// Real, or a drill.
-    pub mode: Mode,
-    /// The country, ISO 3166-1 alpha-3.
-    pub country: Option<String>,
-    /// DNS names and addresses by which clients reach it.
-    pub hosts: Vec<String>,
-    /// Where the server listens unless it is told otherwise at its start; absent in deployments of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub listen: Option<SocketAddr>,
-    /// Thumbprint of the root.
-    pub root: Kid,
-    node: DeviceId,
-    /// The coordinator's first invite.
-    pub first: FirstInvite,
-}
-
-/// The coordinator's first invite, which the first start puts into the database.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FirstInvite {
-    /// Hash of the secret.
-    pub code: Digest,
-    /// The coordinator's short name.
-    pub actor: ActorId,
-    /// Its public name.
-    pub name: String,
-    /// Whom it is for.
-    pub person: String,
-    /// Until when, microseconds since the Unix epoch.
-    pub until_us: i64,
 }
 
 /// A deployment, read.
@@ -186,7 +178,7 @@ pub fn create(
     secret: &str,
     now: OffsetDateTime,
 ) -> Result<InviteCode, DeploymentError> {
-    if dir.join(ABOUT).exists() || dir.join(NODE).exists() {
+    if dir.join(about::ABOUT).exists() || dir.join(NODE).exists() {
         return Err(DeploymentError::Exists(dir.to_owned()));
     }
     open_dir(dir)?;
@@ -202,12 +194,9 @@ pub fn create(
     )?;
     secret_file::create(&dir.join(ROOT), sealed.as_bytes())?;
 
-    let (signing, hpke) = (SigningKey::generate(), SealKey::generate());
+    let signing = SigningKey::generate();
     secret_file::create(&dir.join(NODE), signing.to_jwk().as_bytes())?;
-    secret_file::create(&dir.join(HPKE), hpke.to_json().as_bytes())?;
     let node = DeviceId::from_random(random_bytes());
-    let keys = sign_keys(&root, &node, &signing, &hpke, new, now)?;
-    secret_file::create(&dir.join(KEYS), keys.as_bytes())?;
 
     let backdated = now - Duration::minutes(5);
     let authority = Authority::create("Herald device CA", Validity::days(backdated, KEYS_DAYS)?)?;
@@ -219,23 +208,86 @@ pub fn create(
     write_tls(dir, &authority, &new.hosts, now)?;
     Keyring::create(&dir.join(KEYRING))?.provision(now.date())?;
 
+    let (name, hosts) = (new.name.clone(), new.hosts.clone());
+    let mut about = About::new(name, hosts, new.listen, root.kid(), node);
+    let (context, code) = make_context(dir, &about, &root, &new.context, now)?;
+    about.contexts.push(context);
+    // Last: a directory without it is no deployment.
+    about.write(dir)?;
+    Ok(code)
+}
+
+/// Adds a context to a deployment, under the same root; gives its coordinator's invite. A server that runs serves it from
+/// its next start on. `root` is the file with the deployment's root, and `secret` its passphrase.
+///
+/// # Errors
+/// [`DeploymentError`]; the deployment is as it was then.
+pub fn add_context(
+    dir: &Path,
+    root: &Path,
+    new: &NewContext,
+    secret: &str,
+    now: OffsetDateTime,
+) -> Result<InviteCode, DeploymentError> {
+    let busy = |error: std::io::Error| DeploymentError::Busy(dir.to_owned(), error);
+    if !dir.is_dir() {
+        return Err(DeploymentError::Missing(dir.to_owned()));
+    }
+    let lock = File::open(dir).map_err(busy)?;
+    lock.try_lock().map_err(|error| busy(error.into()))?;
+    let mut about = About::read(dir)?;
+    for part in [dir.to_owned(), dir.join(KEYS_DIR)] {
+        secret_file::check_dir(&part)?;
+    }
+    if about.context(&new.ctx).is_some() {
+        return Err(DeploymentError::ContextExists(new.ctx.clone()));
+    }
+    if about.contexts.len() >= MAX_CONTEXTS {
+        return Err(DeploymentError::TooManyContexts);
+    }
+    let opened = passphrase::open(&secret_file::read(root)?, secret)?;
+    let key = SigningKey::from_jwk(&opened.secret)
+        .ok()
+        .filter(|key| key.kid() == about.root)
+        .ok_or_else(|| DeploymentError::OtherRoot(root.to_owned()))?;
+    let (context, code) = make_context(dir, &about, &key, new, now)?;
+    about.contexts.push(context);
+    // Last: keys that it does not name are nobody's, and the next try writes over them.
+    about.write(dir)?;
+    Ok(code)
+}
+
+/// Writes a context's keys, and says what is to stand in `deployment.json`.
+fn make_context(
+    dir: &Path,
+    about: &About,
+    root: &SigningKey,
+    new: &NewContext,
+    now: OffsetDateTime,
+) -> Result<(AboutContext, InviteCode), DeploymentError> {
+    let (authority, signing) = (read_authority(dir)?, read_node(dir)?);
+    let below = Path::new(CONTEXTS_DIR).join(new.ctx.as_str());
+    let keys_dir = dir.join(&below);
+    secret_file::create_dir(&keys_dir)?;
+    secret_file::check_dir(&keys_dir)?;
+    let hpke = SealKey::generate();
+    secret_file::replace(&keys_dir.join(HPKE), hpke.to_json().as_bytes())?;
+    let keys = sign_keys(root, &about.node, &signing, &hpke, new, now)?;
+    secret_file::replace(&keys_dir.join(KEYS), keys.as_bytes())?;
     let code = InviteCode::fresh(
         authority.certificate().fingerprint(),
         root.kid(),
         None,
         new.coordinator.clone(),
         Role::Coordinator,
+        new.ctx.clone(),
     );
-    let about = About {
-        format: FORMAT,
-        name: new.name.clone(),
+    let context = AboutContext {
         ctx: new.ctx.clone(),
         mode: new.mode,
+        name: new.name.clone(),
         country: new.country.clone(),
-        hosts: new.hosts.clone(),
-        listen: Some(new.listen),
-        root: root.kid(),
-        node,
+        keys: below,
         first: FirstInvite {
             code: Digest::of(&code.secret),
             actor: new.coordinator.clone(),
@@ -244,10 +296,7 @@ pub fn create(
             until_us: micros(now + INVITE),
         },
     };
-    // Last: a directory without it is no deployment.
-    let text = serde_json::to_vec_pretty(&about).map_err(|_| DeploymentError::Sign)?;
-    secret_file::create(&dir.join(ABOUT), &text)?;
-    Ok(code)
+    Ok((context, code))
 }
 
 /// The deployment's own directory: others may pass through it (a private PostgreSQL that is started by root runs as
@@ -272,7 +321,7 @@ fn sign_keys(
     node: &DeviceId,
     signing: &SigningKey,
     hpke: &SealKey,
-    new: &NewDeployment,
+    new: &NewContext,
     now: OffsetDateTime,
 ) -> Result<String, DeploymentError> {
     let claims = KeysClaims {
@@ -329,29 +378,19 @@ pub fn load(dir: &Path, now: OffsetDateTime) -> Result<Loaded, DeploymentError> 
     for part in [dir.to_owned(), dir.join(KEYS_DIR), dir.join(KEYRING)] {
         secret_file::check_dir(&part)?;
     }
-    let text = |file: &str| -> Result<String, DeploymentError> {
-        let path = dir.join(file);
-        let bytes = secret_file::read(&path)?;
-        String::from_utf8(bytes.to_vec()).map_err(|_| damaged(&path, &"it is not text"))
-    };
-    let (ca_cert, ca_key) = (text(CA_CERT)?, text(CA_KEY)?);
-    let authority = Authority::from_pem(&ca_cert, &ca_key)
-        .map_err(|error| damaged(&dir.join(CA_CERT), &error))?;
+    let authority = read_authority(dir)?;
     let (tls, tls_key) = read_tls(dir, &authority, &about, now)?;
-    let signing = SigningKey::from_jwk(text(NODE)?.as_bytes())
-        .map_err(|error: KeyError| damaged(&dir.join(NODE), &error))?;
-    let hpke = SealKey::from_json(text(HPKE)?.as_bytes())
-        .map_err(|error: SealKeyError| damaged(&dir.join(HPKE), &error))?;
     let keyring = Keyring::open(&dir.join(KEYRING))?;
     keyring.provision(now.date())?;
+    let mut contexts = BTreeMap::new();
+    for context in &about.contexts {
+        contexts.insert(context.ctx.clone(), read_context(dir, context)?);
+    }
     let deployment = Deployment {
         aud: audience(about.root),
-        ctx: about.ctx.clone(),
-        mode: about.mode,
+        contexts,
         node: Issuer::device(ActorId::new(SERVER)?, about.node.clone()),
-        signing,
-        hpke,
-        keys: text(KEYS)?.trim_end().to_owned(),
+        signing: read_node(dir)?,
         authority,
     };
     Ok(Loaded {
@@ -368,16 +407,46 @@ pub fn load(dir: &Path, now: OffsetDateTime) -> Result<Loaded, DeploymentError> 
 /// # Errors
 /// [`DeploymentError`].
 pub fn about(dir: &Path) -> Result<About, DeploymentError> {
-    let file = dir.join(ABOUT);
-    if !file.exists() {
-        return Err(DeploymentError::Missing(dir.to_owned()));
-    }
-    let about: About = serde_json::from_slice(&secret_file::read(&file)?)
+    About::read(dir)
+}
+
+fn read_text(path: &Path) -> Result<String, DeploymentError> {
+    let bytes = secret_file::read(path)?;
+    String::from_utf8(bytes.to_vec()).map_err(|_| damaged(path, &"it is not text"))
+}
+
+fn read_authority(dir: &Path) -> Result<Authority, DeploymentError> {
+    let file = dir.join(CA_CERT);
+    let (certificate, key) = (read_text(&file)?, read_text(&dir.join(CA_KEY))?);
+    Authority::from_pem(&certificate, &key).map_err(|error| damaged(&file, &error))
+}
+
+fn read_node(dir: &Path) -> Result<SigningKey, DeploymentError> {
+    let file = dir.join(NODE);
+    SigningKey::from_jwk(read_text(&file)?.as_bytes())
+        .map_err(|error: KeyError| damaged(&file, &error))
+}
+
+fn read_context(dir: &Path, context: &AboutContext) -> Result<ContextKeys, DeploymentError> {
+    let keys_dir = dir.join(&context.keys);
+    secret_file::check_dir(&keys_dir)?;
+    let file = keys_dir.join(HPKE);
+    let hpke = SealKey::from_json(read_text(&file)?.as_bytes())
+        .map_err(|error: SealKeyError| damaged(&file, &error))?;
+    let file = keys_dir.join(KEYS);
+    let keys = read_text(&file)?.trim_end().to_owned();
+    // Files that were restored in each other's place would let one context be taken for another.
+    let own = trust::self_signed(&keys, &ActorId::new(SERVER)?)
         .map_err(|error| damaged(&file, &error))?;
-    if about.format > FORMAT {
-        return Err(DeploymentError::Newer(about.format));
+    if own.ctx != context.ctx || own.mode != context.mode || own.desk != *hpke.public_key() {
+        return Err(damaged(&file, &"it is another context's"));
     }
-    Ok(about)
+    Ok(ContextKeys {
+        id: context.ctx.clone(),
+        mode: context.mode,
+        hpke,
+        keys,
+    })
 }
 
 fn read_tls(
