@@ -3,6 +3,7 @@
 
 use time::{Duration, OffsetDateTime};
 
+use super::machine::{THREAD, ThreadEvent};
 use super::words;
 
 words!(
@@ -46,13 +47,17 @@ words!(
 impl ThreadState {
     /// Where a thread stands at a moment.
     pub fn at(replied: bool, due: Option<OffsetDateTime>, now: OffsetDateTime) -> Self {
-        if replied {
-            Self::Replied
-        } else if due.is_some_and(|due| due < now) {
-            Self::Overdue
-        } else {
-            Self::Open
-        }
+        let events = [
+            Some(ThreadEvent::Open),
+            due.filter(|due| *due < now)
+                .map(|_| ThreadEvent::TimePasses),
+            replied.then_some(ThreadEvent::Reply),
+        ];
+        let events = events.into_iter().flatten();
+        let end = events.fold(None, |from, event| {
+            THREAD.next(from, event).ok().map(|step| step.to)
+        });
+        end.unwrap_or(Self::Open)
     }
 }
 

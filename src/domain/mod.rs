@@ -11,6 +11,7 @@ pub mod due;
 pub mod exchange;
 pub mod ids;
 pub mod kind;
+pub mod machine;
 pub mod notification;
 pub mod phone;
 pub mod plural;

@@ -164,10 +164,6 @@ pub async fn answer(
     by: &ActorId,
     at: OffsetDateTime,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE hn.distress SET state = 'answered' WHERE nid = $1 AND state = 'open'")
-        .bind(nid.uuid())
-        .execute(&mut *conn)
-        .await?;
     sqlx::query("UPDATE hn.called SET answered_at = coalesce(answered_at, $3) WHERE nid = $1 AND actor = $2")
         .bind(nid.uuid())
         .bind(by.as_str())
@@ -177,13 +173,18 @@ pub async fn answer(
     Ok(())
 }
 
-/// The organisation has ended it.
+/// Where the call stands from now on.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn resolve(conn: &mut PgConnection, nid: Nid) -> Result<(), StoreError> {
-    sqlx::query("UPDATE hn.distress SET state = 'resolved' WHERE nid = $1")
+pub async fn set_state(
+    conn: &mut PgConnection,
+    nid: Nid,
+    state: DistressState,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE hn.distress SET state = $2 WHERE nid = $1")
         .bind(nid.uuid())
+        .bind(state.as_str())
         .execute(conn)
         .await?;
     Ok(())

@@ -8,6 +8,7 @@ use super::read;
 use crate::crypto::digest::Digest;
 use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition, Nid, Revision};
 use crate::domain::kind::Kind;
+use crate::domain::machine::RevisionState;
 use crate::domain::notification::{
     NotificationState, ScreeningState, SecondSignature, Subject, Tier,
 };
@@ -94,6 +95,13 @@ pub struct RevisionRow {
     pub on_behalf: bool,
     /// When the organisation last confirmed the site, if it did.
     pub confirmed_at: Option<OffsetDateTime>,
+}
+
+impl RevisionRow {
+    /// Where it stands; `rev` is its number.
+    pub fn standing(&self, rev: Revision) -> RevisionState {
+        RevisionState::of(self.state, self.latest, rev)
+    }
 }
 
 /// A revision, if it exists in the context.
@@ -439,14 +447,16 @@ pub async fn set_screening(
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn set_cosigned(
+pub async fn set_cosign(
     conn: &mut PgConnection,
     nid: Nid,
     rev: Revision,
+    state: SecondSignature,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE hn.revision SET cosign = 'given' WHERE nid = $1 AND rev = $2")
+    sqlx::query("UPDATE hn.revision SET cosign = $3 WHERE nid = $1 AND rev = $2")
         .bind(nid.uuid())
         .bind(read::integer(rev))
+        .bind(state.as_str())
         .execute(conn)
         .await?;
     Ok(())

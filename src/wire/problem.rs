@@ -9,6 +9,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::machine::Refusal;
+
 /// The media type of a problem document (RFC 9457, section 3).
 pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
 
@@ -267,6 +269,29 @@ impl Problem {
     }
 }
 
+impl From<Refusal> for ProblemKind {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::AlreadyClosed => Self::AlreadyClosed,
+            Refusal::UnknownNotification => Self::UnknownNotification,
+            Refusal::UnknownItem => Self::UnknownItem,
+            Refusal::UnknownCall => Self::UnknownCall,
+            Refusal::NothingToReplyTo => Self::NothingToReplyTo,
+            Refusal::Superseded => Self::Superseded,
+            Refusal::ReusedRevision => Self::ReusedRevision,
+            Refusal::NotFound => Self::NotFound,
+            Refusal::EnrolmentInvalid => Self::EnrolmentInvalid,
+            Refusal::StateForbids => Self::StateForbids,
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.into())
+    }
+}
+
 impl From<ProblemKind> for Problem {
     fn from(kind: ProblemKind) -> Self {
         Self::new(kind)
@@ -342,6 +367,13 @@ mod tests {
         }
         let written = std::fs::read_to_string(path).expect("docs/problems.md exists");
         assert_eq!(written, problems_markdown(), "run with HERALD_BLESS=1");
+    }
+
+    #[test]
+    fn what_a_state_refuses_is_the_problem_of_that_name() {
+        for refusal in Refusal::ALL {
+            assert_eq!(ProblemKind::from(*refusal).spec().slug, refusal.as_str());
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::arrivals::{self, Waiting};
 use super::standing::Standing;
 use super::{Committed, Job, Taken, Wake, apply};
 use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition, Seq};
+use crate::domain::machine::Refusal;
 use crate::service::core::{ContextKeys, Core, store};
 use crate::store::error::StoreError;
 use crate::store::statements;
@@ -144,6 +145,12 @@ impl From<Problem> for Fault {
 impl From<crate::wire::problem::ProblemKind> for Fault {
     fn from(kind: crate::wire::problem::ProblemKind) -> Self {
         Self::Refused(kind.into())
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal.into())
     }
 }
 

@@ -7,8 +7,8 @@ use super::due::{self, Falls, Moments};
 use super::fire::{self, Brings, Fell, Said};
 use super::notification::{own_revision, told};
 use crate::domain::due::{Due, WordOnSite, word_on_site};
-use crate::domain::exchange::AlertEvent;
 use crate::domain::kind::Kind;
+use crate::domain::machine::{RevisionEvent, SITE, SiteEvent, SiteState};
 use crate::store;
 use crate::store::due::DueRow;
 use crate::store::notifications;
@@ -22,7 +22,13 @@ pub(super) async fn take(
     incoming: &Incoming<'_>,
     claims: &ConfirmClaims,
 ) -> Result<Stored, Fault> {
-    let revision = own_revision(batch, incoming, claims.nid, claims.rev, claims.of).await?;
+    let revision = own_revision(
+        batch,
+        incoming,
+        (claims.nid, claims.rev, claims.of),
+        RevisionEvent::Confirm,
+    )
+    .await?;
     if revision.kind != Kind::Site {
         return Err(Problem::new(ProblemKind::StateForbids)
             .detail("sites are confirmed; of a movement say how far it is")
@@ -65,8 +71,15 @@ pub(super) async fn fell_due(
     let (event, next) = match judged {
         None => return Ok(None),
         Some(WordOnSite::Later(what, at)) => return Ok(Some(Fell::Later(falls(what, at)))),
-        Some(WordOnSite::Remind(at)) => (AlertEvent::ReconfirmationDue, falls(Due::Stale, at)),
-        Some(WordOnSite::Stale(at)) => (AlertEvent::ReconfirmationOverdue, falls(Due::Stale, at)),
+        Some(WordOnSite::Remind(at)) => (SiteEvent::ReminderComes, falls(Due::Stale, at)),
+        Some(WordOnSite::Stale(at)) => (SiteEvent::TimePasses, falls(Due::Stale, at)),
+    };
+    let standing = match row.what {
+        Due::Stale => SiteState::Reminded,
+        _ => SiteState::Confirmed,
+    };
+    let Some(event) = SITE.says(standing, event) else {
+        return Ok(None);
     };
     Ok(Some(Fell::Says(Brings {
         said: Said {

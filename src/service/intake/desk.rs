@@ -7,11 +7,14 @@ use super::open::OpenedParts;
 use super::prepare::Facts;
 use crate::crypto::digest::Kid;
 use crate::crypto::keys::VerifyingKey;
-use crate::domain::actor::{ActorKind, ActorState};
+use crate::domain::actor::ActorKind;
 use crate::domain::clock;
 use crate::domain::exchange::{DISTRESS_STEPS, MAX_REPLY_WITHIN_H};
 use crate::domain::kind::Kind;
-use crate::domain::notification::{NotificationState, ScreeningState, Tier};
+use crate::domain::machine::{
+    ACTOR, ActorEvent, REVISION, Refusal, RevisionEvent, SCREENING, ScreeningEvent,
+};
+use crate::domain::notification::Tier;
 use crate::domain::phone;
 use crate::service::core::internal;
 use crate::service::records::Record;
@@ -162,11 +165,18 @@ pub(super) async fn admit(
             .pointer("/actor")
             .into());
     }
-    let Some(root) = &actor.root else {
-        return Err(Problem::new(ProblemKind::StateForbids)
+    let event = match claims.state {
+        Admission::Admitted => ActorEvent::Admit,
+        Admission::Suspended => ActorEvent::Suspend,
+    };
+    let unenrolled = |refusal: Refusal| {
+        Problem::from(refusal)
             .detail("no device of it has enrolled yet")
             .pointer("/actor")
-            .into());
+    };
+    let state = ACTOR.next(Some(actor.state), event).map_err(unenrolled)?.to;
+    let Some(root) = &actor.root else {
+        return Err(unenrolled(Refusal::StateForbids).into());
     };
     if actor.kind != claims.kind {
         return Err(Problem::new(ProblemKind::InvalidMember)
@@ -183,10 +193,6 @@ pub(super) async fn admit(
     }
     check_name(&claims.name)?;
     let stored = apply::store(batch, incoming, std::slice::from_ref(&actor.actor)).await?;
-    let state = match claims.state {
-        Admission::Admitted => ActorState::Admitted,
-        Admission::Suspended => ActorState::Suspended,
-    };
     actors::set_admission(
         batch.conn,
         ctx,
@@ -265,6 +271,7 @@ pub(super) async fn invite(
             .pointer("/kind")
             .into());
     }
+    ACTOR.next(known.map(|a| a.state), ActorEvent::Invite)?;
     if claims.kind == ActorKind::Coordinator && claims.actor != *incoming.prepared.actor() {
         return Err(Problem::new(ProblemKind::NotAllowed)
             .detail("a context has one coordinator; invite its further people")
@@ -359,19 +366,15 @@ pub(super) async fn screen(
             .pointer("/of")
             .into());
     }
-    if revision.latest != claims.rev {
-        return Err(ProblemKind::Superseded.into());
-    }
-    if revision.state != NotificationState::Current {
-        return Err(ProblemKind::AlreadyClosed.into());
-    }
+    REVISION.next(Some(revision.standing(claims.rev)), RevisionEvent::Screen)?;
+    let event = match claims.result {
+        ScreenResult::Screened => ScreeningEvent::Screen,
+        ScreenResult::Returned => ScreeningEvent::Return,
+    };
+    let state = SCREENING.next(Some(revision.screening), event)?.to;
     let mut desks = vec![revision.org.clone()];
     desks.extend(told(batch, claims.nid).await?);
     let stored = apply::store(batch, incoming, &desks).await?;
-    let state = match claims.result {
-        ScreenResult::Screened => ScreeningState::Screened,
-        ScreenResult::Returned => ScreeningState::Returned,
-    };
     let checked: Vec<&str> = claims.checked.iter().map(|c| c.as_str()).collect();
     notifications::set_screening(batch.conn, claims.nid, claims.rev, state, &checked).await?;
     mailbox::retire_superseded(batch.conn, &[claims.nid], None).await?;

@@ -13,9 +13,10 @@ use super::prepare::Facts;
 use crate::domain::actor::{ActorKind, ActorState, Role};
 use crate::domain::due::Due;
 use crate::domain::exchange::{
-    AlertEvent, DISTRESS_SENTENCE, DISTRESS_STEP_MINUTES, DISTRESS_STEPS, DistressState,
+    DISTRESS_SENTENCE, DISTRESS_STEP_MINUTES, DISTRESS_STEPS, DistressState,
 };
 use crate::domain::ids::{ActorId, Nid, Revision, Seq};
+use crate::domain::machine::{CALL, CallEvent};
 use crate::domain::notification::Tier;
 use crate::service::core::internal;
 use crate::spatial::Position;
@@ -171,7 +172,7 @@ pub(super) async fn call(
         pos: stored.pos,
         hash: incoming.prepared.hash,
         about: claims.about.map(|about| about.nid),
-        state: DistressState::Open,
+        state: CALL.next(None, CallEvent::Call)?.to,
         at: batch.at,
     };
     store::insert(batch.conn, &new, &called).await?;
@@ -251,9 +252,10 @@ pub(super) async fn respond(
     if !coordinator && !called {
         return Err(unknown().into());
     }
-    still_open(&call)?;
+    let state = after(&call, CallEvent::Respond)?;
     let stored = apply::store_seen(batch, incoming, &told).await?;
     store::answer(batch.conn, call.nid, by, batch.at).await?;
+    store::set_state(batch.conn, call.nid, state).await?;
     schedule::forget(batch.conn, call.nid.uuid(), Due::Distress).await?;
     Ok(stored)
 }
@@ -269,10 +271,10 @@ pub(super) async fn resolve(
     let Some(call) = call.filter(|c| c.org == *by && c.hash == claims.re) else {
         return Err(unknown().into());
     };
-    still_open(&call)?;
+    let state = after(&call, CallEvent::Resolve)?;
     let told = told(batch, &call).await?;
     let mut stored = apply::store_seen(batch, incoming, &told).await?;
-    store::resolve(batch.conn, call.nid).await?;
+    store::set_state(batch.conn, call.nid, state).await?;
     schedule::forget(batch.conn, call.nid.uuid(), Due::Distress).await?;
     if call.state == DistressState::Open {
         stored.remarks.push(format!(
@@ -288,13 +290,11 @@ fn unknown() -> Problem {
     Problem::new(ProblemKind::UnknownCall).pointer("/nid")
 }
 
-fn still_open(call: &Call) -> Result<(), Problem> {
-    if call.state == DistressState::Resolved {
-        return Err(
-            Problem::new(ProblemKind::StateForbids).detail("the organisation has ended this call")
-        );
-    }
-    Ok(())
+/// Where a call stands after this.
+fn after(call: &Call, event: CallEvent) -> Result<DistressState, Problem> {
+    let step = CALL.next(Some(call.state), event);
+    let ended = |refusal| Problem::from(refusal).detail("the organisation has ended this call");
+    Ok(step.map_err(ended)?.to)
 }
 
 /// Everybody who is told of what becomes of a call, each once: those that it was delivered to, and the coordinators of
@@ -332,7 +332,10 @@ pub(super) async fn unanswered(
     moments: Moments,
 ) -> Result<Option<Brings>, Fault> {
     let call = store::call(batch.conn, batch.ctx(), Nid::from_uuid(row.about)).await?;
-    let Some(call) = call.filter(|c| c.state == DistressState::Open) else {
+    let Some(call) = call else {
+        return Ok(None);
+    };
+    let Some(event) = CALL.says(call.state, CallEvent::MinutePasses) else {
         return Ok(None);
     };
     let told = told(batch, &call).await?;
@@ -344,7 +347,7 @@ pub(super) async fn unanswered(
             of: call.hash,
         },
         said: Said {
-            event: AlertEvent::DistressUnanswered,
+            event,
             organisation: call.org,
             party: None,
             lead_percent: None,

@@ -10,8 +10,9 @@ use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::keys::VerifyingKey;
 use crate::crypto::seal_key::SealPublicKey;
 use crate::crypto::statement;
-use crate::domain::actor::{ActorKind, ActorState, DeviceState, Role};
+use crate::domain::actor::{ActorKind, DeviceState, Role};
 use crate::domain::ids::{ActorId, ContextId, DeviceId};
+use crate::domain::machine::{ACTOR, ActorEvent, DEVICE, DeviceEvent};
 use crate::service::core::{Core, internal, keyring};
 use crate::service::records::Record;
 use crate::store::actors::{self, ActorRow, Keys};
@@ -158,16 +159,17 @@ pub(super) async fn keys(
     let known = devices::of_actor(batch.conn, ctx, &actor.actor).await?;
     check_devices(claims, &known)?;
 
+    let event = match (actor.keys_serial, actor.kind) {
+        (0, ActorKind::Coordinator) => ActorEvent::FirstKeysOfCoordinator,
+        (0, _) => ActorEvent::FirstKeys,
+        _ => ActorEvent::Keys,
+    };
+    let state = ACTOR.next(Some(actor.state), event)?.to;
     let mut desks = vec![actor.actor.clone()];
     if actor.keys_serial == 0 && actor.kind != ActorKind::Coordinator {
         desks.extend(actors::coordinators(batch.conn, ctx).await?);
     }
     let stored = apply::store(batch, incoming, &desks).await?;
-    let state = match (actor.state, actor.kind) {
-        (ActorState::Invited, ActorKind::Coordinator) => ActorState::Admitted,
-        (ActorState::Invited, _) => ActorState::Enrolled,
-        (state, _) => state,
-    };
     let keys = Keys {
         ctx,
         actor: &actor.actor,
@@ -181,15 +183,17 @@ pub(super) async fn keys(
     actors::set_keys(batch.conn, &keys).await?;
     for device in &known {
         let named = claims.devices.iter().any(|d| d.id == device.device);
-        if named && device.state == DeviceState::Pending {
-            devices::set_state(
-                batch.conn,
-                ctx,
-                &device.actor,
-                &device.device,
-                DeviceState::Active,
-            )
-            .await?;
+        let event = if named {
+            DeviceEvent::Named
+        } else {
+            DeviceEvent::LeftOut
+        };
+        let to = DEVICE.next(Some(device.state), event)?.to;
+        if to == device.state {
+            continue;
+        }
+        if to == DeviceState::Active {
+            devices::set_state(batch.conn, ctx, &device.actor, &device.device, to).await?;
             devices::begin_key(
                 batch.conn,
                 device,
@@ -198,7 +202,7 @@ pub(super) async fn keys(
                 stored.pos,
             )
             .await?;
-        } else if !named && device.state == DeviceState::Active {
+        } else {
             take_back(batch, device, &stored).await?;
         }
     }
@@ -279,11 +283,13 @@ fn check_devices(claims: &KeysClaims, known: &[DeviceRow]) -> Result<(), Problem
                 .detail("no device of this name enrolled with these keys and this role, or it is named twice")
                 .pointer(pointer));
         }
-        if device.is_some_and(|d| d.state == DeviceState::Revoked) {
-            return Err(Problem::new(ProblemKind::StateForbids)
-                .detail("the device was taken back; enrol it anew")
-                .pointer(pointer));
-        }
+        DEVICE
+            .next(device.map(|d| d.state), DeviceEvent::Named)
+            .map_err(|refusal| {
+                Problem::from(refusal)
+                    .detail("the device was taken back; enrol it anew")
+                    .pointer(pointer)
+            })?;
     }
     Ok(())
 }
@@ -306,6 +312,7 @@ pub(super) async fn renew(
             .into());
     };
     let device = incoming.prepared.device()?;
+    DEVICE.next(Some(device.state), DeviceEvent::Renew)?;
     if devices::key_was_used(batch.conn, &claims.jwk.kid()).await? {
         return Err(Problem::new(ProblemKind::EnrolmentInvalid)
             .detail("this key is or was in use; make a new one")
@@ -348,16 +355,16 @@ pub(super) async fn revoke(
             .into());
     }
     let device = devices::get(batch.conn, &signer.ctx, &claims.actor, &claims.device).await?;
-    let device = device.ok_or_else(|| {
-        Problem::new(ProblemKind::NotFound)
-            .detail("no such device")
-            .pointer("/device")
-    })?;
-    if device.state == DeviceState::Revoked {
-        return Err(Problem::new(ProblemKind::StateForbids)
-            .detail("the device was taken back already")
-            .into());
-    }
+    let standing = device.as_ref().map(|d| d.state);
+    DEVICE
+        .next(standing, DeviceEvent::Revoke)
+        .map_err(|refusal| match standing {
+            None => Problem::from(refusal)
+                .detail("no such device")
+                .pointer("/device"),
+            Some(_) => Problem::from(refusal).detail("the device was taken back already"),
+        })?;
+    let device = device.ok_or(ProblemKind::NotFound)?;
     let mut desks = actors::coordinators(batch.conn, &signer.ctx).await?;
     let owner = actors::get(batch.conn, &signer.ctx, &claims.actor).await?;
     if owner.is_some_and(|o| o.desk_key.is_some()) && !desks.contains(&claims.actor) {

@@ -16,6 +16,10 @@ use crate::domain::actor::{ActorKind, ActorState};
 use crate::domain::due::Due;
 use crate::domain::ids::{ActorId, LogPosition, Nid, Revision};
 use crate::domain::kind::Kind;
+use crate::domain::machine::{
+    NOTIFICATION, NotificationEvent, REVISION, RevisionEvent, SCREENING, SIGNATURE, ScreeningEvent,
+    SignatureEvent,
+};
 use crate::domain::notification::{
     NotificationState, Outcome, ScreeningState, SecondSignature, Subject, Tier,
 };
@@ -82,7 +86,7 @@ pub(super) async fn revise<'a>(
     } else {
         notifications::current(batch.conn, batch.ctx(), claims.nid).await?
     };
-    follows(incoming.prepared, claims, current.as_ref())?;
+    let state = follows(incoming.prepared, claims, current.as_ref())?;
     // An id names one thing in the whole deployment. Nobody learns from the refusal whose it is.
     if current.is_none()
         && !incoming.fresh
@@ -114,8 +118,7 @@ pub(super) async fn revise<'a>(
     let mut stored = apply::store(batch, incoming, &desks).await?;
 
     let new = new_revision(batch, incoming, claims, stored.pos)?;
-    notifications::insert_revision(batch.conn, &new, claims.subject, NotificationState::Current)
-        .await?;
+    notifications::insert_revision(batch.conn, &new, claims.subject, state).await?;
     attached::name(batch, &new, &contents).await?;
     let cover = NewCover {
         ewkb: &facts.cover,
@@ -223,6 +226,15 @@ fn new_revision<'a>(
     pos: LogPosition,
 ) -> Result<NewRevision<'a>, Problem> {
     let prepared = incoming.prepared;
+    let screening = match incoming.policy.screening {
+        Screening::Required => ScreeningEvent::Receive,
+        Screening::Off => ScreeningEvent::ReceiveUnasked,
+    };
+    let signature = if incoming.policy.second_signature {
+        SignatureEvent::Receive
+    } else {
+        SignatureEvent::ReceiveUnasked
+    };
     Ok(NewRevision {
         nid: claims.nid,
         rev: claims.rev,
@@ -234,49 +246,46 @@ fn new_revision<'a>(
         device: prepared.device_id()?,
         emergency: claims.emergency,
         on_behalf: prepared.claims.on_behalf().is_some(),
-        screening: match incoming.policy.screening {
-            Screening::Required => ScreeningState::Submitted,
-            Screening::Off => ScreeningState::NotRequired,
-        },
-        cosign: if incoming.policy.second_signature {
-            SecondSignature::Waiting
-        } else {
-            SecondSignature::NotRequired
-        },
+        screening: SCREENING.next(None, screening)?.to,
+        cosign: SIGNATURE.next(None, signature)?.to,
         at: batch.at,
     })
 }
 
-/// A revision follows the one that is current, and is the organisation's own.
+/// A revision follows the one that is current, and is the organisation's own. Gives where the notification stands then.
 fn follows(
     prepared: &Prepared,
     claims: &Revised,
     current: Option<&Current>,
-) -> Result<(), Problem> {
+) -> Result<NotificationState, Problem> {
+    let event = match claims.rev {
+        Revision::FIRST => NotificationEvent::Notify,
+        _ => NotificationEvent::Revise,
+    };
     let Some(current) = current else {
-        return match (claims.rev, claims.prev) {
-            (Revision::FIRST, None) => Ok(()),
-            (Revision::FIRST, Some(_)) => Err(Problem::new(ProblemKind::PrevMismatch)
+        let begun = NOTIFICATION.next(None, event)?;
+        return match claims.prev {
+            None => Ok(begun.to),
+            Some(_) => Err(Problem::new(ProblemKind::PrevMismatch)
                 .detail("a first revision has no prev")
                 .pointer("/prev")),
-            _ => Err(ProblemKind::UnknownNotification.into()),
         };
     };
-    follows_current(prepared, claims.nid, claims.rev, claims.prev, current)?;
+    let follows = (claims.nid, claims.rev, claims.prev);
+    let state = follows_current(prepared, follows, current, event)?;
     if claims.subject != current.subject {
         return Err(Problem::new(ProblemKind::StateForbids)
             .detail("a site stays a site, and a movement a movement"));
     }
-    Ok(())
+    Ok(state)
 }
 
 fn follows_current(
     prepared: &Prepared,
-    nid: Nid,
-    rev: Revision,
-    prev: Option<Digest>,
+    (nid, rev, prev): (Nid, Revision, Option<Digest>),
     current: &Current,
-) -> Result<(), Problem> {
+    event: NotificationEvent,
+) -> Result<NotificationState, Problem> {
     if current.org != *prepared.speaks_for() {
         // Nobody learns from a refusal that another's notification exists; the id is random, so nobody can guess one.
         return Err(ProblemKind::UnknownNotification.into());
@@ -290,9 +299,7 @@ fn follows_current(
             ))
             .pointer("/rev"));
     }
-    if current.state != NotificationState::Current {
-        return Err(ProblemKind::AlreadyClosed.into());
-    }
+    let step = NOTIFICATION.next(Some(current.state), event)?;
     if prepared.claims.on_behalf().is_some() && !current.on_behalf {
         return Err(Problem::new(ProblemKind::StateForbids)
             .detail("the organisation has signed this notification itself; it speaks for itself")
@@ -307,7 +314,7 @@ fn follows_current(
             ))
             .pointer("/prev"));
     }
-    Ok(())
+    Ok(step.to)
 }
 
 /// The organisation that the coordinator speaks for is known: invited, if no device of it has enrolled yet.
@@ -447,8 +454,7 @@ pub(super) async fn withdraw(
         batch,
         incoming,
         (claims.nid, claims.rev, claims.prev),
-        Kind::Withdraw,
-        NotificationState::Withdrawn,
+        (Kind::Withdraw, NotificationEvent::Withdraw),
     )
     .await
 }
@@ -474,8 +480,7 @@ pub(super) async fn close(
         batch,
         incoming,
         (claims.nid, claims.rev, claims.prev),
-        Kind::Close,
-        NotificationState::Closed,
+        (Kind::Close, NotificationEvent::Close),
     )
     .await
 }
@@ -484,14 +489,13 @@ async fn end(
     batch: &mut Batch<'_>,
     incoming: &Incoming<'_>,
     (nid, rev, prev): (Nid, Revision, Digest),
-    kind: Kind,
-    state: NotificationState,
+    (kind, event): (Kind, NotificationEvent),
 ) -> Result<Stored, Fault> {
     let prepared = incoming.prepared;
     let current = notifications::current(batch.conn, batch.ctx(), nid)
         .await?
         .ok_or(ProblemKind::UnknownNotification)?;
-    follows_current(prepared, nid, rev, Some(prev), &current)?;
+    let state = follows_current(prepared, (nid, rev, Some(prev)), &current, event)?;
     let parties = notifications::parties(batch.conn, nid).await?;
     let mut desks = vec![prepared.speaks_for().clone()];
     desks.extend(actors::coordinators(batch.conn, &prepared.common.ctx).await?);
@@ -541,17 +545,13 @@ pub(super) async fn cosign(
     let revision = revision
         .filter(|r| r.org == *prepared.actor() && r.hash == claims.of)
         .ok_or(ProblemKind::UnknownNotification)?;
-    if revision.latest != claims.rev || revision.state != NotificationState::Current {
-        return Err(ProblemKind::Superseded.into());
-    }
+    REVISION.next(Some(revision.standing(claims.rev)), RevisionEvent::Cosign)?;
     if revision.on_behalf {
         return take_over(batch, incoming, claims, &revision).await;
     }
-    if revision.cosign != SecondSignature::Waiting {
-        return Err(Problem::new(ProblemKind::StateForbids)
-            .detail("no second signature is waited for")
-            .into());
-    }
+    let signed = SIGNATURE
+        .next(Some(revision.cosign), SignatureEvent::Sign)
+        .map_err(|refusal| Problem::from(refusal).detail("no second signature is waited for"))?;
     let signer = prepared.device()?;
     let first = devices::get(batch.conn, &signer.ctx, &signer.actor, &revision.device)
         .await?
@@ -565,7 +565,7 @@ pub(super) async fn cosign(
     desks.extend(actors::coordinators(batch.conn, &prepared.common.ctx).await?);
     desks.extend(told(batch, claims.nid).await?);
     let stored = apply::store(batch, incoming, &desks).await?;
-    notifications::set_cosigned(batch.conn, claims.nid, claims.rev).await?;
+    notifications::set_cosign(batch.conn, claims.nid, claims.rev, signed.to).await?;
     mailbox::retire_superseded(batch.conn, &[claims.nid], None).await?;
     Ok(stored)
 }
@@ -578,34 +578,30 @@ async fn take_over(
     claims: &CosignClaims,
     revision: &RevisionRow,
 ) -> Result<Stored, Fault> {
+    let taken = SIGNATURE.next(Some(revision.cosign), SignatureEvent::TakeOver)?;
     let mut desks = vec![revision.org.clone()];
     desks.extend(actors::coordinators(batch.conn, &incoming.prepared.common.ctx).await?);
     desks.extend(told(batch, claims.nid).await?);
     let stored = apply::store(batch, incoming, &desks).await?;
     let device = incoming.prepared.device_id()?;
     notifications::set_taken_over(batch.conn, claims.nid, claims.rev, device).await?;
+    notifications::set_cosign(batch.conn, claims.nid, claims.rev, taken.to).await?;
     Ok(stored)
 }
 
-/// The latest revision of a current notification of the signer's own, named by its hash.
+/// A revision of the signer's own, named by its hash, on which this can be said where it stands.
 pub(super) async fn own_revision(
     batch: &mut Batch<'_>,
     incoming: &Incoming<'_>,
-    nid: Nid,
-    rev: Revision,
-    of: Digest,
+    (nid, rev, of): (Nid, Revision, Digest),
+    event: RevisionEvent,
 ) -> Result<RevisionRow, Fault> {
     let revision = notifications::revision(batch.conn, batch.ctx(), nid, rev).await?;
     // Nobody learns from a refusal that another's notification exists.
     let revision = revision
         .filter(|r| r.org == *incoming.prepared.actor() && r.hash == of)
         .ok_or(ProblemKind::UnknownNotification)?;
-    if revision.state != NotificationState::Current {
-        return Err(ProblemKind::AlreadyClosed.into());
-    }
-    if revision.latest != rev {
-        return Err(ProblemKind::Superseded.into());
-    }
+    REVISION.next(Some(revision.standing(rev)), event)?;
     Ok(revision)
 }
 

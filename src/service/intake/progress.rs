@@ -11,9 +11,10 @@ use super::notification::own_revision;
 use super::open::{self, OpenedParts};
 use super::prepare::Facts;
 use crate::domain::due::Due;
-use crate::domain::exchange::{AlertEvent, MAX_DELAY_S, Step};
+use crate::domain::exchange::{MAX_DELAY_S, Step};
 use crate::domain::kind::Kind;
-use crate::domain::notification::{Subject, Tier};
+use crate::domain::machine::{MOVEMENT, MovementEvent, MovementState, RevisionEvent};
+use crate::domain::notification::{NotificationState, Subject, Tier};
 use crate::service::core::internal;
 use crate::store::due::{self as schedule, DueRow};
 use crate::store::{actors, notifications, progress as store};
@@ -64,7 +65,13 @@ pub(super) async fn take(
     let Facts::Progress(said) = &incoming.prepared.facts else {
         return Err(internal("a word on progress without its part").into());
     };
-    let revision = own_revision(batch, incoming, claims.nid, claims.rev, claims.of).await?;
+    let revision = own_revision(
+        batch,
+        incoming,
+        (claims.nid, claims.rev, claims.of),
+        RevisionEvent::Progress,
+    )
+    .await?;
     if revision.kind != Kind::Movement {
         return Err(Problem::new(ProblemKind::StateForbids)
             .detail("a site does not move; confirm it, or revise it")
@@ -83,6 +90,16 @@ pub(super) async fn take(
     let mut object = Object::read(&place, Subject::Movement, &incoming.policy)?;
     check_waypoint(said, &place)?;
     check_moment(said, batch.at, &incoming.policy)?;
+    let event = match said.step {
+        Step::Departed | Step::AtWaypoint => MovementEvent::Passed,
+        Step::Delayed => MovementEvent::Delayed,
+    };
+    let missed = object
+        .validity
+        .until()
+        .is_some_and(|until| until < batch.at);
+    let ended = revision.state != NotificationState::Current;
+    MOVEMENT.next(Some(MovementState::of(ended, missed, true)), event)?;
     let ctx = incoming.prepared.common.ctx.clone();
     let mut desks = vec![(revision.org.clone(), None)];
     for coordinator in actors::coordinators(batch.conn, &ctx).await? {
@@ -161,9 +178,13 @@ pub(super) async fn silent(
     let Some((revision, item)) = fire::still_current(batch, row).await? else {
         return Ok(None);
     };
+    let standing = MovementState::of(false, false, true);
+    let Some(event) = MOVEMENT.says(standing, MovementEvent::ArrivalPasses) else {
+        return Ok(None);
+    };
     Ok(Some(Brings {
         said: Said {
-            event: AlertEvent::NoSignOfLife,
+            event,
             desks: fire::desks(batch, &revision.org, None).await?,
             organisation: revision.org,
             party: None,

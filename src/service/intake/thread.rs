@@ -15,17 +15,18 @@ use crate::crypto::digest::Digest;
 use crate::domain::ack::AckState;
 use crate::domain::due::Due;
 use crate::domain::exchange::{
-    AlertEvent, Answer, Ask, MAX_DUE_AHEAD, MAX_SAID_CHARS, ThreadKind, WARNING_SENTENCE,
+    Answer, Ask, MAX_DUE_AHEAD, MAX_SAID_CHARS, ThreadKind, ThreadState, WARNING_SENTENCE,
     query_due, warning_due,
 };
 use crate::domain::ids::{ActorId, LogPosition, Nid, Revision};
 use crate::domain::kind::Kind;
+use crate::domain::machine::{NOTIFICATION, NotificationEvent, THREAD, ThreadEvent};
 use crate::domain::notification::{NotificationState, Tier};
 use crate::service::core::internal;
 use crate::service::records::Record;
 use crate::store::due::DueRow;
 use crate::store::notifications::{self, Acknowledged};
-use crate::store::threads::{self, NewThread, NewThreads};
+use crate::store::threads::{self, NewThread, NewThreads, ThreadRow};
 use crate::store::{self, actors};
 use crate::wire::claims::{About, AckItem, ReplyClaims, WarnClaims};
 use crate::wire::object::MAX_TEXT;
@@ -128,12 +129,15 @@ pub(super) fn query(
 ) -> Result<Opening, Problem> {
     let asked = detail.and_then(|d| d.ask).unwrap_or(Ask::Clarify);
     if asked != Ask::Clarify {
-        if found.state != NotificationState::Current {
-            return Err(Problem::new(ProblemKind::AlreadyClosed)
-                .detail("a movement that has ended neither waits nor takes another way")
-                .action("Ask to clarify instead.")
-                .pointer(format!("/items/{index}")));
-        }
+        let event = NotificationEvent::AskToWait;
+        NOTIFICATION
+            .next(Some(found.state), event)
+            .map_err(|refusal| {
+                Problem::from(refusal)
+                    .detail("a movement that has ended neither waits nor takes another way")
+                    .action("Ask to clarify instead.")
+                    .pointer(format!("/items/{index}"))
+            })?;
         if found.kind != Kind::Movement {
             return Err(
                 Problem::new(ProblemKind::AskNeedsMovement).pointer(format!("/items/{index}"))
@@ -219,12 +223,13 @@ pub(super) async fn warn(
         .flatten()
         .find(|f| f.org == claims.to && f.hash == claims.of)
         .ok_or_else(undelivered)?;
-    if found.state != NotificationState::Current {
-        return Err(Problem::new(ProblemKind::AlreadyClosed)
-            .detail("a warning is about what is notified")
-            .action("Its civilian status is unchanged. Speak with the organisation and the coordinator on their duty numbers.")
-            .into());
-    }
+    NOTIFICATION
+        .next(Some(found.state), NotificationEvent::Warn)
+        .map_err(|refusal| {
+            Problem::from(refusal)
+                .detail("a warning is about what is notified")
+                .action("Its civilian status is unchanged. Speak with the organisation and the coordinator on their duty numbers.")
+        })?;
     if found.tier == Tier::Withdrawn {
         return Err(undelivered().into());
     }
@@ -270,9 +275,12 @@ pub(super) async fn reply(
     }
     let id = id(&claims.re, claims.nid);
     let thread = threads::get(batch.conn, batch.ctx(), id).await?;
-    let thread = thread
-        .filter(|t| t.of == claims.re && t.nid == claims.nid && t.rev == claims.rev)
-        .ok_or_else(|| Problem::new(ProblemKind::NothingToReplyTo).pointer("/re"))?;
+    let thread = thread.filter(|t| t.of == claims.re && t.nid == claims.nid && t.rev == claims.rev);
+    let standing = thread.as_ref().map(standing);
+    THREAD
+        .next(standing, ThreadEvent::Reply)
+        .map_err(|refusal| Problem::from(refusal).pointer("/re"))?;
+    let thread = thread.ok_or(ProblemKind::NothingToReplyTo)?;
     if thread.party != claims.to {
         return Err(Problem::new(ProblemKind::ReplyToAnotherParty)
             .pointer("/to")
@@ -295,6 +303,15 @@ pub(super) async fn reply(
     threads::set_replied(batch.conn, id, of, stored.pos, at).await?;
     store::due::forget(batch.conn, id, Due::Reply).await?;
     Ok(stored)
+}
+
+/// Where a thread stands before its time has passed.
+fn standing(thread: &ThreadRow) -> ThreadState {
+    if thread.replies > 0 {
+        ThreadState::Replied
+    } else {
+        ThreadState::Open
+    }
 }
 
 /// Those who hear of what is said between two: the other, the coordinator, and the signer's own colleagues.
@@ -320,12 +337,15 @@ pub(super) async fn fell_due(
     let Some(thread) = threads::get(batch.conn, batch.ctx(), row.about).await? else {
         return Ok(None);
     };
-    if thread.replies > 0 || thread.state != NotificationState::Current {
+    if thread.state != NotificationState::Current {
         return Ok(None);
     }
+    let Some(event) = THREAD.says(standing(&thread), ThreadEvent::TimePasses) else {
+        return Ok(None);
+    };
     Ok(Some(Brings {
         said: Said {
-            event: AlertEvent::ReplyOverdue,
+            event,
             desks: fire::desks(batch, &thread.org, Some(&thread.party)).await?,
             organisation: thread.org,
             party: Some(thread.party),

@@ -1,0 +1,80 @@
+//! The tables of those who take part: actors, as their roots and the coordinator say, and their devices.
+
+use super::Cell::{Never, Not, To};
+use super::Machine;
+use super::Refusal::{EnrolmentInvalid, NotFound, StateForbids};
+use crate::domain::actor::{ActorState, DeviceState};
+use crate::domain::words;
+
+words!(
+    /// What happens to an actor.
+    ActorEvent {
+        /// Its first person, or another one, is invited.
+        Invite = "invite",
+        /// Its root signs its first `keys`.
+        FirstKeys = "keys, the first",
+        /// The coordinator's own root does, whose fingerprint stands in every invite.
+        FirstKeysOfCoordinator = "keys, the coordinator's first",
+        /// Its root signs later ones.
+        Keys = "keys, later",
+        /// The coordinator admits it.
+        Admit = "admit: admitted",
+        /// The coordinator suspends it.
+        Suspend = "admit: suspended",
+    }
+);
+
+/// An organisation, a party, a coordinator, an auditor, an operator.
+pub const ACTOR: Machine<ActorState, ActorEvent, 5> = {
+    use ActorEvent as E;
+    use ActorState::{Admitted, Enrolled, Invited, Suspended};
+    Machine {
+        name: "actor",
+        states: ActorState::ALL,
+        #[rustfmt::skip]
+        rows: &[
+            // event                     –              invited            enrolled       admitted       suspended
+            (E::Invite,                 [To(Invited),   To(Invited),       To(Enrolled),  To(Admitted),  To(Suspended)]),
+            (E::FirstKeys,              [Not(NotFound), To(Enrolled),      Never,         Never,         Never]),
+            (E::FirstKeysOfCoordinator, [Not(NotFound), To(Admitted),      Never,         Never,         Never]),
+            (E::Keys,                   [Not(NotFound), Never,             To(Enrolled),  To(Admitted),  To(Suspended)]),
+            (E::Admit,                  [Not(NotFound), Not(StateForbids), To(Admitted),  To(Admitted),  To(Admitted)]),
+            (E::Suspend,                [Not(NotFound), Not(StateForbids), To(Suspended), To(Suspended), To(Suspended)]),
+        ],
+    }
+};
+
+words!(
+    /// What happens to a device.
+    DeviceEvent {
+        /// It enrols with an invite.
+        Enrol = "enrolment",
+        /// Its root names it.
+        Named = "keys, named",
+        /// Its root names others and not it.
+        LeftOut = "keys, left out",
+        /// It renews its own keys.
+        Renew = "renew",
+        /// It is taken back.
+        Revoke = "revoke",
+    }
+);
+
+/// A device.
+pub const DEVICE: Machine<DeviceState, DeviceEvent, 4> = {
+    use DeviceEvent as E;
+    use DeviceState::{Active, Pending, Revoked};
+    Machine {
+        name: "device",
+        states: DeviceState::ALL,
+        #[rustfmt::skip]
+        rows: &[
+            // event      –                      pending                active                 revoked
+            (E::Enrol,   [To(Pending),           Not(EnrolmentInvalid), Not(EnrolmentInvalid), Not(EnrolmentInvalid)]),
+            (E::Named,   [Not(EnrolmentInvalid), To(Active),            To(Active),            Not(StateForbids)]),
+            (E::LeftOut, [Never,                 To(Pending),           To(Revoked),           To(Revoked)]),
+            (E::Renew,   [Never,                 Not(StateForbids),     To(Active),            Not(StateForbids)]),
+            (E::Revoke,  [Not(NotFound),         To(Revoked),           To(Revoked),           Not(StateForbids)]),
+        ],
+    }
+};
