@@ -26,6 +26,7 @@ mod full_disk;
 mod kill;
 mod layering;
 mod migrations;
+mod oracle;
 mod platform;
 mod roles;
 mod server;

@@ -24,7 +24,7 @@ mod world;
 
 pub use attachments::Attached;
 pub use calls::Answer;
-pub use devices::{Member, Unit};
+pub use devices::{Fresh, Member, Unit};
 pub use distress::Cry;
 pub use say::{Notified, Site, ack_item};
 pub use world::World;

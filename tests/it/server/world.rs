@@ -289,6 +289,29 @@ impl World {
         }
     }
 
+    /// Adds a context to the deployment, with a cast of the same names, that this one's server serves too from now on.
+    pub async fn another(&mut self, ctx: &str, mode: Mode) -> Box<Self> {
+        let new = NewContext {
+            ctx: ctx.parse().unwrap(),
+            mode,
+            name: "Elsewhere".to_owned(),
+            country: None,
+            coordinator: "ocha".parse().unwrap(),
+            coordinator_name: "The coordinator".to_owned(),
+            person: "Cora Ordinator".to_owned(),
+        };
+        self.stop().await;
+        let root = self.config.dir.join(deployment::ROOT);
+        let (dir, secret) = (self.config.dir.clone(), "a passphrase of a test");
+        let code = deployment::add_context(&dir, &root, &new, secret, now()).unwrap();
+        let db = TestDb::new().await;
+        let mut other = Box::pin(Self::open(db, scratch_dir(), self.config.clone(), code)).await;
+        Box::pin(other.enrol_everybody()).await;
+        self.server = other.server.take();
+        self.url.clone_from(&other.url);
+        other
+    }
+
     /// The server's signing key.
     pub fn node(&self) -> VerifyingKey {
         *self.core().deployment.signing.verifying_key()

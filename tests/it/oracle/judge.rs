@@ -1,0 +1,466 @@
+//! Whether a statement is taken, by the model: in the protocol's order of judgement, the first fault is the answer.
+
+use herald::domain::ack::AckState;
+use herald::domain::actor::Role;
+use herald::domain::exchange::{Answer, Ask};
+use herald::domain::kind::Kind;
+use herald::domain::notification::{Outcome, Tier};
+use herald::wire::problem::ProblemKind as P;
+
+use super::cast::{Desk, Who};
+use super::model::{Model, Newcomer, Standing, Thing, named};
+use super::steps::{Follow, Item, Of, Revise, Step, Twist, Way, What};
+
+/// The longest time ahead for a reply, hours.
+const DUE_AHEAD_H: i64 = 30 * 24;
+
+impl Model {
+    /// Whether a step can happen at all: the newcomer must have enrolled before it does anything.
+    pub fn possible(&self, step: &Step) -> bool {
+        let here = self.newcomer != Newcomer::Absent;
+        match step.what {
+            What::Invite => !here,
+            What::Keys => here && self.newcomer != Newcomer::Revoked,
+            What::Renew | What::Revoke => here,
+            What::Again { .. } => self.taken > 0,
+            _ => here || step.who != Who::Newcomer,
+        }
+    }
+
+    /// Whether it is taken.
+    pub fn judge(&self, step: &Step) -> Result<(), P> {
+        let kind = step.what.kind().expect("a statement");
+        match step.twist {
+            Twist::Deployment => return Err(P::WrongDeployment),
+            Twist::Context | Twist::Abroad => return Err(P::WrongContext),
+            Twist::Mode => return Err(P::WrongMode),
+            _ => {}
+        }
+        if kind == Kind::Renew {
+            return self.renewal();
+        }
+        if kind != Kind::Keys {
+            self.signer(step, kind)?;
+        }
+        match &step.what {
+            What::Revise(revise) => self.revised(step, revise),
+            What::Withdraw { label, follow, .. } => self.follows(step, *label, *follow),
+            What::Close {
+                label,
+                follow,
+                outcome,
+            } => self.closed(step, *label, *follow, *outcome),
+            What::Screen { label, of, .. } => self.screened(*label, *of),
+            What::Cosign { label, of } => self.cosigned(step.who, *label, *of),
+            What::Ack { to, items } => items
+                .iter()
+                .try_for_each(|item| self.acknowledged(step.who, *to, item)),
+            What::Warn { to, label, of, .. } => self.warned(step.who, *to, *label, *of),
+            What::Reply {
+                to,
+                label,
+                thread,
+                answer,
+                amended,
+            } => self.replied(step.who, *to, *label, *thread, (*answer, *amended)),
+            What::Progress {
+                label,
+                of,
+                way,
+                early,
+            } => {
+                let thing = self.own_latest(step.who, *label, *of)?;
+                match way {
+                    _ if !thing.moves => Err(P::StateForbids),
+                    Way::At(waypoint) if *waypoint > 1 => Err(P::InvalidMember),
+                    _ if *early => Err(P::InvalidMember),
+                    _ => Ok(()),
+                }
+            }
+            What::Confirm { label, of } => {
+                let thing = self.own_latest(step.who, *label, *of)?;
+                if thing.moves {
+                    Err(P::StateForbids)
+                } else {
+                    Ok(())
+                }
+            }
+            What::Distress { call, about, .. } => self.called(step.who, *call, *about),
+            What::Respond { to, call } => self.responded(step.who, *to, *call),
+            What::Resolve { call } => {
+                let call = self
+                    .calls
+                    .get(call)
+                    .filter(|c| Some(c.owner) == step.who.desk());
+                let call = call.ok_or(P::UnknownCall)?;
+                if call.resolved {
+                    Err(P::StateForbids)
+                } else {
+                    Ok(())
+                }
+            }
+            What::Policy { skip, .. } => {
+                if *skip {
+                    Err(P::PrevMismatch)
+                } else {
+                    Ok(())
+                }
+            }
+            What::Admit { desk, .. } => {
+                if *desk == Desk::Ocha {
+                    Err(P::NotAllowed)
+                } else {
+                    Ok(())
+                }
+            }
+            What::Duty | What::Invite | What::Keys => Ok(()),
+            What::Revoke => self.revoked(step.who),
+            What::Renew | What::Again { .. } | What::Jump { .. } | What::Restart | What::Break => {
+                unreachable!("it was told apart before")
+            }
+        }
+    }
+
+    /// Role, bearer, known id, freshness, device, actor.
+    fn signer(&self, step: &Step, kind: Kind) -> Result<(), P> {
+        if !may_sign(kind, step.who.role(), step.behalf.is_some()) {
+            return Err(P::NotAllowed);
+        }
+        let twist = step.twist;
+        if twist == Twist::Bearer && step.who.desk() != Some(Desk::Relief) {
+            return Err(P::CertificateKeyMismatch);
+        }
+        if twist == Twist::Jti && self.spoken.contains(&step.who) {
+            return Err(P::ReusedJti);
+        }
+        match twist {
+            Twist::Old if kind != Kind::Distress => return Err(P::Stale),
+            Twist::Early if kind != Kind::Distress => return Err(P::FromTheFuture),
+            _ => {}
+        }
+        let active = match step.who {
+            Who::Lost | Who::Pending => false,
+            Who::Newcomer => self.newcomer == Newcomer::Active,
+            _ => true,
+        };
+        if !active {
+            return Err(P::UnknownKey);
+        }
+        let standing = step
+            .who
+            .desk()
+            .map_or(Standing::Admitted, |desk| self.standing[&desk]);
+        let enough = match kind {
+            Kind::Revoke | Kind::Duty => true,
+            Kind::Withdraw
+            | Kind::Close
+            | Kind::Ack
+            | Kind::Warn
+            | Kind::Reply
+            | Kind::Progress
+            | Kind::Confirm
+            | Kind::Distress
+            | Kind::Respond
+            | Kind::Resolve => standing != Standing::Enrolled,
+            _ => standing == Standing::Admitted,
+        };
+        if enough { Ok(()) } else { Err(P::NotAdmitted) }
+    }
+
+    fn renewal(&self) -> Result<(), P> {
+        match self.newcomer {
+            Newcomer::Active => Ok(()),
+            Newcomer::Revoked => Err(P::CertificateUnknown),
+            _ => Err(P::UnknownKey),
+        }
+    }
+
+    fn revoked(&self, who: Who) -> Result<(), P> {
+        if who.desk() != Some(Desk::Msf) && who != Who::Cora {
+            return Err(P::NotAllowed);
+        }
+        if self.newcomer == Newcomer::Revoked {
+            Err(P::StateForbids)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The number of the revision that is named, and whether its hash is right. Of what is not there: 1, and wrong.
+    pub fn number(&self, label: usize, of: Of) -> (usize, bool) {
+        match (self.things.get(&label), of) {
+            (None, _) => (1, false),
+            (Some(thing), Of::Latest) => (thing.latest(), true),
+            (Some(_), Of::First) => (1, true),
+            (Some(thing), Of::Bogus) => (thing.latest(), false),
+        }
+    }
+
+    /// A revision, withdrawal or closing follows the one before, and is the owner's, or the coordinator's for it.
+    fn follows(&self, step: &Step, label: usize, follow: Follow) -> Result<(), P> {
+        let speaks_for = step.behalf.or(step.who.desk());
+        let thing = self
+            .things
+            .get(&label)
+            .filter(|thing| Some(thing.owner) == speaks_for);
+        let thing = thing.ok_or(P::UnknownNotification)?;
+        if follow == Follow::Same {
+            return Err(P::ReusedRevision);
+        }
+        if thing.ended {
+            return Err(P::AlreadyClosed);
+        }
+        if step.behalf.is_some() && !thing.behalf {
+            return Err(P::StateForbids);
+        }
+        if follow == Follow::Next {
+            Ok(())
+        } else {
+            Err(P::PrevMismatch)
+        }
+    }
+
+    fn revised(&self, step: &Step, revise: &Revise) -> Result<(), P> {
+        let told = match self.things.get(&revise.label) {
+            None => match revise.follow {
+                Follow::Next => None,
+                Follow::Same | Follow::Fork => return Err(P::PrevMismatch),
+                Follow::Gap => return Err(P::UnknownNotification),
+            },
+            Some(thing) => {
+                self.follows(step, revise.label, revise.follow)?;
+                if thing.moves != revise.moves {
+                    return Err(P::StateForbids);
+                }
+                Some(&thing.told)
+            }
+        };
+        let names = named(revise.tiers);
+        for (party, tier) in &names {
+            let offered = match tier {
+                Tier::Withdrawn => told.is_some_and(|told| told.contains_key(party)),
+                Tier::Cell => self.rules.cells,
+                Tier::Exact | Tier::OnCheck => true,
+            };
+            if !offered {
+                return Err(P::InvalidMember);
+            }
+        }
+        let forgotten = told
+            .into_iter()
+            .flatten()
+            .any(|(party, tier)| *tier != Tier::Withdrawn && !names.contains_key(party));
+        if forgotten {
+            Err(P::MissingPart)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn closed(&self, step: &Step, label: usize, follow: Follow, outcome: Outcome) -> Result<(), P> {
+        let speaks_for = step.behalf.or(step.who.desk());
+        let own = self
+            .things
+            .get(&label)
+            .filter(|thing| Some(thing.owner) == speaks_for);
+        if outcome == Outcome::Arrived && own.is_some_and(|thing| !thing.moves) {
+            return Err(P::StateForbids);
+        }
+        self.follows(step, label, follow)
+    }
+
+    fn screened(&self, label: usize, of: Of) -> Result<(), P> {
+        let (number, right) = self.number(label, of);
+        let thing = self.things.get(&label).ok_or(P::UnknownNotification)?;
+        if thing.rev(number).is_none_or(|rev| rev.end) {
+            return Err(P::UnknownNotification);
+        }
+        if !right {
+            return Err(P::RevisionNotCurrent);
+        }
+        if number == thing.latest() {
+            Ok(())
+        } else {
+            Err(P::Superseded)
+        }
+    }
+
+    fn cosigned(&self, who: Who, label: usize, of: Of) -> Result<(), P> {
+        let (number, right) = self.number(label, of);
+        let thing = self
+            .things
+            .get(&label)
+            .filter(|t| Some(t.owner) == who.desk() && right);
+        let thing = thing.ok_or(P::UnknownNotification)?;
+        if number != thing.latest() || thing.ended {
+            return Err(P::Superseded);
+        }
+        if thing.behalf {
+            return Ok(());
+        }
+        if !thing.waiting {
+            return Err(P::StateForbids);
+        }
+        if thing.signer.same_person(who) {
+            Err(P::NotAllowed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What was delivered to a party: the revision of an organisation, and its tier there.
+    fn delivered(
+        &self,
+        who: Who,
+        to: Desk,
+        label: usize,
+        of: Of,
+    ) -> Result<(&Thing, usize, Tier), P> {
+        let (number, right) = self.number(label, of);
+        let found = self
+            .things
+            .get(&label)
+            .filter(|t| t.owner == to && right)
+            .and_then(|thing| {
+                let tier = thing.rev(number)?.told.get(&who.desk()?)?;
+                Some((thing, number, *tier))
+            });
+        found.ok_or(P::UnknownItem)
+    }
+
+    fn acknowledged(&self, who: Who, to: Desk, item: &Item) -> Result<(), P> {
+        let (thing, _, _) = self.delivered(who, to, item.label, item.of)?;
+        if item.state != AckState::Queried {
+            return Ok(());
+        }
+        if matches!(item.ask, Some(Ask::Delay | Ask::Reroute)) {
+            if thing.ended {
+                return Err(P::AlreadyClosed);
+            }
+            if !thing.moves {
+                return Err(P::AskNeedsMovement);
+            }
+        }
+        match item.due_h {
+            Some(hours) if !(0..=DUE_AHEAD_H).contains(&hours) => Err(P::ReplyTimeInvalid),
+            _ => Ok(()),
+        }
+    }
+
+    fn warned(&self, who: Who, to: Desk, label: usize, of: Of) -> Result<(), P> {
+        let (thing, _, tier) = self.delivered(who, to, label, of)?;
+        if thing.ended {
+            return Err(P::AlreadyClosed);
+        }
+        if tier == Tier::Withdrawn {
+            Err(P::UnknownItem)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn replied(
+        &self,
+        who: Who,
+        to: Desk,
+        label: usize,
+        thread: usize,
+        (answer, amended): (Answer, Of),
+    ) -> Result<(), P> {
+        let thread = self.threads.get(thread);
+        let label = thread.map_or(label, |thread| thread.label);
+        let thing = self
+            .things
+            .get(&label)
+            .filter(|t| Some(t.owner) == who.desk());
+        let thing = thing.ok_or(P::UnknownNotification)?;
+        let thread = thread.ok_or(P::NothingToReplyTo)?;
+        if thread.party != to {
+            return Err(P::ReplyToAnotherParty);
+        }
+        let (number, _) = self.number(label, amended);
+        let later = number > thread.rev && !thing.revs[number - 1].end;
+        if answer == Answer::Amended && !later {
+            Err(P::AmendmentUnknown)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn own_latest(&self, who: Who, label: usize, of: Of) -> Result<&Thing, P> {
+        let (number, right) = self.number(label, of);
+        let thing = self
+            .things
+            .get(&label)
+            .filter(|t| Some(t.owner) == who.desk() && right);
+        let thing = thing.ok_or(P::UnknownNotification)?;
+        if thing.ended {
+            return Err(P::AlreadyClosed);
+        }
+        if number == thing.latest() {
+            Ok(thing)
+        } else {
+            Err(P::Superseded)
+        }
+    }
+
+    fn called(&self, who: Who, call: usize, about: Option<(usize, Of)>) -> Result<(), P> {
+        if self.calls.contains_key(&call) {
+            return Err(P::ReusedRevision);
+        }
+        let Some((label, of)) = about else {
+            return Ok(());
+        };
+        let own = self
+            .things
+            .get(&label)
+            .is_some_and(|t| Some(t.owner) == who.desk());
+        if own && self.number(label, of).1 {
+            Ok(())
+        } else {
+            Err(P::UnknownNotification)
+        }
+    }
+
+    fn responded(&self, who: Who, to: Desk, call: usize) -> Result<(), P> {
+        let call = self.calls.get(&call).filter(|call| call.owner == to);
+        let call = call.ok_or(P::UnknownCall)?;
+        let called = who.desk().is_some_and(|desk| call.told.contains_key(&desk));
+        if who != Who::Cora && !called {
+            return Err(P::UnknownCall);
+        }
+        if call.resolved {
+            Err(P::StateForbids)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Section 7's column "who signs".
+fn may_sign(kind: Kind, role: Role, behalf: bool) -> bool {
+    let of = |roles: &[Role]| roles.contains(&role);
+    match kind {
+        Kind::Site | Kind::Movement | Kind::Withdraw | Kind::Close if behalf => {
+            of(&[Role::Coordinator])
+        }
+        Kind::Policy | Kind::Admit | Kind::Invite | Kind::Screen => of(&[Role::Coordinator]),
+        Kind::Revoke | Kind::Duty => of(&[Role::Coordinator, Role::Organisation, Role::PartyDesk]),
+        Kind::Ack | Kind::Warn => of(&[Role::PartyDesk]),
+        Kind::Respond => of(&[Role::Coordinator, Role::PartyDesk]),
+        Kind::Site
+        | Kind::Movement
+        | Kind::Withdraw
+        | Kind::Close
+        | Kind::Cosign
+        | Kind::Reply
+        | Kind::Progress
+        | Kind::Confirm
+        | Kind::Distress
+        | Kind::Resolve => of(&[Role::Organisation]),
+        Kind::Renew => true,
+        Kind::Keys | Kind::Check | Kind::Receipt | Kind::Answer | Kind::Notice | Kind::Alert => {
+            false
+        }
+    }
+}
