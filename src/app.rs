@@ -264,7 +264,11 @@ impl Server {
     }
 }
 
-async fn database(config: &ServerConfig) -> Result<(Option<Cluster>, Endpoint), StartError> {
+/// The database of a configuration, and the private cluster that it is in, started, unless one is given by URL.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn database(config: &ServerConfig) -> Result<(Option<Cluster>, Endpoint), StartError> {
     if let Some(url) = &config.database_url {
         return Ok((None, Endpoint::external(url)?));
     }

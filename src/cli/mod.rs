@@ -26,6 +26,7 @@ pub mod own;
 pub mod passphrase;
 pub mod profile;
 pub mod reached;
+pub mod rebuild;
 pub mod received;
 pub mod root_file;
 pub mod rows;
@@ -131,6 +132,8 @@ pub enum Command {
     Context(context::Args),
     /// Run the server
     Serve(serve::Args),
+    /// Check that the database says what the stored statements add up to
+    Rebuild(rebuild::Args),
     /// Enrol this device with an invite
     Enrol(enrol::Args),
     /// Show, sign or renew your devices
@@ -349,6 +352,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError>
         Command::Init(args) => Box::pin(init::run(args, context)).await,
         Command::Context(args) => Box::pin(context::run(args, context)).await,
         Command::Serve(args) => Box::pin(serve::run(args, context)).await,
+        Command::Rebuild(args) => Box::pin(rebuild::run(args, context)).await,
         Command::Enrol(args) => Box::pin(enrol::run(args, context)).await,
         Command::Devices(args) => Box::pin(devices::run(args, context)).await,
         Command::Revoke(args) => Box::pin(revoke::run(args, context)).await,

@@ -11,6 +11,7 @@ pub mod identity;
 pub mod intake;
 pub mod mailbox;
 pub mod principal;
+pub mod rebuild;
 pub mod records;
 pub mod schedule;
 pub mod status;

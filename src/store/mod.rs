@@ -18,6 +18,7 @@ pub mod notifications;
 pub mod pool;
 pub mod progress;
 mod read;
+pub mod rebuild;
 pub mod role;
 pub mod statements;
 pub mod status;

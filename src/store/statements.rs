@@ -128,6 +128,7 @@ pub struct NewStatement<'a> {
 }
 
 /// A part that the server can read, or a seal that it cannot, sealed under the keyring.
+#[derive(Clone)]
 pub struct NewRecord {
     /// The part's name.
     pub part: String,

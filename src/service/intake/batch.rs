@@ -15,6 +15,7 @@ use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition, Seq};
 use crate::domain::machine::Refusal;
 use crate::service::core::{ContextKeys, Core, store};
 use crate::store::error::StoreError;
+use crate::store::rebuild::Stored;
 use crate::store::statements;
 use crate::wire::claims::Common;
 use crate::wire::problem::Problem;
@@ -81,17 +82,42 @@ pub(super) struct Batch<'a> {
     pub revoked: Vec<(ActorId, DeviceId)>,
     /// Calls for help, and where each stands in whose mailbox.
     pub calls: Vec<(ActorId, Seq)>,
+    /// The receipt that the statement has, when a stored one is taken again.
+    pub receipt: Option<&'a str>,
 }
 
 impl<'a> Batch<'a> {
+    /// A transaction in which one stored statement is taken again, at the position and the time that it has.
+    pub fn again(
+        core: &'a Core,
+        context: &'a ContextKeys,
+        conn: &'a mut crate::store::Connection,
+        stored: &'a Stored,
+    ) -> Self {
+        let head = LogPosition(stored.pos.0.saturating_sub(1));
+        Self {
+            receipt: Some(&stored.receipt),
+            ..Self::at(core, context, conn, (head, stored.at))
+        }
+    }
+
     /// Takes the head's lock, in a transaction that has just begun.
     pub async fn begin(
         core: &'a Core,
         context: &'a ContextKeys,
         conn: &'a mut crate::store::Connection,
     ) -> Result<Self, StoreError> {
-        let (head, at) = statements::lock_head(conn).await?;
-        Ok(Self {
+        let locked = statements::lock_head(conn).await?;
+        Ok(Self::at(core, context, conn, locked))
+    }
+
+    fn at(
+        core: &'a Core,
+        context: &'a ContextKeys,
+        conn: &'a mut crate::store::Connection,
+        (head, at): (LogPosition, OffsetDateTime),
+    ) -> Self {
+        Self {
             core,
             context,
             conn,
@@ -102,7 +128,8 @@ impl<'a> Batch<'a> {
             woken: BTreeSet::new(),
             revoked: Vec::new(),
             calls: Vec::new(),
-        })
+            receipt: None,
+        }
     }
 
     /// The context's short name.

@@ -126,7 +126,7 @@ async fn in_transaction(
     Ok(())
 }
 
-async fn judge(
+pub(super) async fn judge(
     batch: &mut Batch<'_>,
     row: &DueRow,
     moments: Moments,

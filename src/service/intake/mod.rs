@@ -20,6 +20,7 @@ mod own;
 mod place;
 mod prepare;
 mod progress;
+mod replay;
 mod standing;
 mod thread;
 
@@ -44,6 +45,7 @@ pub(in crate::service) use self::open::this_month;
 pub(in crate::service) use self::prepare::{
     check_addressed, device_key, payload, read_claims, refused_member, refused_statement,
 };
+pub(in crate::service) use self::replay::{Replay, due_key};
 
 /// Statements that may wait for the intake; more are refused at once, so that nobody waits for nothing.
 const QUEUE: usize = 2_048;

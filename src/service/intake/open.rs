@@ -128,6 +128,31 @@ pub(super) fn stored<T: DeserializeOwned>(
     read_value(disclosure.value(), part)
 }
 
+/// The parts of a stored statement that the server can read, opened from the keyring and held against their digests.
+pub(super) fn stored_parts(
+    core: &Core,
+    claims: &Claims,
+    records: &[NewRecord],
+) -> Result<OpenedParts, Problem> {
+    let slot = SealSlot::of(claims);
+    let mut opened = BTreeMap::new();
+    for record in records.iter().filter(|record| record.reader.is_none()) {
+        let part = record.part.as_str();
+        let at = Record::part(&record.org, slot.id(), slot.rev(), part);
+        let text = core
+            .keyring
+            .open_record(&at.at(), &record.content)
+            .map_err(|error| keyring(&error))?;
+        let disclosure = Disclosure::parse_expecting(&text, &record.sd)
+            .map_err(|_| internal("a stored part does not have its digest"))?;
+        if !claims.sd().contains(&record.sd) {
+            return Err(internal("a stored part is not the statement's"));
+        }
+        opened.insert(part.to_owned(), disclosure);
+    }
+    Ok(OpenedParts(opened))
+}
+
 fn twice(part: &str) -> Problem {
     Problem::new(ProblemKind::DuplicateMember)
         .detail(format!("the part {part} is sealed twice to one reader"))

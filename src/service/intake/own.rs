@@ -21,6 +21,10 @@ pub(super) async fn say(
     detail: &impl Serialize,
     desks: &[ActorId],
 ) -> Result<LogPosition, Fault> {
+    if batch.receipt.is_some() {
+        // Taken again: what the server said then stands further on.
+        return Ok(batch.head);
+    }
     let claims: Claims = claims.into();
     let (common, kind) = (claims.common(), claims.kind());
     let slot = SealSlot::of(&claims);

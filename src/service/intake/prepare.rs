@@ -18,6 +18,7 @@ use crate::domain::kind::Kind;
 use crate::domain::policy::{self, Signer};
 use crate::service::core::{Core, internal, store};
 use crate::store::devices::{self, DeviceRow};
+use crate::store::rebuild::Stored;
 use crate::store::statements::NewRecord;
 use crate::wire::build::SealSlot;
 use crate::wire::claims::{Claims, Common};
@@ -250,6 +251,69 @@ pub(super) fn prepare(
         records,
         facts,
     })
+}
+
+/// A stored statement, verified anew, with its parts as they are stored. Whatever it says was judged before.
+///
+/// # Errors
+/// What is wrong with it now.
+pub(super) async fn again(core: &Core, stored: &Stored) -> Result<Prepared, Problem> {
+    let unverified =
+        statement::parse(stored.jws.as_bytes()).map_err(|error| refused_statement(&error))?;
+    let kind = kind_of(&unverified)?;
+    let claims = read_claims(kind, payload(&unverified)?)?;
+    let (hash, kid) = (unverified.hash(), unverified.kid());
+    let common = claims.common();
+    check_addressed(core, &common, &stored.ctx)?;
+    let own = common.iss == core.deployment.node;
+    let signer = if own || kind == Kind::Keys {
+        SignerKey::Root
+    } else {
+        let conn = core.pools.intake.acquire().await;
+        let mut conn = conn.map_err(|e| store(&e.into()))?;
+        let device = devices::by_any_kid(&mut conn, &stored.ctx, &kid).await;
+        let device = device.map_err(|e| store(&e))?;
+        SignerKey::Device(Box::new(device.ok_or(ProblemKind::UnknownKey)?))
+    };
+    let key = if own {
+        *core.deployment.signing.verifying_key()
+    } else {
+        verifying_key(&signer, &claims)?
+    };
+    unverified
+        .verify(&key)
+        .map_err(|error| refused_statement(&error))?;
+    if !own {
+        check_issuer(&common, &signer)?;
+        check_authority(&claims, &signer)?;
+    }
+    let opened = open::stored_parts(core, &claims, &stored.records)?;
+    let facts = facts(&claims, &opened)?;
+    Ok(Prepared {
+        jws: stored.jws.clone(),
+        hash,
+        kid,
+        speaks_for: claims.speaks_for(),
+        claims,
+        common,
+        signer,
+        records: stored.records.clone(),
+        facts,
+    })
+}
+
+/// The part `detail` of a stored statement of the server's own.
+///
+/// # Errors
+/// It is not there, does not open, or is something else.
+pub(super) fn own_detail<T: serde::de::DeserializeOwned>(
+    core: &Core,
+    stored: &Stored,
+) -> Result<T, Problem> {
+    let unverified =
+        statement::parse(stored.jws.as_bytes()).map_err(|error| refused_statement(&error))?;
+    let claims = read_claims(stored.kind, payload(&unverified)?)?;
+    open::stored_parts(core, &claims, &stored.records)?.required(crate::wire::parts::name::DETAIL)
 }
 
 /// The payload as JSON that can mean only one thing.

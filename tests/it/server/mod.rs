@@ -16,6 +16,7 @@ mod kinds;
 mod operations;
 mod problems;
 mod progress;
+mod rebuild;
 mod renewal;
 mod say;
 mod threads;

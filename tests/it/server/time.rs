@@ -82,6 +82,18 @@ impl World {
         panic!("{count} alerts, not {:?}", events(&self.alerts(desk).await));
     }
 
+    /// Waits until a desk has at least so many alerts, and nothing more comes for a while.
+    pub async fn nothing_less(&self, desk: &Member, count: usize) {
+        for _ in 0..PATIENCE {
+            if self.alerts(desk).await.len() >= count {
+                tokio::time::sleep(Duration::from_millis(2_500)).await;
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{count} alerts, not {:?}", events(&self.alerts(desk).await));
+    }
+
     /// Waits until the clockwork has surely looked twice at what has fallen due.
     pub async fn nothing_more(&self, desk: &Member, count: usize) {
         tokio::time::sleep(Duration::from_millis(2_500)).await;
