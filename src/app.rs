@@ -20,13 +20,15 @@ use crate::http::state::AppState;
 use crate::http::v1::events::{EventsState, OpenStream};
 use crate::http::{Acceptor, Platform, openapi};
 use crate::jobs::clockwork::{self, ClockworkTimes};
-use crate::jobs::{clearing, deliver};
+use crate::jobs::nudge::config::{Carriers, NudgeConfigError};
+use crate::jobs::{clearing, deliver, nudge};
 use crate::service::check::Checks;
 use crate::service::core::Core;
 use crate::service::deployment::{self, About, AboutContext, DeploymentError, Loaded};
 use crate::service::hub::{Hub, HubLimits};
 use crate::service::intake::{Committed, Intake, Wake};
 use crate::service::mailbox::Mailboxes;
+use crate::service::nudge::Ways;
 use crate::service::records::Record;
 use crate::service::schedule::Schedule;
 use crate::shutdown::{Shutdown, ShutdownReport};
@@ -72,6 +74,9 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// What the operator says of nudges.
+    #[error(transparent)]
+    Nudge(#[from] NudgeConfigError),
     /// Health and metrics are for this machine only.
     #[error("the address for health and metrics must be on loopback, for example 127.0.0.1:9464")]
     NotLoopback,
@@ -121,6 +126,8 @@ pub struct Server {
     pub shutdown: Shutdown,
     /// What it is.
     pub about: About,
+    /// By which ways it nudges people.
+    pub nudges: Ways,
     /// What its use cases stand on.
     pub core: Core,
     limits: crate::shutdown::ShutdownLimits,
@@ -136,10 +143,12 @@ impl Server {
     pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
         let now = Clock::System.now();
         let loaded = deployment::load(&config.dir, now)?;
+        let carriers = Carriers::load(&config.dir)?;
         let (cluster, endpoint) = database(&config).await?;
         match Self::start_on(
             config,
             loaded,
+            carriers,
             endpoint,
             cluster.as_ref().map(Cluster::health),
         )
@@ -161,6 +170,7 @@ impl Server {
     async fn start_on(
         config: ServerConfig,
         loaded: Loaded,
+        carriers: Carriers,
         endpoint: Endpoint,
         health: Option<tokio::sync::watch::Receiver<Health>>,
     ) -> Result<Self, StartError> {
@@ -192,6 +202,8 @@ impl Server {
         let hub = Hub::new(HubLimits::default());
         let platform = Platform::new(config.limits.clone());
         let intake = run_jobs(&core, &hub, &shutdown);
+        let nudges = carriers.ways();
+        nudge::spawn(&core, carriers, &shutdown.jobs, &shutdown.stop_jobs);
         watch_database(health, readiness.clone(), shutdown.clone());
 
         let state = AppState {
@@ -199,6 +211,7 @@ impl Server {
             intake,
             checks: Checks::new(core.clone()),
             events: events(&core, &hub, &shutdown),
+            nudges,
         };
         let gate = Gate {
             core: core.clone(),
@@ -223,6 +236,7 @@ impl Server {
             ops,
             shutdown,
             about,
+            nudges,
             core,
             limits: config.shutdown,
             readiness,

@@ -20,6 +20,7 @@ use crate::wire::api::{
 use crate::wire::envelope::{
     self, ENVELOPE_TYPE, ENVELOPES_TYPE, EVENTS_TYPE, Envelope, Event, MAX_ENVELOPE,
 };
+use crate::wire::nudge::{NudgeChoice, NudgeSettings};
 use crate::wire::problem::{PROBLEM_MEDIA_TYPE, ProblemBody};
 
 /// How long a connection may take.
@@ -412,6 +413,42 @@ impl Api {
     /// [`ApiError`].
     pub async fn threads(&self) -> Result<Threads, ApiError> {
         self.get("/v1/threads").await
+    }
+
+    /// How one's own nudges stand.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn nudge(&self) -> Result<NudgeSettings, ApiError> {
+        self.get("/v1/nudge").await
+    }
+
+    /// Sets where one is nudged.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn set_nudge(&self, choice: &NudgeChoice) -> Result<NudgeSettings, ApiError> {
+        self.json(Method::PUT, "/v1/nudge", Some(choice)).await
+    }
+
+    /// Erases it.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn erase_nudge(&self) -> Result<(), ApiError> {
+        self.repeated(|| self.request(Method::DELETE, "/v1/nudge"))
+            .await
+            .map(|_| ())
+    }
+
+    /// Queues a test message; asked once, since each is one message.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn test_nudge(&self) -> Result<NudgeSettings, ApiError> {
+        const PATH: &str = "/v1/nudge/test";
+        let (_, answer) = self.once(self.request(Method::POST, PATH)).await?;
+        from_json("POST /v1/nudge/test", &answer)
     }
 
     /// Counts.

@@ -60,6 +60,7 @@ pub mod invite;
 pub mod lint;
 pub mod listen;
 pub mod notify;
+pub mod nudge;
 pub mod openapi;
 pub mod policy;
 pub mod progress;
@@ -180,6 +181,8 @@ pub enum Command {
     Attachments(attachments::Args),
     /// Receive what is sent to your desk
     Listen(listen::Args),
+    /// Be told outside Herald, by e-mail or SMS, that you are needed
+    Nudge(nudge::Args),
     /// Show what waits for your desk (coordinator, party)
     Queue(queue::Args),
     /// Say that a notification's form, coordinates or sender were checked (coordinator)
@@ -376,6 +379,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError>
         Command::Resolve(args) => Box::pin(resolve::run(args, context)).await,
         Command::Attachments(args) => Box::pin(attachments::run(args, context)).await,
         Command::Listen(args) => Box::pin(listen::run(args, context)).await,
+        Command::Nudge(args) => Box::pin(nudge::run(args, context)).await,
         Command::Queue(args) => Box::pin(queue::run(args, context)).await,
         Command::Screen(args) => Box::pin(screen::run(args, context)).await,
         Command::Return(args) => Box::pin(return_::run(args, context)).await,

@@ -54,6 +54,18 @@ fn text(queue: &Queue, coordinator: bool) -> String {
             ),
         );
     }
+    for unreached in &queue.unreached {
+        add(
+            &mut text,
+            format_args!(
+                "{} ({}): nudges by {} do not get through since {}; call them\n",
+                unreached.actor,
+                unreached.device,
+                unreached.way,
+                time_words(unreached.since)
+            ),
+        );
+    }
     for notification in &queue.notifications {
         text += &line(notification);
     }
@@ -108,6 +120,7 @@ mod tests {
             calls: Vec::new(),
             notifications: Vec::new(),
             admissions: vec![waiting],
+            unreached: Vec::new(),
             more: 0,
         };
         let shown = text(&queue, true);

@@ -91,14 +91,16 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         .collect();
     let value = serde_json::json!({
         "listening": server.address.to_string(), "ops": server.ops.to_string(), "contexts": contexts,
+        "nudges": {"mail": server.nudges.mail, "webhook": server.nudges.webhook},
     });
     context.out.emit(&value, || {
         format!(
-            "{name} listens on {address}; health and metrics on http://{ops}. Ctrl-C ends it in order.\n{contexts}",
+            "{name} listens on {address}; health and metrics on http://{ops}; nudges: {nudges}. Ctrl-C ends it in order.\n{contexts}",
             name = server.about.name,
             contexts = context::lines(&server.about),
             address = server.address,
             ops = server.ops,
+            nudges = server.nudges.words(),
         )
     });
     if sd_notify::notify(&[sd_notify::NotifyState::Ready]).is_err() {

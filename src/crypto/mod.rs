@@ -15,6 +15,7 @@
 //! | [`month`] | the months that name those keys |
 //! | [`passphrase`] | a root in a file for offline keeping |
 //! | [`secret_file`] | files that only their owner may read |
+//! | [`webhook`] | the signature of a nudge that goes to a gateway |
 //! | [`x509`] | the device CA and TLS certificates |
 //!
 //! No function here reads a clock: dates are given. Types that hold keys or parts print `[sealed]`.
@@ -32,6 +33,7 @@ pub mod seal_key;
 pub mod secret_file;
 pub mod statement;
 pub mod strict_json;
+pub mod webhook;
 pub mod x509;
 
 #[cfg(test)]

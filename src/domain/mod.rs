@@ -13,6 +13,7 @@ pub mod ids;
 pub mod kind;
 pub mod machine;
 pub mod notification;
+pub mod nudge;
 pub mod phone;
 pub mod plural;
 pub mod policy;

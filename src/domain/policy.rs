@@ -114,6 +114,10 @@ pub const OPERATIONS: &[(&str, &str, Access)] = &[
     ("GET", "/v1/distress", Access::Roles(DESKS)),
     ("POST", "/v1/distress", Access::AnyDevice),
     ("GET", "/v1/threads", Access::Roles(DESKS)),
+    ("GET", "/v1/nudge", Access::Roles(DESKS)),
+    ("PUT", "/v1/nudge", Access::Roles(DESKS)),
+    ("DELETE", "/v1/nudge", Access::Roles(DESKS)),
+    ("POST", "/v1/nudge/test", Access::Roles(DESKS)),
     ("POST", "/v1/checks", Access::Roles(PARTY)),
     (
         "GET",

@@ -22,6 +22,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(v1::notifications::router())
         .merge(v1::distress::router())
         .merge(v1::threads::router())
+        .merge(v1::nudge::router())
         .merge(v1::checks::router())
 }
 

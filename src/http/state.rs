@@ -6,6 +6,7 @@ use super::v1::events::EventsState;
 use crate::service::check::Checks;
 use crate::service::core::Core;
 use crate::service::intake::Intake;
+use crate::service::nudge::Ways;
 
 /// The state of the API. Cheap to clone.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub struct AppState {
     pub checks: Checks,
     /// Mailboxes and streams.
     pub events: EventsState,
+    /// By which ways people are nudged.
+    pub nudges: Ways,
 }
 
 impl FromRef<AppState> for EventsState {

@@ -3,3 +3,4 @@
 pub mod clearing;
 pub mod clockwork;
 pub mod deliver;
+pub mod nudge;

@@ -10,6 +10,7 @@ pub mod hub;
 pub mod identity;
 pub mod intake;
 pub mod mailbox;
+pub mod nudge;
 pub mod principal;
 pub mod rebuild;
 pub mod records;

@@ -105,6 +105,17 @@ impl Record {
         }
     }
 
+    /// A person's choice of where and for what to be nudged.
+    pub fn nudge(actor: &ActorId, device: &DeviceId) -> Self {
+        Self {
+            table: "nudge",
+            org: actor.clone(),
+            id: device.as_str().to_owned(),
+            rev: 0,
+            part: "choice".to_owned(),
+        }
+    }
+
     /// What the keyring binds.
     pub fn at(&self) -> RecordRef<'_> {
         RecordRef {

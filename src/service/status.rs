@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use super::calls;
 use super::core::{Core, store};
+use super::nudge::choice;
 use super::principal::Principal;
 use super::threads;
 use crate::domain::actor::ActorKind;
@@ -125,13 +126,19 @@ pub async fn queue(core: &Core, principal: &Principal) -> Result<Queue, Problem>
         } else {
             Vec::new()
         };
+        let unreached = if coordinator {
+            choice::troubles(&mut tx).await?
+        } else {
+            Vec::new()
+        };
         let calls = calls::load(&mut tx, principal).await?;
         tx.rollback().await?;
         let shown = u64::try_from(nids.len()).unwrap_or(0);
         let more = waiting.saturating_sub(shown);
-        Ok((calls, notifications, admissions, more))
+        Ok((calls, notifications, admissions, unreached, more))
     };
-    let (calls, notifications, waiting, more) = read.await.map_err(|e: StoreError| store(&e))?;
+    let (calls, notifications, waiting, unreached, more) =
+        read.await.map_err(|e: StoreError| store(&e))?;
     let notifications = notifications.whole(core)?;
     let mut admissions = Vec::with_capacity(waiting.len());
     for actor in waiting {
@@ -148,6 +155,7 @@ pub async fn queue(core: &Core, principal: &Principal) -> Result<Queue, Problem>
         calls,
         notifications,
         admissions,
+        unreached,
         more,
     })
 }

@@ -18,6 +18,7 @@ use crate::domain::notification::{
     NotificationState, ScreeningState, SecondSignature, Subject, Tier,
 };
 use crate::wire::claims::Checked;
+use crate::wire::nudge::NudgeTrouble;
 use crate::wire::problem::ProblemBody;
 
 /// Asks to enrol a device.
@@ -483,6 +484,9 @@ pub struct Queue {
     pub notifications: Vec<NotificationStatus>,
     /// For a coordinator: actors whose fingerprint waits to be compared.
     pub admissions: Vec<PendingAdmission>,
+    /// For a coordinator: people whom nudges do not reach.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreached: Vec<NudgeTrouble>,
     /// How many more wait beyond this page.
     pub more: u64,
 }

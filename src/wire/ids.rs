@@ -5,7 +5,7 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::crypto::keys::VerifyingKey;
 use crate::crypto::seal_key::SealPublicKey;
-use crate::domain::{ack, actor, category, check, exchange, ids, kind, notification};
+use crate::domain::{ack, actor, category, check, exchange, ids, kind, notification, nudge};
 
 macro_rules! as_text {
     ($($type:ty),+ $(,)?) => {$(
@@ -59,6 +59,10 @@ as_text!(
     check::Verdict,
     check::HitRelation,
     check::Flag,
+    nudge::MessageState,
+    nudge::Severity,
+    nudge::Sort,
+    nudge::Way,
 );
 
 impl Serialize for ids::Revision {

@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod ids;
 pub mod invite;
 pub mod member;
+pub mod nudge;
 pub mod object;
 pub mod parts;
 pub mod policy;

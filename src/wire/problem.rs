@@ -110,6 +110,11 @@ problem_kinds! {
     NothingToReplyTo => 404, "nothing-to-reply-to", "No query or warning on this revision has the hash that is named", "Name the hash of the acknowledgement that asks, or of the warning, as the stream delivered it.";
     ReplyToAnotherParty => 400, "reply-to-another-party", "It was another party that asked or warned", "Address the reply to the party whose statement it names.";
     AmendmentUnknown => 409, "amendment-unknown", "The revision named as the amendment does not exist, or is not later than the one asked about", "Notify the amendment first, then name its revision.";
+    NudgeAddress => 400, "nudge-address", "The address is not one that a nudge can be sent to", "Give an e-mail address in plain ASCII (name@host.example), or a telephone number in international form.";
+    NudgeCover => 409, "nudge-cover", "The person named as cover cannot stand in", "Name an active device of your own organisation or party that has nudges set and is not away itself.";
+    NudgeLeave => 400, "nudge-leave", "The end of the leave is not acceptable", "Give a time after now and at most a year ahead.";
+    NudgeNowhere => 409, "nudge-nowhere", "No address is set for nudges", "Set an address and at least one severity first.";
+    NudgesOff => 409, "nudges-off", "This server sends no nudges by that way", "Ask its operator, or choose the other way.";
     CertificateMissing => 401, "certificate-missing", "The operation needs a client certificate", "Enrol this device, then connect with its certificate.";
     CertificateUnknown => 401, "certificate-unknown", "The client certificate belongs to no enrolled device", "Enrol this device again.";
     CertificateRevoked => 401, "certificate-revoked", "The client certificate was revoked", "Ask the coordinator for a new invite.";

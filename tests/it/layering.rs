@@ -25,7 +25,8 @@ const OWNED: &[(&str, &str)] = &[
     ("rcgen::", "crypto"),
     ("argon2::", "crypto"),
     ("axum::", "http ws app"),
-    ("reqwest::", "cli"),
+    ("reqwest::", "cli jobs"),
+    ("lettre::", "jobs"),
     ("clap::", "cli telemetry"),
 ];
 

@@ -105,6 +105,11 @@ const TABLES: &[(&str, Guard)] = &[
             "$1 IN (x.org, 'ocha') OR $1 IN (SELECT party FROM hn.audience a WHERE a.nid = x.nid)",
         ),
     ),
+    ("nudge", Guard::Tenant("x.actor = $1")),
+    ("nudge_head", Guard::Closed),
+    ("nudge_out", Guard::Tenant("x.actor = $1")),
+    ("nudge_trouble", Guard::Tenant("$1 IN (x.actor, 'ocha')")),
+    ("nudge_wait", Guard::Closed),
     ("part", Guard::Closed),
     ("progress", Guard::Closed),
     (
@@ -146,6 +151,11 @@ const RIGHTS: &[(&str, &str, &str, &str)] = &[
     ("invite", "", "SIU", ""),
     ("mailbox", "S", "SI", "S"),
     ("notification", "S", "SIU", "S"),
+    ("nudge", "SIUD", "", "Su"),
+    ("nudge_head", "", "", "Su"),
+    ("nudge_out", "SI", "", "SIUD"),
+    ("nudge_trouble", "SD", "", "SIUD"),
+    ("nudge_wait", "", "", "SIUD"),
     ("part", "", "SI", "S"),
     ("progress", "", "SIU", ""),
     ("revision", "S", "SIU", "S"),
@@ -198,6 +208,7 @@ impl Busy {
             let cry = Cry::here().to(party, Tier::Exact);
             world.distress(org.first(), &cry).await;
         }
+        world.nudge_everybody().await;
         let busy = Self {
             world,
             ours,

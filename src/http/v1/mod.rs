@@ -6,5 +6,6 @@ pub mod distress;
 pub mod events;
 pub mod identity;
 pub mod notifications;
+pub mod nudge;
 pub mod statements;
 pub mod threads;

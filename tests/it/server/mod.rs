@@ -13,6 +13,7 @@ mod groups;
 mod identity;
 mod intake;
 mod kinds;
+mod nudges;
 mod operations;
 mod problems;
 mod progress;
