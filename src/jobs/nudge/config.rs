@@ -274,7 +274,6 @@ mod tests {
     use super::*;
 
     fn loaded(json: &str, secrets: &[(&str, &str)]) -> Result<Ways, String> {
-        crate::tls::install_provider();
         let dir = tempfile::tempdir().expect("a directory");
         secret_file::create(&dir.path().join(FILE), json.as_bytes()).expect("written");
         for (name, text) in secrets {

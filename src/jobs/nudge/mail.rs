@@ -79,11 +79,12 @@ impl Mailer {
                 .await
                 .map_err(|_| Failed::Unreachable)?;
         let sent = self.dialogue(&mut smtp, &hello, &envelope, &text).await;
-        if sent.is_ok() {
+        match sent {
             // The server has it; how it says goodbye changes nothing.
-            drop(smtp.quit().await);
-        } else {
-            smtp.abort().await;
+            Ok(()) => drop(smtp.quit().await),
+            // No connection is left: lettre takes it apart for the handshake, and panics when it is used again.
+            Err(Failed::Tls) => {}
+            Err(_) => smtp.abort().await,
         }
         sent
     }

@@ -29,6 +29,7 @@ impl Gateway {
     /// A way to a gateway that is verified against `ca` (PEM), else against the system's authorities. None when the parts
     /// do not fit together.
     pub(super) fn new(url: Url, secret: WebhookSecret, ca: Option<&[u8]>) -> Option<Self> {
+        crate::tls::install_provider();
         let mut client = Client::builder()
             .https_only(true)
             .redirect(Policy::none())

@@ -9,6 +9,7 @@ use super::open_content;
 use crate::domain::actor::Mode;
 use crate::domain::nudge::{MessageState, Sort, Way, give_up_after, pause, text};
 use crate::service::core::Core;
+use crate::store::Connection;
 use crate::store::error::StoreError;
 use crate::store::nudge_out::{self as queue, Claimed};
 use crate::store::nudges::Person;
@@ -46,7 +47,10 @@ pub async fn claim(core: &Core, way: Way, limit: i64) -> Result<Vec<Outgoing>, S
     let mut out = Vec::new();
     for claimed in queue::claim(&mut conn, way, limit).await? {
         let bundle = claimed.bundle;
-        if let Some(outgoing) = outgoing(core, claimed, way) {
+        if claimed.now - claimed.at > give_up_after(claimed.sort) {
+            // Nobody was there to try it in its time.
+            give_up(&mut conn, (bundle, &claimed.person, way)).await?;
+        } else if let Some(outgoing) = outgoing(core, claimed, way) {
             out.push(outgoing);
         } else {
             queue::settle(&mut conn, bundle, way, MessageState::Dropped).await?;
@@ -94,13 +98,21 @@ pub async fn settle(core: &Core, sent: &Outgoing, taken: bool) -> Result<(), Sto
         queue::reached(&mut tx, &sent.person, sent.way).await?;
         count(sent.way, MessageState::Taken);
     } else if sent.now + pause > sent.at + give_up_after(sent.sort) {
-        queue::settle(&mut tx, sent.id, sent.way, MessageState::GivenUp).await?;
-        queue::not_reached(&mut tx, &sent.person, sent.way).await?;
-        count(sent.way, MessageState::GivenUp);
+        give_up(&mut tx, (sent.id, &sent.person, sent.way)).await?;
     } else {
         queue::again(&mut tx, sent.id, sent.way, pause).await?;
     }
     tx.commit().await?;
+    Ok(())
+}
+
+async fn give_up(
+    conn: &mut Connection,
+    (id, person, way): (Uuid, &Person, Way),
+) -> Result<(), StoreError> {
+    queue::settle(conn, id, way, MessageState::GivenUp).await?;
+    queue::not_reached(conn, person, way).await?;
+    count(way, MessageState::GivenUp);
     Ok(())
 }
 

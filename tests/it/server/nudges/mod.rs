@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use self::gateway::Gateway;
 use self::post::PostOffice;
 use super::time::convoy;
-use super::{Answer, Cry, Notified, Site, Unit, World};
+use super::{Answer, Cry, Member, Notified, Site, Unit, World};
 
 const HOUR: i64 = 3_600;
 
@@ -91,8 +91,10 @@ impl World {
     }
 
     /// Says that a device has kept its whole mailbox.
-    async fn has_read(&self, unit: &Unit, seq: u64) {
-        let body = serde_json::to_vec(&json!({"seq": seq})).unwrap();
+    async fn has_read(&self, desk: &Member) {
+        let unit = desk.first();
+        let last = self.reads(desk).await.pop().unwrap().0;
+        let body = serde_json::to_vec(&json!({"seq": last})).unwrap();
         let answer = self
             .call(
                 &unit.http,
@@ -262,7 +264,7 @@ async fn routine_waits_is_dropped_once_somebody_has_read_and_is_bundled_within_t
 
     world.notify(ada, &site(44.1)).await;
     a_while().await;
-    world.has_read(desk, 1).await;
+    world.has_read(&world.east).await;
     world.move_time(11 * 60).await;
     a_while().await;
     assert_eq!(post.mails().len(), 0, "somebody has read it");

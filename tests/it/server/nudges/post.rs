@@ -115,7 +115,7 @@ impl PostOffice {
             .arg(mode)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(fs::File::create(self.trusted.path("log")).unwrap())
             .spawn()
             .unwrap();
         let mut line = String::new();
