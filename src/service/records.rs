@@ -3,7 +3,7 @@
 
 use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::keyring::RecordRef;
-use crate::domain::ids::{ActorId, DeviceId};
+use crate::domain::ids::{ActorId, ContextId, DeviceId};
 
 /// The place of a row of `hn.part` or `hn.seal`. What it names is bound into the record by the keyring.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,13 +106,13 @@ impl Record {
     }
 
     /// A person's choice of where and for what to be nudged.
-    pub fn nudge(actor: &ActorId, device: &DeviceId) -> Self {
+    pub fn nudge(ctx: &ContextId, actor: &ActorId, device: &DeviceId) -> Self {
         Self {
             table: "nudge",
             org: actor.clone(),
             id: device.as_str().to_owned(),
             rev: 0,
-            part: "choice".to_owned(),
+            part: format!("choice {ctx}"),
         }
     }
 

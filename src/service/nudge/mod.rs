@@ -161,7 +161,7 @@ pub(in crate::service) fn open_content(
     person: &Person,
     content: &[u8],
 ) -> Option<NudgeChoice> {
-    let at = Record::nudge(&person.actor, &person.device);
+    let at = Record::nudge(&person.ctx, &person.actor, &person.device);
     match core.keyring.open_record(&at.at(), content) {
         Ok(opened) => serde_json::from_slice(&opened).ok(),
         Err(KeyringError::NoKek(_)) => None,
@@ -178,7 +178,7 @@ fn seal(
     month: Month,
     choice: &NudgeChoice,
 ) -> Result<Vec<u8>, StoreError> {
-    let at = Record::nudge(&person.actor, &person.device);
+    let at = Record::nudge(&person.ctx, &person.actor, &person.device);
     let text = serde_json::to_vec(choice)
         .map(zeroize::Zeroizing::new)
         .map_err(|_| StoreError::Driver("a choice of nudges could not be written"))?;

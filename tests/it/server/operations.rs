@@ -102,6 +102,17 @@ fn calls() -> Vec<Call> {
             (400, Some(P::MalformedBody)),
         ),
         read("/v1/threads", (200, None)),
+        read("/v1/nudge", (200, None)),
+        Call {
+            method: Method::PUT,
+            ..post("/v1/nudge", JSON, b"{}", (400, Some(P::MissingMember)))
+        },
+        Call {
+            method: Method::DELETE,
+            body: None,
+            ..read("/v1/nudge", (204, None))
+        },
+        post("/v1/nudge/test", JSON, b"", (409, Some(P::NudgeNowhere))),
         post(
             "/v1/checks",
             ENVELOPE_TYPE,
