@@ -98,6 +98,14 @@ pub const NOT_DERIVED: &[(&str, &str)] = &[
     ),
     ("blob_chunk", "contents in transit"),
     ("check_log", "questions and answers take no position"),
+    (
+        "nudge",
+        "where a person is nudged is no statement, and may be erased",
+    ),
+    ("nudge_wait", "who is to be nudged, until they are"),
+    ("nudge_out", "messages on their way"),
+    ("nudge_trouble", "whom messages do not reach"),
+    ("nudge_head", "how far the log was read for nudges"),
     ("_sqlx_migrations", "the schema's own record"),
 ];
 
