@@ -56,8 +56,10 @@ struct Drawing<'a> {
     dice: &'a mut Dice,
     sketches: Vec<Sketch>,
     calls: Vec<Desk>,
-    /// Who opened which thread, on what.
-    threads: Vec<(Desk, usize)>,
+    /// The number of the step that is drawn.
+    id: usize,
+    /// Who opened which thread, on what, by which step.
+    threads: Vec<(Desk, usize, usize)>,
     newcomer: u8,
 }
 
@@ -79,12 +81,15 @@ fn in_one_context(dice: &mut Dice, length: usize) -> Vec<Step> {
         dice,
         sketches: Vec::new(),
         calls: Vec::new(),
+        id: 0,
         threads: Vec::new(),
         newcomer: 0,
     };
     let mut steps = vec![drawing.notify()];
     while steps.len() < length {
+        drawing.id = steps.len();
         let mut step = drawing.step();
+        step.id = drawing.id;
         drawing.spoil(&mut step);
         steps.push(step);
     }
@@ -93,6 +98,7 @@ fn in_one_context(dice: &mut Dice, length: usize) -> Vec<Step> {
 
 fn by(who: Who, what: What) -> Step {
     Step {
+        id: 0,
         side: 0,
         who,
         behalf: None,
@@ -326,7 +332,7 @@ impl Drawing<'_> {
             items.push(self.item(another));
         }
         for item in items.iter().filter(|item| item.state == AckState::Queried) {
-            self.threads.push((party, item.label));
+            self.threads.push((party, item.label, self.id));
         }
         by(party.device(), What::Ack { to, items })
     }
@@ -354,7 +360,7 @@ impl Drawing<'_> {
     fn warn(&mut self) -> Step {
         let (label, of) = (self.label(), self.of());
         let (party, to) = (self.party(label), self.sketch(label).owner);
-        self.threads.push((party, label));
+        self.threads.push((party, label, self.id));
         let cease_h = self.dice.pick(&[None, Some(2), Some(-1), Some(100)]);
         by(
             party.device(),
@@ -369,7 +375,8 @@ impl Drawing<'_> {
 
     fn reply(&mut self) -> Step {
         let thread = self.dice.below(self.threads.len() + 1);
-        let (to, label) = self.threads.get(thread).copied().unwrap_or((Desk::East, 0));
+        let opened = self.threads.get(thread).copied();
+        let (to, label, _) = opened.unwrap_or((Desk::East, 0, 0));
         let to = if self.dice.percent(8) {
             self.dice.pick(&Desk::PARTIES)
         } else {
@@ -383,7 +390,7 @@ impl Drawing<'_> {
             What::Reply {
                 to,
                 label,
-                thread,
+                thread: opened.map(|(_, _, step)| step),
                 answer,
                 amended,
             },

@@ -133,13 +133,20 @@ impl Listener {
         came.events.last().map_or(self.from, |(seq, _)| *seq)
     }
 
-    /// All that came, once it has reached `head`.
-    pub async fn all(&mut self, head: u64, key: &SealKey) -> Result<Vec<Heard>, String> {
+    /// The bytes of all that came, once it has reached `head`.
+    pub async fn bytes(&mut self, head: u64) -> Vec<Vec<u8>> {
         let until = tokio::time::Instant::now() + PATIENCE;
         while self.kept() < head && tokio::time::Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         self.break_off().await;
+        let came = self.came.lock().unwrap();
+        came.events.iter().map(|(_, bytes)| bytes.clone()).collect()
+    }
+
+    /// All that came, once it has reached `head`.
+    pub async fn all(&mut self, head: u64, key: &SealKey) -> Result<Vec<Heard>, String> {
+        self.bytes(head).await;
         let came = self.came.lock().unwrap();
         if let Some(fault) = came.faults.first() {
             return Err(fault.clone());

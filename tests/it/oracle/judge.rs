@@ -364,11 +364,12 @@ impl Model {
         who: Who,
         to: Desk,
         label: usize,
-        thread: usize,
+        thread: Option<usize>,
         (answer, amended): (Answer, Of),
     ) -> Result<(), P> {
-        let thread = self.threads.get(thread);
-        let label = thread.map_or(label, |thread| thread.label);
+        let thread = self
+            .thread(thread, label)
+            .map(|number| &self.threads[number]);
         let thing = self
             .things
             .get(&label)

@@ -3,6 +3,7 @@
 //! server. For every event it says who must get it, who must not, with which parts, and in which order. And the other way
 //! round: what does not concern a desk must change nothing of what that desk can see.
 
+mod apart;
 mod cast;
 mod compare;
 mod draw;
@@ -13,6 +14,7 @@ mod planted;
 mod play;
 mod property;
 mod side;
+mod sight;
 mod speak;
 mod stage;
 mod steps;

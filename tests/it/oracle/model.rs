@@ -43,6 +43,8 @@ pub struct Model {
     pub spoken: BTreeSet<Who>,
     /// Statements that were taken in this sequence.
     pub taken: usize,
+    /// The step that was taken last.
+    pub step: usize,
     /// The cells of the policy table that were met.
     pub met: Arc<Met>,
 }
@@ -124,6 +126,8 @@ impl Thing {
 /// A query or a warning.
 #[derive(Clone)]
 pub struct Thread {
+    /// The step that opened it.
+    pub step: usize,
     /// On which notification.
     pub label: usize,
     /// On which of its revisions.
@@ -202,8 +206,15 @@ impl Model {
             falls: Vec::new(),
             spoken: BTreeSet::new(),
             taken: 0,
+            step: 0,
             met,
         }
+    }
+
+    /// The thread that a step has opened on a notification.
+    pub fn thread(&self, step: Option<usize>, label: usize) -> Option<usize> {
+        let opened = |thread: &Thread| Some(thread.step) == step && thread.label == label;
+        self.threads.iter().position(opened)
     }
 
     /// Who gets a statement, and which of its parts.
@@ -265,6 +276,7 @@ impl Model {
 
     /// What follows from a statement that is taken.
     pub fn take(&mut self, step: &Step, when: When) -> Vec<Say> {
+        self.step = step.id;
         let says = match &step.what {
             What::Revise(revise) => self.revise(step, revise, when),
             What::Withdraw { label, reason, .. } => {
@@ -290,12 +302,13 @@ impl Model {
                 let rev = self.number(*label, *of).0;
                 self.warn(step.who, *label, rev, *cease_h, when)
             }
-            What::Reply { to, thread, .. } => {
-                let opened = &mut self.threads[*thread];
-                opened.replied = true;
-                let label = opened.label;
-                self.falls.retain(|f| f.stage != Stage::Reply(*thread));
-                self.between(label, Kind::Reply, *to)
+            What::Reply {
+                to, label, thread, ..
+            } => {
+                let number = self.thread(*thread, *label).expect("it is there");
+                self.threads[number].replied = true;
+                self.falls.retain(|f| f.stage != Stage::Reply(number));
+                self.between(*label, Kind::Reply, *to)
             }
             What::Progress { label, way, .. } => {
                 if let Way::Late(hours) = way {
@@ -530,6 +543,7 @@ impl Model {
         let stage = Stage::Reply(self.threads.len());
         self.falls.push(Falls { stage, at: due });
         self.threads.push(Thread {
+            step: self.step,
             label,
             rev,
             party,

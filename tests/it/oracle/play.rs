@@ -30,10 +30,12 @@ const AHEAD_MOST_S: i64 = 80 * 86_400;
 const MARGIN: Duration = Duration::seconds(20);
 
 /// A sequence while it is played.
-struct Play<'a> {
-    stage: &'a mut Stage,
+pub struct Play<'a> {
+    /// Where.
+    pub stage: &'a mut Stage,
     way: Way,
-    sides: [Side; 2],
+    /// The two contexts.
+    pub sides: [Side; 2],
     /// The last position, of both.
     head: u64,
     listening: bool,
@@ -46,19 +48,7 @@ pub async fn play(
     steps: &[Step],
     way: Way,
 ) -> Result<(), String> {
-    stage.begin().await;
-    let head = stage.head().await;
-    let sides = [
-        Side::begin(stage, 0, met).await,
-        Side::begin(stage, 1, met).await,
-    ];
-    let mut play = Play {
-        stage,
-        way,
-        sides,
-        head,
-        listening: false,
-    };
+    let mut play = Play::begin(stage, met, way).await;
     let played = play.all(steps).await;
     let verdict = match played {
         Ok(()) => play.verdict().await,
@@ -68,8 +58,26 @@ pub async fn play(
     verdict
 }
 
-impl Play<'_> {
-    async fn all(&mut self, steps: &[Step]) -> Result<(), String> {
+impl<'a> Play<'a> {
+    /// Nothing said yet.
+    pub async fn begin(stage: &'a mut Stage, met: &Arc<Met>, way: Way) -> Self {
+        stage.begin().await;
+        let head = stage.head().await;
+        let sides = [
+            Side::begin(stage, 0, met).await,
+            Side::begin(stage, 1, met).await,
+        ];
+        Self {
+            stage,
+            way,
+            sides,
+            head,
+            listening: false,
+        }
+    }
+
+    /// All of a sequence.
+    pub async fn all(&mut self, steps: &[Step]) -> Result<(), String> {
         self.listen().await;
         for (step, number) in steps.iter().zip(1..) {
             let done = self.step(step).await;
@@ -375,7 +383,7 @@ impl Play<'_> {
     }
 
     /// Each desk heard exactly what it must.
-    async fn verdict(&mut self) -> Result<(), String> {
+    pub async fn verdict(&mut self) -> Result<(), String> {
         self.listen().await;
         let over_sockets = self.way == Way::Wire;
         for (side, number) in self.sides.iter_mut().zip(0..) {
@@ -385,8 +393,15 @@ impl Play<'_> {
         Ok(())
     }
 
+    /// What came over a desk's socket in the first context, each event as its exact bytes.
+    pub async fn heard(&mut self, desk: Desk) -> Vec<Vec<u8>> {
+        self.listen().await;
+        self.listening = false;
+        self.sides[0].heard(self.stage, desk).await
+    }
+
     /// Leaves nothing behind that the next sequence does not expect.
-    async fn leave(&mut self) {
+    pub async fn leave(&mut self) {
         self.break_off().await;
         for side in 0..2 {
             if let Some(newcomer) = &self.sides[side].bound.newcomer {
@@ -400,6 +415,7 @@ impl Play<'_> {
                 skip: false,
             };
             let step = Step {
+                id: 0,
                 side,
                 who: Who::Cora,
                 behalf: None,

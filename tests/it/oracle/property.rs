@@ -23,7 +23,8 @@ const STAGES: u64 = 3;
 /// Tries to make a failing sequence shorter.
 const SHORTENINGS: u32 = 300;
 
-fn number(name: &str, default: u64) -> u64 {
+/// A number in the environment.
+pub fn number(name: &str, default: u64) -> u64 {
     let set = std::env::var(name).ok();
     set.and_then(|text| text.parse().ok()).unwrap_or(default)
 }
@@ -58,6 +59,7 @@ pub fn drawn(seed: u64) -> (Vec<Step>, Way) {
 
 fn still() -> Step {
     Step {
+        id: 0,
         side: 0,
         who: Who::Cora,
         behalf: None,

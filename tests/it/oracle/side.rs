@@ -76,6 +76,13 @@ impl Side {
         }
     }
 
+    /// What came over a desk's socket, once all of its mailbox has.
+    pub async fn heard(&mut self, stage: &mut Stage, desk: Desk) -> Vec<Vec<u8>> {
+        let end = stage.end_of(0, desk).await;
+        let listener = self.listeners.get_mut(&desk).expect("each desk listens");
+        listener.bytes(end).await
+    }
+
     /// Each desk heard exactly what it must; over its sockets, if it had any.
     pub async fn verdict(
         &mut self,

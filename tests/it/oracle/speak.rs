@@ -467,14 +467,15 @@ impl Speaker<'_> {
 
     fn reply(
         &self,
-        (to, label, thread): (Desk, usize, usize),
+        (to, label, thread): (Desk, usize, Option<usize>),
         answer: Answer,
         amended: Of,
         common: Common,
     ) -> (Claims, Vec<Part>) {
-        let opened = self.model.threads.get(thread);
-        let (label, number, re) = opened.map_or((label, 1, nothing()), |thread| {
-            (thread.label, thread.rev, self.bound.hashes[thread.by])
+        let opened = self.model.thread(thread, label);
+        let (number, re) = opened.map_or((1, nothing()), |number| {
+            let thread = &self.model.threads[number];
+            (thread.rev, self.bound.hashes[thread.by])
         });
         let mut said = json!({"answer": answer.as_str(), "text": "We say so."});
         if answer == Answer::Amended {
@@ -570,6 +571,7 @@ impl Speaker<'_> {
             .map(Unit::key)
             .collect();
         let step = Step {
+            id: 0,
             side: 0,
             who: Who::Ada,
             behalf: None,

@@ -1,5 +1,5 @@
-//! What can happen in a sequence, in words that mean the same after other steps were taken out: notifications, calls and
-//! threads go by their number in the sequence, and what is not there is simply unknown.
+//! What can happen in a sequence, in words that mean the same after other steps were taken out: notifications and calls go
+//! by their number, threads by the step that opened them, and what is not there is simply unknown.
 
 use herald::domain::ack::AckState;
 use herald::domain::exchange::{Answer, Ask};
@@ -14,6 +14,8 @@ pub const LABELS: usize = 4;
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
+    /// Its number in the sequence as it was drawn, by which later steps name it.
+    pub id: usize,
     /// In which of the two contexts.
     pub side: usize,
     /// Who signs.
@@ -137,11 +139,11 @@ pub enum What {
         of: Of,
         cease_h: Option<i64>,
     },
-    /// A reply to a thread; to nothing when there is none of this number.
+    /// A reply to what a step has opened on a notification; to nothing where none has.
     Reply {
         to: Desk,
         label: usize,
-        thread: usize,
+        thread: Option<usize>,
         answer: Answer,
         amended: Of,
     },
@@ -264,6 +266,7 @@ impl What {
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
+            id: _,
             side,
             who,
             behalf,
