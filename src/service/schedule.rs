@@ -87,8 +87,8 @@ impl Schedule {
         let now = statements::now(&mut conn).await.map_err(|e| failed(&e))?;
         let today = due::day(now);
         let (mut after, mut seen) = (self.after, self.seen);
-        if today > seen {
-            // A new day: what it brings was perhaps written long ago.
+        if today != seen {
+            // Another day: what it brings was perhaps written long ago. In a drill it may be an earlier one.
             (after, self.after) = (0, 0);
             self.known.clear();
             seen = today;

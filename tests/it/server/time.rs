@@ -234,6 +234,21 @@ async fn a_new_revision_counts_the_lead_time_anew_and_the_old_one_falls_due_no_l
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_drills_clock_that_is_set_right_again_lets_nothing_be_forgotten() {
+    let world = World::start().await;
+    let ada = world.msf.first();
+    world.move_time(100 * DAY).await;
+    world.nothing_more(&world.msf, 0).await;
+    world.move_time(0).await;
+    // One that will be silent in two days, and after it one that is already.
+    world.notify(ada, &convoy(2 * DAY)).await;
+    world.notify(ada, &convoy(-2 * HOUR)).await;
+    world.alerted(&world.msf, 1).await;
+    world.move_time(3 * DAY).await;
+    world.alerted(&world.msf, 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_movement_that_says_nothing_alarms_its_organisation_and_the_coordinator_alone() {
     let world = World::start().await;
     let site = convoy(-HOUR / 2).to(&world.east, Tier::Exact);
