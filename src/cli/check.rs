@@ -71,7 +71,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
             let call = profile::call(&context.dir);
             let value = none.json(call.as_deref());
             if many {
-                context.out.raw(value.to_string());
+                context.out.document(&value);
             } else {
                 context
                     .out

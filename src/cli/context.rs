@@ -144,6 +144,7 @@ fn add(args: AddArgs, context: &Context) -> Result<Exit, CliError> {
     let now = context.clock.now();
     let code = deployment::add_context(&args.dir, &root, &new, &secret, now)
         .map_err(|error| refused(&error))?;
+    context.out.set_mode(new.mode);
     let host = about.hosts.first().map_or("localhost", String::as_str);
     let server = address(host, about.listen.unwrap_or(DEFAULT_LISTEN).port());
     let value = serde_json::json!({

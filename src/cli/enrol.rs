@@ -163,6 +163,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     };
     let ca = connect::fetch_ca(&args.server, enrolment()?, code.ca).await?;
     let profile = settle(dir, code, &draft, &response, &ca, &lock)?;
+    context.out.set_mode(profile.me().mode);
     learn(&profile).await;
     report(context, &profile, &draft, &response);
     Ok(Exit::Ok)

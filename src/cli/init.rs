@@ -102,6 +102,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     };
     let code = deployment::create(&args.dir, &new, &secret, context.clock.now())
         .map_err(|error| refused(&error))?;
+    context.out.set_mode(new.context.mode);
     let dir = args.dir.display();
     let root = code.deployment_root.digest().fingerprint();
     let host = new.hosts.first().map_or("localhost", String::as_str);

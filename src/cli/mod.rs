@@ -10,6 +10,7 @@ pub mod connect;
 pub mod directory;
 pub mod download;
 pub mod draft;
+pub mod drill;
 pub mod error;
 pub mod exchange;
 pub mod exit;
@@ -211,6 +212,24 @@ pub enum Command {
     Completions(completions::Args),
 }
 
+impl Command {
+    /// Whether what it says is about the context of a profile, live or an exercise; of the others, those that make or run a
+    /// deployment say themselves what it is.
+    const fn is_about_a_profile(&self) -> bool {
+        !matches!(
+            self,
+            Self::Init(_)
+                | Self::Context(_)
+                | Self::Serve(_)
+                | Self::Template(_)
+                | Self::Lint(_)
+                | Self::Demo(_)
+                | Self::Openapi(_)
+                | Self::Completions(_)
+        )
+    }
+}
+
 /// What every subcommand gets.
 #[derive(Clone)]
 pub struct Context {
@@ -291,7 +310,7 @@ pub async fn run(args: Vec<OsString>, out: Output, clock: Clock) -> Exit {
             return Exit::Ok;
         }
     };
-    let out = out.with_json(cli.json);
+    let out = out.with_json(cli.json).for_one_command();
     match start(cli, out.clone(), clock).await {
         Ok(exit) => exit,
         Err(error) => {
@@ -334,6 +353,12 @@ async fn start(cli: Cli, out: Output, clock: Clock) -> Result<Exit, CliError> {
         out,
         clock,
     };
+    // A profile that cannot be opened is the command's to complain of.
+    if cli.command.is_about_a_profile()
+        && let Ok(profile) = Profile::open(&context.dir)
+    {
+        context.out.set_mode(profile.me().mode);
+    }
     dispatch(cli.command, &context).await
 }
 

@@ -7,8 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use serde_json::Value;
 
+use super::drill;
 use super::error::CliError;
+use crate::domain::actor::Mode;
 use crate::domain::text::is_unruly;
 
 /// Where a command's words go.
@@ -19,6 +22,7 @@ pub struct Output {
     err: Arc<Mutex<Box<dyn Write + Send>>>,
     documents: Option<Arc<Mutex<Box<dyn Write + Send>>>>,
     answers: Option<Answers>,
+    drill: Arc<AtomicBool>,
     closed: Arc<AtomicBool>,
 }
 
@@ -80,7 +84,8 @@ impl Output {
         let Some(answers) = self.answers.as_ref().filter(|_| !self.json) else {
             return false;
         };
-        self.write(&self.err, &fit(&format!("{} [y/N]", question.as_ref())));
+        let question = format!("{} [y/N]", question.as_ref());
+        self.write(&self.err, &fit(&self.marked(&question)));
         let mut answer = String::new();
         let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
         let read = answers.by_ref().take(MAX_ANSWER).read_line(&mut answer);
@@ -105,6 +110,7 @@ impl Output {
             err: Arc::new(Mutex::new(Box::new(err))),
             documents: None,
             answers: None,
+            drill: Arc::default(),
             closed: Arc::new(AtomicBool::new(false)),
         }
     }
@@ -124,6 +130,39 @@ impl Output {
         self
     }
 
+    /// The same writers, for another command: whether that is about an exercise is not known yet.
+    #[must_use]
+    pub fn for_one_command(mut self) -> Self {
+        self.drill = Arc::default();
+        self
+    }
+
+    /// Says whether what follows is about an exercise: then everything is marked as that.
+    pub fn set_mode(&self, mode: Mode) {
+        self.drill.store(mode == Mode::Exercise, Ordering::Relaxed);
+    }
+
+    /// Whether what is said is about an exercise. What is written to files is marked where it is written.
+    pub fn is_drill(&self) -> bool {
+        self.drill.load(Ordering::Relaxed)
+    }
+
+    fn marked<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.is_drill() {
+            drill::text(text)
+        } else {
+            Cow::Borrowed(text)
+        }
+    }
+
+    fn marked_document(&self, json: String) -> String {
+        if self.is_drill() {
+            drill::document(json)
+        } else {
+            json
+        }
+    }
+
     /// Whether a program reads.
     pub const fn is_json(&self) -> bool {
         self.json
@@ -137,7 +176,10 @@ impl Output {
     /// A result: text for people (a newline is added when it has none at its end), or the value as one line of JSON.
     pub fn emit(&self, value: &impl Serialize, text: impl FnOnce() -> String) {
         // What is printed has a JSON form; where it had none, null says so to the program that reads.
-        let line = || serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
+        let line = || {
+            let json = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
+            self.marked_document(json)
+        };
         if let Some(documents) = &self.documents {
             self.write(documents, &line());
         }
@@ -146,15 +188,20 @@ impl Output {
         } else {
             let text = text();
             if !text.is_empty() {
-                self.write(&self.out, &fit(&text));
+                self.write(&self.out, &fit(&self.marked(&text)));
             }
         }
+    }
+
+    /// A result that is one line of JSON whatever the form asked for.
+    pub fn document(&self, value: &Value) {
+        self.write(&self.out, &self.marked_document(value.to_string()));
     }
 
     /// A line for people only.
     pub fn line(&self, text: impl AsRef<str>) {
         if !self.json {
-            self.write(&self.out, &fit(text.as_ref()));
+            self.write(&self.out, &fit(&self.marked(text.as_ref())));
         }
     }
 
@@ -181,14 +228,16 @@ impl Output {
 
     /// An error, on standard error.
     pub fn error(&self, error: &CliError) {
+        let document = || self.marked_document(error.json().to_string());
         let text = if self.json {
-            error.json().to_string()
+            document()
         } else {
-            fit(&format!("herald: {}", error.text())).into_owned()
+            let text = format!("herald: {}", error.text());
+            fit(&self.marked(&text)).into_owned()
         };
         self.write(&self.err, &text);
         if let Some(documents) = &self.documents {
-            self.write(documents, &error.json().to_string());
+            self.write(documents, &document());
         }
     }
 

@@ -9,8 +9,11 @@ use super::exit::Exit;
 use super::files::{self, Pipes};
 use super::outbox::Meta;
 use super::submit::submit;
+use super::words::plain;
 use super::{Context, directory};
+use crate::crypto::strict_json::{self, Limits};
 use crate::domain::kind::Kind;
+use crate::domain::plural::count;
 use crate::wire::api::CurrentPolicy;
 use crate::wire::build::build;
 use crate::wire::claims::{Claims, PolicyClaims};
@@ -109,10 +112,15 @@ fn text(policy: &Policy, version: u32) -> String {
     } else {
         "none asked for"
     };
+    let reconfirm = match policy.reconfirm_days {
+        0 => "not asked for".to_owned(),
+        days => format!("every {}", count(days, "day")),
+    };
+    let escalation = escalation_words(policy);
     let tiers: Vec<_> = policy.tiers.iter().map(ToString::to_string).collect();
     let lead = policy.lead_time_h;
     format!(
-        "Policy: {signed}\n  country            {}\n  screening          {screening}\n  second signature   {second}\n  lead time          sites {} h, movements {} h, emergencies {} h\n  replies due within {} h\n  tiers              {}\n  call when in doubt {}\n  attachments        {} MiB for each organisation\n",
+        "Policy: {signed}\n  country            {}\n  screening          {screening}\n  second signature   {second}\n  lead time          sites {} h, movements {} h, emergencies {} h\n  replies due within {} h\n  sites confirmed    {reconfirm}\n  tiers              {}\n  call when in doubt {}\n  nobody answers     {escalation}\n  attachments        {} MiB for each organisation\n",
         policy.country.as_deref().unwrap_or("none named"),
         lead.site,
         lead.movement,
@@ -122,6 +130,21 @@ fn text(policy: &Policy, version: u32) -> String {
         policy.call.as_deref().unwrap_or("no number registered"),
         policy.attachments_mib,
     )
+}
+
+/// Whom to call while nobody answers a call for help, in order.
+fn escalation_words(policy: &Policy) -> String {
+    if policy.escalation.is_empty() {
+        return "no numbers to call".to_owned();
+    }
+    let numbers = (1..).zip(&policy.escalation);
+    let words: Vec<_> = numbers
+        .map(|(minute, number)| {
+            let (name, phone) = (plain(&number.name), plain(&number.phone));
+            format!("after {}: {name} {phone}", count(minute, "minute"))
+        })
+        .collect();
+    words.join("; ")
 }
 
 async fn set(context: &Context, path: &std::path::Path) -> Result<Exit, CliError> {
@@ -146,10 +169,16 @@ fn read(path: &std::path::Path) -> Result<Policy, CliError> {
             "Give a policy as `herald policy --json` prints it.",
         )
     })?;
-    serde_json::from_slice(&bytes).map_err(|e| {
+    let refused = |why: &dyn std::fmt::Display| {
         CliError::refused(
-            format!("{}: {e}", path.display()),
+            format!("{}: {why}", path.display()),
             "Begin from `herald policy --json` and change what should differ.",
         )
-    })
+    };
+    let mut policy = strict_json::parse(&bytes, Limits::STATEMENT).map_err(|e| refused(&e))?;
+    // An exercise's policy is printed with its mode, which is no part of it.
+    if let Some(members) = policy.as_object_mut() {
+        members.remove("mode");
+    }
+    serde_json::from_value(policy).map_err(|e| refused(&e))
 }

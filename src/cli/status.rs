@@ -19,7 +19,7 @@ use super::words::{
     ack_words, checked_words, describe_place, entered_words, flag_words, plain, tier_words,
     time_words,
 };
-use super::{Context, calls};
+use super::{Context, calls, drill};
 use crate::crypto::digest::Digest;
 use crate::domain::ack::AckState;
 use crate::domain::actor::Role;
@@ -75,7 +75,11 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     );
     let as_of = context.clock.now();
     if let Some(path) = args.html {
-        profile::write_private(&path, html(&page, as_of).as_bytes())?;
+        let mut html = html(&page, as_of);
+        if context.out.is_drill() {
+            html = drill::page(&html);
+        }
+        profile::write_private(&path, html.as_bytes())?;
         context.out.note(format!(
             "Written to {}; it may show a place.",
             path.display()

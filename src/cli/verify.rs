@@ -69,6 +69,7 @@ pub struct Args {
 #[expect(clippy::unused_async, reason = "every subcommand is run alike")]
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let (trust, remark) = trust(&args, context)?;
+    context.out.set_mode(trust.pins().mode);
     if let Some(remark) = remark {
         context.out.note(remark);
     }

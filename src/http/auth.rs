@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -18,6 +18,9 @@ use crate::service::core::Core;
 use crate::service::identity;
 use crate::service::principal::Principal;
 use crate::wire::problem::{Problem, ProblemKind};
+
+/// The header with the mode of the device's context, `live` or `exercise`, in every answer to a device.
+pub const MODE_HEADER: HeaderName = HeaderName::from_static("hn-mode");
 
 /// What the gate stands on.
 #[derive(Clone)]
@@ -43,8 +46,14 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     match admit(&gate, &method, &template, peer).await {
         Ok(None) => next.run(request).await,
         Ok(Some(principal)) => {
+            let mode = gate.core.context(&principal.ctx).map(|context| context.mode);
             request.extensions_mut().insert(principal);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            if let Ok(mode) = mode {
+                let value = HeaderValue::from_static(mode.as_str());
+                response.headers_mut().insert(MODE_HEADER, value);
+            }
+            response
         }
         Err(problem) => problem.into_response(),
     }

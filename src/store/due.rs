@@ -146,6 +146,23 @@ pub async fn forget(conn: &mut PgConnection, about: Uuid, what: Due) -> Result<(
     Ok(())
 }
 
+/// Takes away what was to come in a context, of one sort.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn forget_all(
+    conn: &mut PgConnection,
+    ctx: &ContextId,
+    what: Due,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM hn.due WHERE ctx = $1 AND what = $2")
+        .bind(ctx.as_str())
+        .bind(what.as_str())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// How far the deployment's clock is set ahead of the machine's, in seconds; 0 unless a drill moved it.
 ///
 /// # Errors

@@ -143,6 +143,36 @@ pub async fn revision(
     .transpose()
 }
 
+/// The current sites of a context in the order of their ids, behind one of them: each with its latest revision and when
+/// its organisation last spoke of it.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn current_sites(
+    conn: &mut PgConnection,
+    ctx: &ContextId,
+    after: Option<Nid>,
+    limit: u32,
+) -> Result<Vec<(Nid, Revision, OffsetDateTime)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT n.nid, n.rev, greatest(r.at, n.confirmed_at) AS said_at
+           FROM hn.notification n JOIN hn.revision r ON r.nid = n.nid AND r.rev = n.rev
+          WHERE n.ctx = $1 AND n.subject = 'site' AND n.state = 'current' AND ($2::uuid IS NULL OR n.nid > $2)
+          ORDER BY n.nid LIMIT $3",
+    )
+    .bind(ctx.as_str())
+    .bind(after.map(Nid::uuid))
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let said_at = row.try_get("said_at")?;
+            Ok((read::nid(row, "nid")?, read::revision(row, "rev")?, said_at))
+        })
+        .collect()
+}
+
 /// Keeps when a site was confirmed.
 ///
 /// # Errors

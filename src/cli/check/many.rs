@@ -46,7 +46,7 @@ pub async fn run(place: &str, options: &Defaults, context: &Context) -> Result<E
             Err(what) => (Exit::Indeterminate, refused(&what, id.as_ref(), context)),
         };
         put(&mut answer, "line", json!(number));
-        context.out.raw(answer.to_string());
+        context.out.document(&answer);
         worst = Some(worst.map_or(exit, |before| worse(before, exit)));
         if context.out.is_closed() {
             // An answer that nobody got is none, and neither is a question that was not asked.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Context;
 use crate::cli::draft::finding::Finding;
+use crate::cli::drill;
 use crate::cli::error::CliError;
 use crate::cli::files::create_private;
 use crate::cli::output::Output;
@@ -171,8 +172,9 @@ impl Results {
             Sink::Ndjson(out)
         } else {
             let mut writer = csv::Writer::from_writer(out);
-            let header =
-                writer.write_record(["line", "column", "result", "notification", "message"]);
+            let mode = context.out.is_drill().then_some("mode");
+            let names = ["line", "column", "result", "notification", "message"];
+            let header = writer.write_record(mode.into_iter().chain(names));
             header.map_err(|error| unwritten(&path, &error))?;
             Sink::Csv(Box::new(writer))
         };
@@ -221,17 +223,26 @@ impl Results {
             .map(|nid| nid.reference().to_string())
             .unwrap_or_default();
         match &mut self.sink {
-            Sink::Csv(writer) => writer
-                .write_record([
-                    &row.line.to_string(),
+            Sink::Csv(writer) => {
+                let mode = self.out.is_drill().then_some(drill::WORD);
+                let line = row.line.to_string();
+                let said = [
+                    line.as_str(),
                     &row.column,
                     row.verdict.as_str(),
                     &reference,
                     &row.message,
-                ])
-                .map_err(|error| unwritten(&self.path, &error)),
+                ];
+                writer
+                    .write_record(mode.into_iter().chain(said))
+                    .map_err(|error| unwritten(&self.path, &error))
+            }
             Sink::Ndjson(out) => {
                 let line = json!({"line": row.line, "column": row.column, "result": row.verdict.as_str(), "notification": row.nid, "reference": reference, "message": row.message});
+                let mut line = line.to_string();
+                if self.out.is_drill() {
+                    line = drill::document(line);
+                }
                 writeln!(out, "{line}").map_err(|error| unwritten(&self.path, &error))
             }
         }

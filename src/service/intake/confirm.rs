@@ -46,6 +46,29 @@ pub(super) async fn take(
     Ok(stored)
 }
 
+/// Sites whose schedule is written anew at once.
+const SITES: u32 = 5_000;
+
+/// The policy asks for a word on each site sooner than it did: what was scheduled would come too late, and is written anew.
+/// What has fallen due by that is said at the next look at the schedule.
+pub(super) async fn ask_sooner(batch: &mut Batch<'_>, policy: &Policy) -> Result<(), Fault> {
+    let ctx = batch.ctx();
+    for what in [Due::Reconfirm, Due::Stale] {
+        store::due::forget_all(batch.conn, ctx, what).await?;
+    }
+    let mut after = None;
+    loop {
+        let sites = notifications::current_sites(batch.conn, ctx, after, SITES).await?;
+        let Some((last, ..)) = sites.last() else {
+            return Ok(());
+        };
+        after = Some(*last);
+        let sooner = sites.iter();
+        let sooner = sooner.filter_map(|(nid, rev, said)| due::reconfirm(*nid, *rev, *said, policy));
+        due::schedule(batch, &sooner.collect::<Vec<_>>()).await?;
+    }
+}
+
 /// The time for a word on a site has come, or has passed, by the policy of now. The organisation is told each time, of all
 /// its sites together.
 pub(super) async fn fell_due(

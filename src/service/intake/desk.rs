@@ -2,6 +2,7 @@
 
 use super::apply::{self, Incoming, Stored};
 use super::batch::{Batch, Fault};
+use super::confirm;
 use super::notification::told;
 use super::open::OpenedParts;
 use super::prepare::Facts;
@@ -60,6 +61,11 @@ pub(super) async fn policy(
     let desks = actors::desks(batch.conn, ctx).await?;
     let stored = apply::store(batch, incoming, &desks).await?;
     actors::set_policy(batch.conn, ctx, &claims.policy, claims.version, stored.pos).await?;
+    let (before, now) = (incoming.policy.reconfirm_days, claims.policy.reconfirm_days);
+    // Who is given longer, or is asked for nothing more, is found out when the old moment comes.
+    if now > 0 && (before == 0 || now < before) {
+        confirm::ask_sooner(batch, &claims.policy).await?;
+    }
     Ok(stored)
 }
 
