@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method};
 use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -46,7 +46,10 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     match admit(&gate, &method, &template, peer).await {
         Ok(None) => next.run(request).await,
         Ok(Some(principal)) => {
-            let mode = gate.core.context(&principal.ctx).map(|context| context.mode);
+            let mode = gate
+                .core
+                .context(&principal.ctx)
+                .map(|context| context.mode);
             request.extensions_mut().insert(principal);
             let mut response = next.run(request).await;
             if let Ok(mode) = mode {

@@ -64,7 +64,8 @@ pub(super) async fn ask_sooner(batch: &mut Batch<'_>, policy: &Policy) -> Result
         };
         after = Some(*last);
         let sooner = sites.iter();
-        let sooner = sooner.filter_map(|(nid, rev, said)| due::reconfirm(*nid, *rev, *said, policy));
+        let sooner =
+            sooner.filter_map(|(nid, rev, said)| due::reconfirm(*nid, *rev, *said, policy));
         due::schedule(batch, &sooner.collect::<Vec<_>>()).await?;
     }
 }

@@ -138,7 +138,7 @@ impl World {
         }
     }
 
-    async fn cry(&self, unit: &Unit, envelope: Vec<u8>) -> Answer {
+    pub async fn cry(&self, unit: &Unit, envelope: Vec<u8>) -> Answer {
         let body = Some((ENVELOPE_TYPE, envelope));
         self.call(&unit.http, Method::POST, "/v1/distress", body)
             .await

@@ -94,15 +94,16 @@ fn outcome(letter: &str) -> Option<P> {
 }
 
 /// One who signs: with which key, as whom, brought by which device.
-struct Signer<'a> {
+pub struct Signer<'a> {
     key: &'a SigningKey,
     iss: Issuer,
     /// Whose certificate is shown. A revoked device's statements are brought by the coordinator.
-    bearer: &'a Unit,
+    pub bearer: &'a Unit,
     unit: &'a Unit,
 }
 
-fn signers(world: &World) -> Vec<Signer<'_>> {
+/// One for each column.
+pub fn signers(world: &World) -> Vec<Signer<'_>> {
     let unit = |unit: &'static str| match unit {
         "coordinator" => world.coordinator.first(),
         "organisation" | "root" => world.msf.first(),
@@ -139,7 +140,7 @@ fn signers(world: &World) -> Vec<Signer<'_>> {
 
 /// Notifications to speak of: one of `msf` and one of the suspended organisation, told to `east`; one of `relief`, told
 /// to `west`.
-struct Objects {
+pub struct Objects {
     own: Object,
     suspended: Object,
     other: Object,
@@ -176,7 +177,7 @@ impl Object {
 }
 
 impl Objects {
-    async fn fresh(world: &World) -> Self {
+    pub async fn fresh(world: &World) -> Self {
         let told = |party| Site::at(44.2, 15.4).to(party, Tier::Exact);
         world.admit(&world.suspended, Admission::Admitted).await;
         let suspended = world
@@ -215,14 +216,14 @@ type Readdress = fn(&mut Common);
 
 /// Whose object a statement is about.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Whose {
+pub enum Whose {
     Own,
     Others,
 }
 
 /// A statement of a kind as `signer` would make it. Where a kind has no object but its signer, "another's" means to sign
 /// in another's name.
-async fn make(
+pub async fn make(
     world: &World,
     kind: Kind,
     signer: &Signer<'_>,
@@ -488,7 +489,7 @@ async fn policy_version(world: &World) -> u32 {
         .call(
             &world.nobody,
             reqwest::Method::GET,
-            "/v1/policy?ctx=yem",
+            &format!("/v1/policy?ctx={}", world.ctx),
             None,
         )
         .await;

@@ -6,6 +6,7 @@ mod attachments;
 mod behalf;
 mod bytes;
 mod calls;
+mod contexts;
 mod devices;
 mod distress;
 mod enrolling;

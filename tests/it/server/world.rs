@@ -2,6 +2,8 @@
 //! invite over TLS at a server of its own, on a database of its own.
 
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 
 use herald::app::Server;
 use herald::config::ServerConfig;
@@ -20,17 +22,20 @@ use reqwest::Client;
 use super::devices::{Fresh, Member, Unit, client, now};
 use crate::support::{TestDb, scratch_dir};
 
+/// The deployment root's.
+pub const PASSPHRASE: &str = "a passphrase of a test";
+
 /// Roles and names of an actor's people, a device each.
 type People = &'static [(Role, &'static str)];
 
 /// A server and everybody who speaks with it.
 pub struct World {
-    /// Runs; `None` between [`World::stop`] and [`World::restart`].
+    /// Runs; `None` between [`World::stop`] and [`World::restart`], and in a context beside the one that holds it.
     pub server: Option<Server>,
     /// How it was started.
     pub config: ServerConfig,
     /// Its database.
-    pub db: TestDb,
+    pub db: Arc<TestDb>,
     /// Where it is now.
     pub url: String,
     /// Its certificate authority.
@@ -69,7 +74,9 @@ pub struct World {
     pub revoked: Unit,
     /// A device of `msf` that its root has not named.
     pub pending: Unit,
-    _dir: tempfile::TempDir,
+    /// The server's signing key.
+    node: VerifyingKey,
+    _dir: Arc<tempfile::TempDir>,
 }
 
 fn loopback() -> SocketAddr {
@@ -84,11 +91,40 @@ impl World {
 
     /// As [`World::start`], with the configuration changed first.
     pub async fn start_with(change: impl FnOnce(&mut ServerConfig)) -> Box<Self> {
-        let db = TestDb::new().await;
-        let url = db.url().await;
-        let dir = scratch_dir();
-        let mut config = ServerConfig::new(dir.path().join("deployment"));
-        config.database_url = Some(url);
+        let mut worlds = Self::start_several(&[("yem", Mode::Exercise)], change).await;
+        worlds.remove(0)
+    }
+
+    /// Starts a server with several contexts and enrols everybody in each: the same cast, by the same names. The first
+    /// world holds the server.
+    pub async fn start_several(
+        contexts: &[(&str, Mode)],
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> Vec<Box<Self>> {
+        let db = Arc::new(TestDb::new().await);
+        let dir = Arc::new(scratch_dir());
+        let config = Self::configured(&db.url().await, dir.path(), change);
+        let codes = Self::made(&config, contexts);
+        let server = Server::start(config.clone()).await.unwrap();
+        let mut worlds = Vec::new();
+        for code in codes {
+            let shared = (Arc::clone(&db), Arc::clone(&dir));
+            let mut world = Self::open(shared, &config, code, &server);
+            Box::pin(world.enrol_everybody()).await;
+            worlds.push(world);
+        }
+        worlds[0].server = Some(server);
+        worlds
+    }
+
+    /// A server's configuration for tests: nothing waits, and nothing is held back.
+    pub fn configured(
+        url: &str,
+        dir: &Path,
+        change: impl FnOnce(&mut ServerConfig),
+    ) -> ServerConfig {
+        let mut config = ServerConfig::new(dir.join("deployment"));
+        config.database_url = Some(url.to_owned());
         config.durability = Durability::FastForTests;
         config.listen = loopback();
         config.ops = loopback();
@@ -109,33 +145,43 @@ impl World {
             *rate = Rate::new(often, often);
         }
         change(&mut config);
-        let new = NewDeployment {
-            name: "A drill".to_owned(),
-            hosts: vec!["127.0.0.1".to_owned()],
-            listen: herald::config::DEFAULT_LISTEN,
-            context: NewContext {
-                ctx: "yem".parse().unwrap(),
-                mode: Mode::Exercise,
-                name: "A drill".to_owned(),
-                country: None,
-                coordinator: "ocha".parse().unwrap(),
-                coordinator_name: "The coordinator".to_owned(),
-                person: "Cora Ordinator".to_owned(),
-            },
-        };
-        let code = deployment::create(&config.dir, &new, "a passphrase of a test", now()).unwrap();
-        let mut world = Box::pin(Self::open(db, dir, config, code)).await;
-        Box::pin(world.enrol_everybody()).await;
-        world
+        config
     }
 
-    async fn open(
-        db: TestDb,
-        dir: tempfile::TempDir,
-        config: ServerConfig,
+    /// Makes a deployment with these contexts; gives their coordinators' invites.
+    pub fn made(config: &ServerConfig, contexts: &[(&str, Mode)]) -> Vec<InviteCode> {
+        let dir = &config.dir;
+        let context = |ctx: &str, mode| NewContext {
+            ctx: ctx.parse().unwrap(),
+            mode,
+            name: format!("The desk of {ctx}"),
+            country: None,
+            coordinator: "ocha".parse().unwrap(),
+            coordinator_name: "The coordinator".to_owned(),
+            person: "Cora Ordinator".to_owned(),
+        };
+        let (first, mode) = contexts[0];
+        let new = NewDeployment {
+            name: "A deployment".to_owned(),
+            hosts: vec!["127.0.0.1".to_owned()],
+            listen: herald::config::DEFAULT_LISTEN,
+            context: context(first, mode),
+        };
+        let mut codes = vec![deployment::create(dir, &new, PASSPHRASE, now()).unwrap()];
+        for (ctx, mode) in &contexts[1..] {
+            let (root, new) = (dir.join(deployment::ROOT), context(ctx, *mode));
+            let added = deployment::add_context(dir, &root, &new, PASSPHRASE, now());
+            codes.push(added.unwrap());
+        }
+        codes
+    }
+
+    fn open(
+        (db, dir): (Arc<TestDb>, Arc<tempfile::TempDir>),
+        config: &ServerConfig,
         code: InviteCode,
+        server: &Server,
     ) -> Box<Self> {
-        let server = Server::start(config.clone()).await.unwrap();
         let ca = std::fs::read_to_string(config.dir.join("keys/ca.pem")).unwrap();
         let ca = Certificate::from_pem(&ca).unwrap();
         let deployment = &server.core.deployment;
@@ -170,11 +216,12 @@ impl World {
             suspended: Self::blank("paused", ActorKind::Organisation),
             revoked: spare(),
             pending: spare(),
-            server: Some(server),
-            config,
+            server: None,
+            config: config.clone(),
             db,
             ca,
             code,
+            node: *deployment.signing.verifying_key(),
             _dir: dir,
         })
     }
@@ -314,7 +361,7 @@ impl World {
 
     /// The server's signing key.
     pub fn node(&self) -> VerifyingKey {
-        *self.core().deployment.signing.verifying_key()
+        self.node
     }
 
     /// What the running server stands on.
@@ -338,6 +385,20 @@ impl World {
         self.authority()
             .issue_device(&fresh.tls.make_csr().unwrap(), &subject, validity)
             .unwrap()
+    }
+
+    /// Everybody in the context who may speak, device by device.
+    pub fn everybody(&self) -> Vec<&Unit> {
+        let members = [
+            &self.coordinator,
+            &self.msf,
+            &self.relief,
+            &self.east,
+            &self.west,
+            &self.auditor,
+            &self.operator,
+        ];
+        members.into_iter().flat_map(|m| &m.devices).collect()
     }
 
     /// Ends the server in order.
