@@ -2,6 +2,7 @@
 //! revoked device may do, and that listening resumes where it stopped.
 
 mod distress;
+mod drill;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

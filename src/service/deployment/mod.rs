@@ -3,6 +3,8 @@
 //! own; each a file that nobody else may read.
 
 mod about;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::File;

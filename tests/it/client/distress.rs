@@ -78,7 +78,7 @@ async fn a_call_prints_the_numbers_without_a_line_and_goes_out_as_soon_as_there_
     let (calling, out, err) = people(&world, "msf", &args);
     until(&err, "that it is not sent", |t| t.contains("NOT SENT")).await;
     let printed = out.text();
-    assert!(printed.starts_with("CALL NOW:"), "{printed}");
+    assert!(printed.starts_with("EXERCISE\nCALL NOW:"), "{printed}");
     for number in ["+96777000111", "+96777000222", "+96777000444"] {
         assert!(printed.contains(number), "{printed}");
     }
