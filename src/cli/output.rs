@@ -222,7 +222,7 @@ impl Output {
     /// A remark beside the result, on standard error, for people only.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.json {
-            self.write(&self.err, &fit(text.as_ref()));
+            self.write(&self.err, &fit(&self.marked(text.as_ref())));
         }
     }
 

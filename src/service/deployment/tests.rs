@@ -23,7 +23,7 @@ fn made(dir: &Path) -> InviteCode {
     let new = NewDeployment {
         name: "A deployment".to_owned(),
         hosts: vec!["localhost".to_owned()],
-        listen: crate::config::DEFAULT_LISTEN,
+        listen: SocketAddr::from(([0, 0, 0, 0], 8443)),
         context: context("yem", Mode::Live),
     };
     create(dir, &new, SECRET, Clock::System.now()).expect("made")

@@ -52,9 +52,9 @@ async fn whatever_is_said_in_an_exercise_begins_with_that_word() {
         ("ocha", &["policy"]),
         ("ocha", &["policy", "set", text(&policy)]),
         ("ocha", &["admit", "msf", "--fingerprint", &"0".repeat(64)]),
-        ("east", &["check", "42SVF8769463602", "--radius", "500m"]),
-        ("east", &["check", "nowhere at all", "--radius", "500m"]),
-        ("east", &["check", "36PVC5100051000", "--radius", "500m"]),
+        ("east", &["check", "42SVF8769463602", "--radius", "500"]),
+        ("east", &["check", "nowhere at all", "--radius", "500"]),
+        ("east", &["check", "36PVC5100051000", "--radius", "500"]),
         (
             "east",
             &["ack", &reference, "--received", "--officer", "Maj. Karim"],
