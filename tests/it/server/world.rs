@@ -76,7 +76,20 @@ pub struct World {
     pub pending: Unit,
     /// The server's signing key.
     node: VerifyingKey,
-    _dir: Arc<tempfile::TempDir>,
+    dir: Arc<tempfile::TempDir>,
+}
+
+/// What a context of these tests is told.
+pub fn new_context(ctx: &str, mode: Mode) -> NewContext {
+    NewContext {
+        ctx: ctx.parse().unwrap(),
+        mode,
+        name: format!("The desk of {ctx}"),
+        country: None,
+        coordinator: "ocha".parse().unwrap(),
+        coordinator_name: "The coordinator".to_owned(),
+        person: "Cora Ordinator".to_owned(),
+    }
 }
 
 fn loopback() -> SocketAddr {
@@ -151,25 +164,16 @@ impl World {
     /// Makes a deployment with these contexts; gives their coordinators' invites.
     pub fn made(config: &ServerConfig, contexts: &[(&str, Mode)]) -> Vec<InviteCode> {
         let dir = &config.dir;
-        let context = |ctx: &str, mode| NewContext {
-            ctx: ctx.parse().unwrap(),
-            mode,
-            name: format!("The desk of {ctx}"),
-            country: None,
-            coordinator: "ocha".parse().unwrap(),
-            coordinator_name: "The coordinator".to_owned(),
-            person: "Cora Ordinator".to_owned(),
-        };
         let (first, mode) = contexts[0];
         let new = NewDeployment {
             name: "A deployment".to_owned(),
             hosts: vec!["127.0.0.1".to_owned()],
             listen: herald::config::DEFAULT_LISTEN,
-            context: context(first, mode),
+            context: new_context(first, mode),
         };
         let mut codes = vec![deployment::create(dir, &new, PASSPHRASE, now()).unwrap()];
         for (ctx, mode) in &contexts[1..] {
-            let (root, new) = (dir.join(deployment::ROOT), context(ctx, *mode));
+            let (root, new) = (dir.join(deployment::ROOT), new_context(ctx, *mode));
             let added = deployment::add_context(dir, &root, &new, PASSPHRASE, now());
             codes.push(added.unwrap());
         }
@@ -222,7 +226,7 @@ impl World {
             ca,
             code,
             node: *deployment.signing.verifying_key(),
-            _dir: dir,
+            dir,
         })
     }
 
@@ -338,23 +342,16 @@ impl World {
 
     /// Adds a context to the deployment, with a cast of the same names, that this one's server serves too from now on.
     pub async fn another(&mut self, ctx: &str, mode: Mode) -> Box<Self> {
-        let new = NewContext {
-            ctx: ctx.parse().unwrap(),
-            mode,
-            name: "Elsewhere".to_owned(),
-            country: None,
-            coordinator: "ocha".parse().unwrap(),
-            coordinator_name: "The coordinator".to_owned(),
-            person: "Cora Ordinator".to_owned(),
-        };
         self.stop().await;
-        let root = self.config.dir.join(deployment::ROOT);
-        let (dir, secret) = (self.config.dir.clone(), "a passphrase of a test");
-        let code = deployment::add_context(&dir, &root, &new, secret, now()).unwrap();
-        let db = TestDb::new().await;
-        let mut other = Box::pin(Self::open(db, scratch_dir(), self.config.clone(), code)).await;
+        let config = &self.config;
+        let root = config.dir.join(deployment::ROOT);
+        let new = new_context(ctx, mode);
+        let code = deployment::add_context(&config.dir, &root, &new, PASSPHRASE, now()).unwrap();
+        let server = Server::start(config.clone()).await.unwrap();
+        let shared = (Arc::clone(&self.db), Arc::clone(&self.dir));
+        let mut other = Self::open(shared, config, code, &server);
         Box::pin(other.enrol_everybody()).await;
-        self.server = other.server.take();
+        self.server = Some(server);
         self.url.clone_from(&other.url);
         other
     }

@@ -3,26 +3,14 @@
 
 use herald::app::{Server, StartError};
 use herald::domain::actor::Mode;
-use herald::service::deployment::{self, DeploymentError, NewContext};
+use herald::service::deployment::{self, DeploymentError};
 use sqlx::Executor as _;
 
 use super::super::World;
 use super::super::devices::now;
-use super::super::world::PASSPHRASE;
+use super::super::world::{PASSPHRASE, new_context};
 use crate::support::{TestDb, scratch_dir};
 use herald::store::role::Role as Database;
-
-fn drill(ctx: &str, mode: Mode) -> NewContext {
-    NewContext {
-        ctx: ctx.parse().unwrap(),
-        mode,
-        name: "Another".to_owned(),
-        country: None,
-        coordinator: "ocha".parse().unwrap(),
-        coordinator_name: "The coordinator".to_owned(),
-        person: "Cora Ordinator".to_owned(),
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_moved_clock_is_served_to_exercises_alone() {
@@ -40,7 +28,7 @@ async fn a_moved_clock_is_served_to_exercises_alone() {
 
     let root = config.dir.join(deployment::ROOT);
     let add = |ctx, mode| {
-        let new = drill(ctx, mode);
+        let new = new_context(ctx, mode);
         deployment::add_context(&config.dir, &root, &new, PASSPHRASE, now())
     };
     assert!(matches!(
