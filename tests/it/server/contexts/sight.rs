@@ -127,7 +127,7 @@ async fn reads<'a>(own: &World, said: &Said, other: &'a World, template: &str) -
             all.extend([unnamed, no_such]);
             all
         }
-        "/v1/me" | "/v1/devices" | "/v1/queue" | "/v1/distress" | "/v1/threads"
+        "/v1/nudge" | "/v1/me" | "/v1/devices" | "/v1/queue" | "/v1/distress" | "/v1/threads"
         | "/v1/statistics" | "/openapi.json" => each(template.to_owned()),
         "/v1/notifications" => each("/v1/notifications?limit=200".to_owned()),
         "/v1/notifications/{id}" => {
@@ -174,6 +174,7 @@ async fn writes<'a>(
     other: &'a World,
     (method, template): (&str, &str),
 ) -> Vec<Asked<'a>> {
+    let everybody = || other.everybody().into_iter().map(|unit| &unit.http);
     let (msf, planner) = (other.msf.first(), &other.east.devices[1]);
     let post = |by: &'a Client, path: &str, media, body| Asked {
         by,
@@ -246,6 +247,14 @@ async fn writes<'a>(
             let body = serde_json::to_vec(&renewal).unwrap();
             vec![post(&msf.http, template, "application/json", body).refused(P::WrongContext)]
         }
+        // A device's own choice; there is no naming another's.
+        ("PUT" | "DELETE" | "POST", "/v1/nudge" | "/v1/nudge/test") => everybody()
+            .map(|http| Asked {
+                method: method.parse().unwrap(),
+                body: Some(("application/json", b"{}".to_vec())),
+                ..Asked::get(http, template)
+            })
+            .collect(),
         (method, template) => panic!("{method} {template}: {MISSING}"),
     }
 }
