@@ -1,6 +1,8 @@
 //! A party's word on what it was notified of: received by a named officer, entered, not entered, a question, taken off.
 //! It is signed over the exact revision and the parts that were opened. It is not approval and confers no access.
 
+pub mod transcribe;
+
 use std::collections::BTreeMap;
 
 use serde_json::json;
@@ -36,9 +38,43 @@ Examples:
   herald ack HN-WD2P-F2DD --queried --officer \"Maj. Karim\" --question \"which of the two buildings?\"
   herald ack HN-WD2P-F2DD --queried --officer \"Maj. Karim\" --question \"can it wait until dark?\" --ask delay --due 031800ZMAY26
   herald ack HN-WD2P-F2DD --removed --officer \"Maj. Karim\" --reason \"withdrawn by the organisation\"
+  herald ack transcribe HN-WD2P-F2DD --party south --state received --officer \"Maj. X\" --from letter.pdf
 
 Give the position from your own list, as it stands there: it is compared with the one notified. An acknowledgement is \
 not approval and confers no access; its absence takes no protection away.";
+
+/// The party's own word, or the coordinator's from a letter.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Line {
+    /// From a letter.
+    #[command(subcommand)]
+    pub from: Option<From>,
+    /// Signed by the party.
+    #[command(flatten)]
+    pub own: Option<Args>,
+}
+
+/// What is not signed by the party itself.
+#[derive(Debug, clap::Subcommand)]
+pub enum From {
+    /// Transcribe a party's letter: marked as such everywhere, and never counted as signed or as reached (coordinator)
+    Transcribe(Box<transcribe::Args>),
+}
+
+/// Runs either.
+///
+/// # Errors
+/// [`CliError`].
+pub async fn either(line: Line, context: &Context) -> Result<Exit, CliError> {
+    match (line.from, line.own) {
+        (Some(From::Transcribe(args)), _) => transcribe::run(*args, context).await,
+        (None, Some(args)) => run(args, context).await,
+        (None, None) => Err(CliError::Usage(
+            "name the notifications, and what is said of them: see herald ack --help".into(),
+        )),
+    }
+}
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -149,7 +185,7 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         let detail = detail(&args, entered.as_ref(), due, &items);
         let part = Part::new(name::DETAIL, &detail)?.sealed_to(trust.server_seal());
         let common = profile.common(&context.clock);
-        let claims = AckClaims::new(common, organisation.clone(), items.clone());
+        let claims = AckClaims::new(common, organisation.clone(), items.clone(), None);
         let built = build(claims, &[part], &profile.signing_key()?)?;
         let meta = Meta::of(Kind::Ack, &built.envelope.statement, context.clock.now());
         let submitted = submit(&profile, &api, &trust, &built, &meta).await?;
@@ -260,6 +296,7 @@ fn detail(
                 question: args.question.clone(),
             })
             .collect(),
+        dated: None,
     }
 }
 
@@ -273,7 +310,7 @@ mod tests {
         let words = ["herald", "ack", "HN-WD2P-F2DD", "--officer", "Karim"];
         let cli = Cli::try_parse_from(words.iter().chain(line))?;
         match cli.command {
-            Command::Ack(args) => Ok(args),
+            Command::Ack(line) => Ok(line.own.expect("the party's own word")),
             _ => panic!("ack"),
         }
     }

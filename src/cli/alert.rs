@@ -59,5 +59,14 @@ pub fn describe(text: &mut String, detail: &AlertDetail) {
     put(text, "about", &format!("{}{more}", references.join(", ")));
     put(text, "of", detail.organisation.as_str());
     put(text, "due", &time_words(detail.due));
+    if let Some(letter) = &detail.transcribed {
+        put(
+            text,
+            "letter",
+            &format!(
+                "the coordinator transcribed one (statement {letter}): no signed word, and no silence either"
+            ),
+        );
+    }
     put(text, "note", &detail.says);
 }

@@ -1,4 +1,5 @@
-//! The attachments of a notification that this device received: what there is, and the files themselves.
+//! The attachments of a notification that this device received, and the letters of parties that the coordinator transcribed
+//! acknowledgements of it from: what there is, and the files themselves.
 
 use std::path::PathBuf;
 
@@ -8,13 +9,15 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::find::{self, Named};
 use super::inbox::{Entry, Inbox};
-use super::received::{Readers, receive};
+use super::received::{Readers, Received, receive};
 use super::screen::parse_revision;
 use super::{Context, directory, download, words};
-use crate::domain::ids::{Reference, Revision};
+use crate::domain::ids::{ActorId, Nid, Reference, Revision};
 use crate::domain::kind::Kind;
 use crate::domain::plural::count;
+use crate::wire::claims::Claims;
 use crate::wire::parts::AttachmentPart;
+use crate::wire::trust::Trust;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,10 +45,12 @@ pub struct Args {
 struct Line {
     n: usize,
     part: AttachmentPart,
+    /// Whose letter it is, of one that an acknowledgement was transcribed from.
+    letter_of: Option<ActorId>,
     file: Option<(PathBuf, bool)>,
 }
 
-/// Lists the attachments, and fetches them.
+/// Lists the attachments and the letters that were transcribed, and fetches them.
 ///
 /// # Errors
 /// When the notification was not received or is not believed, or a file cannot be fetched or written.
@@ -54,19 +59,8 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let inbox = Inbox::open(profile.dir())?;
     let entry = revision(&inbox, &args)?;
     let trust = directory::at_hand(&profile, &api).await?;
-    let event = inbox.event(&entry)?;
-    let received = receive(&event, &trust, &Readers::of(&profile)?).map_err(|error| {
-        CliError::failed(
-            format!("event {} cannot be read: {error}", event.seq),
-            "Update the client.",
-        )
-    })?;
-    if let Some(doubt) = received.doubt_text() {
-        return Err(CliError::refused(
-            format!("this revision is not believed: {doubt}"),
-            "Do not act on it; call the coordinator on a number that you know.",
-        ));
-    }
+    let readers = Readers::of(&profile)?;
+    let received = believed(&inbox, &entry, &trust, &readers)?;
     let Some((nid, rev)) = received.claims.revision() else {
         return Err(CliError::refused(
             "it is no revision",
@@ -82,18 +76,91 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
             )
         })?;
     }
-    let mut lines = Vec::new();
-    for (n, part) in received.attachments() {
-        let mut file = None;
-        if let Some(folder) = &args.out {
-            let text = download::fetch(&profile, &api, &part).await?;
-            let name = download::file_name(reference.as_str(), n, &part);
-            file = Some(download::write(folder, &name, &text)?);
+    let attached = received.attachments().into_iter();
+    let mut lines: Vec<Line> = attached
+        .map(|(n, part)| Line {
+            n,
+            part,
+            letter_of: None,
+            file: None,
+        })
+        .collect();
+    lines.extend(letters(&inbox, nid, &trust, &readers)?);
+    if let Some(folder) = &args.out {
+        for line in &mut lines {
+            let text = download::fetch(&profile, &api, &line.part).await?;
+            let stem = match &line.letter_of {
+                None => reference.to_string(),
+                Some(party) => format!("{reference}-letter-{party}"),
+            };
+            let name = download::file_name(&stem, line.n, &line.part);
+            line.file = Some(download::write(folder, &name, &text)?);
         }
-        lines.push(Line { n, part, file });
     }
     show(context, &reference, rev, &lines);
     Ok(Exit::Ok)
+}
+
+/// An event that every check holds of.
+fn believed(
+    inbox: &Inbox,
+    entry: &Entry,
+    trust: &Trust,
+    readers: &Readers,
+) -> Result<Received, CliError> {
+    let event = inbox.event(entry)?;
+    let received = receive(&event, trust, readers).map_err(|error| {
+        CliError::failed(
+            format!("event {} cannot be read: {error}", event.seq),
+            "Update the client.",
+        )
+    })?;
+    match received.doubt_text() {
+        None => Ok(received),
+        Some(doubt) => Err(CliError::refused(
+            format!("event {} is not believed: {doubt}", event.seq),
+            "Do not act on it; call the coordinator on a number that you know.",
+        )),
+    }
+}
+
+/// The letters that acknowledgements of a notification were transcribed from, oldest first, numbered from 1. One that is not
+/// the letter whose digest was signed is refused.
+fn letters(
+    inbox: &Inbox,
+    nid: Nid,
+    trust: &Trust,
+    readers: &Readers,
+) -> Result<Vec<Line>, CliError> {
+    let transcribed = |entry: &&Entry| entry.kind == Kind::Ack && entry.on_behalf.is_some();
+    let mut lines = Vec::new();
+    for entry in inbox.entries().iter().filter(transcribed) {
+        let received = believed(inbox, entry, trust, readers)?;
+        let Claims::Ack(claims) = &received.claims else {
+            continue;
+        };
+        let Some(word) = &claims.on_behalf else {
+            continue;
+        };
+        if claims.items.iter().all(|item| item.nid != nid) {
+            continue;
+        }
+        for (_, part) in received.attachments() {
+            if part.sha256 != word.source {
+                return Err(CliError::refused(
+                    format!("event {} brings another letter than it names", entry.seq),
+                    "Do not act on it; call the coordinator on a number that you know.",
+                ));
+            }
+            lines.push(Line {
+                n: lines.len() + 1,
+                part,
+                letter_of: Some(word.org.clone()),
+                file: None,
+            });
+        }
+    }
+    Ok(lines)
 }
 
 /// The latest revision that was received of the site or movement, or the one that is given.
@@ -113,35 +180,64 @@ fn revision(inbox: &Inbox, args: &Args) -> Result<Entry, CliError> {
         })
 }
 
+/// An attachment for programs; its key stays where it is sealed.
+pub fn as_json(n: usize, part: &AttachmentPart) -> Value {
+    json!({
+        "n": n, "name": part.name, "media_type": part.media_type, "size": part.size, "sha256": part.sha256,
+    })
+}
+
+/// An attachment in one line.
+pub fn in_words(n: usize, part: &AttachmentPart) -> String {
+    let about = format!(
+        "{} ({}, {} KiB)",
+        part.name,
+        part.media_type.as_str(),
+        part.size.div_ceil(1_024)
+    );
+    format!("{n}  {}", words::plain(&about))
+}
+
 fn show(context: &Context, reference: &Reference, rev: Revision, lines: &[Line]) {
-    let listed: Vec<Value> = lines
-        .iter()
-        .map(|line| {
-            json!({
-                "n": line.n, "name": line.part.name, "media_type": line.part.media_type, "size": line.part.size,
-                "sha256": line.part.sha256, "file": line.file.as_ref().map(|(path, _)| path.display().to_string()),
+    let listed = |letters: bool| -> Vec<Value> {
+        let these = lines
+            .iter()
+            .filter(|line| line.letter_of.is_some() == letters);
+        these
+            .map(|line| {
+                let path = line.file.as_ref();
+                json!({
+                    "n": line.n, "name": line.part.name, "media_type": line.part.media_type, "size": line.part.size,
+                    "sha256": line.part.sha256, "file": path.map(|(path, _)| path.display().to_string()),
+                    "letter_of": line.letter_of,
+                })
             })
-        })
-        .collect();
-    let value = json!({"reference": reference, "rev": rev, "attachments": listed});
+            .collect()
+    };
+    let (attached, letters) = (listed(false), listed(true));
+    let value =
+        json!({"reference": reference, "rev": rev, "attachments": attached, "letters": letters});
     context.out.emit(&value, || {
         let mut text = format!("{reference} revision {rev}: ");
-        if lines.is_empty() {
-            text += "no attachments that your desk is handed";
-            return text;
-        }
-        text += &count(lines.len(), "attachment");
-        for line in lines {
-            let about = format!(
-                "{} ({}, {} KiB)",
-                line.part.name,
-                line.part.media_type.as_str(),
-                line.part.size.div_ceil(1_024)
-            );
-            text.push('\n');
+        text += &match attached.len() {
+            0 => "no attachments that your desk is handed".to_owned(),
+            some => count(some, "attachment"),
+        };
+        if !letters.is_empty() {
             words::add(
                 &mut text,
-                format_args!("  {}  {}", line.n, words::plain(&about)),
+                format_args!(
+                    "; {} that the coordinator transcribed",
+                    count(letters.len(), "letter")
+                ),
+            );
+        }
+        for line in lines {
+            let of = line.letter_of.as_ref();
+            let of = of.map_or_else(String::new, |party| format!(", letter of {party}"));
+            words::add(
+                &mut text,
+                format_args!("\n  {}{of}", in_words(line.n, &line.part)),
             );
             if let Some((path, there)) = &line.file {
                 let there = if *there { ", there already" } else { "" };

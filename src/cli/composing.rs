@@ -68,6 +68,27 @@ pub struct ComposeArgs {
     pub letter: Option<PathBuf>,
 }
 
+/// On behalf of whom, and from which word of theirs.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct BehalfArgs {
+    /// On behalf of an organisation that cannot sign for itself yet (coordinator)
+    #[arg(long, value_name = "ORGANISATION", requires = "letter")]
+    pub on_behalf_of: Option<ActorId>,
+    /// The e-mail, form or letter that it came from: its SHA-256 is signed, and you keep the file
+    #[arg(long, value_name = "FILE", requires = "on_behalf_of")]
+    pub letter: Option<PathBuf>,
+}
+
+impl BehalfArgs {
+    /// The word, as the coordinator signs it.
+    ///
+    /// # Errors
+    /// As [`on_behalf`].
+    pub fn word(&self) -> Result<Option<OnBehalf>, CliError> {
+        on_behalf(self.on_behalf_of.as_ref(), self.letter.as_deref())
+    }
+}
+
 /// The longest e-mail, form or letter, in bytes.
 const LETTER_MOST: u64 = 32 << 20;
 

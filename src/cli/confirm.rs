@@ -4,16 +4,17 @@
 use serde_json::json;
 
 use super::api::Api;
+use super::composing::BehalfArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::find::{self, Named};
 use super::inbox::Inbox;
 use super::outbox::Meta;
-use super::profile::Profile;
 use super::submit::submit;
 use super::{Context, directory};
 use crate::crypto::digest::Digest;
-use crate::domain::ids::{LogPosition, Nid, Revision};
+use crate::domain::check::Flag;
+use crate::domain::ids::{ActorId, LogPosition, Nid, Revision};
 use crate::domain::kind::Kind;
 use crate::domain::notification::{NotificationState, Subject};
 use crate::domain::plural::count;
@@ -40,9 +41,13 @@ pub struct Args {
     /// The sites, HN-… or their ids
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub notifications: Vec<Named>,
-    /// Every site of your organisation that is notified now
+    /// Every site of your organisation that is notified now; with --on-behalf-of, every one of that organisation that you
+    /// notified for it
     #[arg(long)]
     pub all: bool,
+    /// On behalf of whom, where it is not one's own word.
+    #[command(flatten)]
+    pub behalf: BehalfArgs,
 }
 
 /// Signs a confirmation of each.
@@ -50,10 +55,13 @@ pub struct Args {
 /// # Errors
 /// [`CliError`]; each is signed on its own, and one that is refused does not hold back the others.
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+    let on_behalf = args.behalf.word()?;
     let (profile, api) = context.connect()?;
     let inbox = Inbox::open(profile.dir())?;
     let sites = if args.all {
-        all(&profile, &api).await?
+        let own = profile.issuer().actor;
+        let whose = on_behalf.as_ref().map_or(&own, |word| &word.org);
+        all(whose, on_behalf.is_some(), &api).await?
     } else {
         let named = args.notifications.iter();
         named
@@ -68,7 +76,13 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
         if done > 0 && done.is_multiple_of(SAY_EVERY) {
             context.out.note(format!("{done} of {all}"));
         }
-        let claims = ConfirmClaims::new(profile.common(&context.clock), nid, rev, of);
+        let claims = ConfirmClaims::new(
+            profile.common(&context.clock),
+            nid,
+            rev,
+            of,
+            on_behalf.clone(),
+        );
         let built = build(claims, &[], &key)?;
         let meta = Meta::of(
             Kind::Confirm,
@@ -102,17 +116,24 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     })
 }
 
-/// The latest revision of every site of one's own that is notified now.
-async fn all(profile: &Profile, api: &Api) -> Result<Vec<(Nid, Revision, Digest)>, CliError> {
-    let own = profile.issuer().actor;
+/// The latest revision of every site of an organisation that is notified now; of those only that were notified on its
+/// behalf, where that is what is asked for.
+async fn all(
+    whose: &ActorId,
+    on_behalf: bool,
+    api: &Api,
+) -> Result<Vec<(Nid, Revision, Digest)>, CliError> {
     let (mut after, mut out): (Option<LogPosition>, Vec<_>) = (None, Vec::new());
     for _ in 0..PAGES {
         let page = api.notifications(after).await?;
         for status in &page.items {
-            let stands = status.organisation == own
+            let latest = status.revisions.last();
+            let signed = latest.is_some_and(|r| !r.flags.contains(&Flag::OnBehalf));
+            let stands = status.organisation == *whose
+                && (!on_behalf || !signed)
                 && status.subject == Subject::Site
                 && status.state == NotificationState::Current;
-            if let (true, Some(latest)) = (stands, status.revisions.last()) {
+            if let (true, Some(latest)) = (stands, latest) {
                 out.push((status.nid, latest.rev, latest.of));
             }
         }

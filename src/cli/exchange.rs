@@ -160,17 +160,21 @@ pub struct Thread {
     pub said: Option<Words>,
     /// The latest reply.
     pub answered: Option<ReplyDetail>,
+    /// Who signed it on the organisation's behalf, where the organisation did not.
+    pub answered_for: Option<ActorId>,
 }
 
 impl Thread {
     /// Of a thread as the server shows it, and the own inbox.
     pub fn of(thread: &ThreadStatus, opened: Option<&Opened<'_>>) -> Self {
         let received = |of: &Digest| opened?.statement(of);
+        let reply = thread.reply.and_then(|of| received(&of));
+        let claims = reply.as_ref().map(|reply| &reply.claims);
+        let on_behalf = claims.filter(|claims| claims.on_behalf().is_some());
         Self {
             said: received(&thread.of).and_then(|asked| Words::of(&asked, thread.nid)),
-            answered: thread
-                .reply
-                .and_then(|of| received(&of)?.part(name::DETAIL)),
+            answered_for: on_behalf.map(|claims| claims.common().iss.actor),
+            answered: reply.and_then(|reply| reply.part(name::DETAIL)),
         }
     }
 
@@ -199,8 +203,11 @@ impl Thread {
                 .answered
                 .as_ref()
                 .map_or_else(String::new, |reply| format!(": {}", reply_words(reply)));
+            let signed = self.answered_for.as_ref().map_or_else(String::new, |by| {
+                format!(" (signed by {by} on its behalf, not by the organisation)")
+            });
             lines.push(format!(
-                "  {} replied {}{further}{text}",
+                "  {} replied {}{signed}{further}{text}",
                 thread.organisation,
                 time_words(at)
             ));
@@ -236,7 +243,7 @@ fn asked(entry: &Entry, received: &Received, nid: Nid) -> Option<Asked> {
     Some(Asked {
         of: entry.of,
         rev,
-        party: entry.iss.actor.clone(),
+        party: entry.speaks_for().clone(),
         text: Words::of(received, nid).map(|words| words.text()),
     })
 }

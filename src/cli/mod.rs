@@ -18,6 +18,7 @@ pub mod files;
 pub mod find;
 pub mod inbox;
 pub mod journal;
+pub mod markup;
 #[cfg(test)]
 mod notify_tests;
 pub mod opened;
@@ -36,6 +37,7 @@ pub mod submit;
 pub mod tabular;
 #[cfg(test)]
 mod testing;
+pub mod transfer;
 pub mod upload;
 pub mod words;
 
@@ -66,6 +68,7 @@ pub mod openapi;
 pub mod policy;
 pub mod progress;
 pub mod queue;
+pub mod relay;
 pub mod reply;
 pub mod resolve;
 pub mod respond;
@@ -190,8 +193,10 @@ pub enum Command {
     Screen(screen::Args),
     /// Send a notification back with reasons (coordinator)
     Return(return_::Args),
-    /// Acknowledge a notification (party)
-    Ack(ack::Args),
+    /// Acknowledge a notification (party), or transcribe a party's letter (coordinator)
+    Ack(ack::Line),
+    /// Make a package of what is notified to a party that has no device, and record it as relayed (coordinator)
+    Relay(relay::Args),
     /// Warn an organisation of what you allege of its notification (party)
     Warn(warn::Args),
     /// Reply to a party's query or warning
@@ -256,7 +261,7 @@ impl Context {
     /// When no device is enrolled there, or its TLS files do not serve.
     pub fn connect(&self) -> Result<(Profile, Api), CliError> {
         let profile = self.profile()?;
-        let api = Api::of_profile(&profile)?;
+        let api = Api::of_profile(&profile)?.watched_on(self.out.clone());
         Ok((profile, api))
     }
 }
@@ -408,7 +413,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError>
         Command::Queue(args) => Box::pin(queue::run(args, context)).await,
         Command::Screen(args) => Box::pin(screen::run(args, context)).await,
         Command::Return(args) => Box::pin(return_::run(args, context)).await,
-        Command::Ack(args) => Box::pin(ack::run(args, context)).await,
+        Command::Ack(line) => Box::pin(ack::either(line, context)).await,
+        Command::Relay(args) => Box::pin(relay::run(args, context)).await,
         Command::Warn(args) => Box::pin(warn::run(args, context)).await,
         Command::Reply(args) => Box::pin(reply::run(args, context)).await,
         Command::Threads(args) => Box::pin(threads::run(args, context)).await,

@@ -77,7 +77,7 @@ pub struct Args {
     pub revise: Option<String>,
     /// A photo or a letter (JPEG, PNG, PDF) for those who see the exact place; one for each, at most ten. Position, time
     /// and owner are taken out of pictures before they are enciphered
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "on_behalf_of"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
     pub attach: Vec<PathBuf>,
     /// Send PDFs although what they say of author, program and times stays in them
     #[arg(long, requires = "attach")]

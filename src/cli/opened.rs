@@ -13,9 +13,9 @@ use super::received::{Readers, Received, receive};
 use super::{directory, own};
 use crate::crypto::digest::Digest;
 use crate::domain::exchange::Ask;
-use crate::domain::ids::Nid;
+use crate::domain::ids::{ActorId, Nid};
 use crate::domain::kind::Kind;
-use crate::wire::parts::{AckDetail, Entered, Person, Place, name};
+use crate::wire::parts::{AckDetail, AttachmentPart, Entered, Person, Place, name};
 use crate::wire::trust::Trust;
 
 /// What an officer said of one notification, beside the state. `Debug` of its parts is sealed.
@@ -42,6 +42,21 @@ pub struct Said {
         skip_serializing_if = "Option::is_none"
     )]
     pub due: Option<OffsetDateTime>,
+    /// The letter that it was transcribed from; none of what the party signed itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub letter: Option<Letter>,
+}
+
+/// A letter that an acknowledgement was transcribed from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Letter {
+    /// Who transcribed it.
+    pub transcribed_by: ActorId,
+    /// SHA-256 of the letter, as it is kept.
+    pub sha256: Digest,
+    /// The date that stands on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dated: Option<String>,
 }
 
 impl Said {
@@ -71,7 +86,7 @@ pub struct Opened<'a> {
     inbox: Inbox,
     trust: Trust,
     readers: Readers,
-    /// Acknowledgements, warnings and replies.
+    /// Acknowledgements, warnings, replies and relays.
     exchange: HashMap<Digest, Entry>,
 }
 
@@ -85,7 +100,12 @@ impl<'a> Opened<'a> {
         let exchange = inbox
             .entries()
             .iter()
-            .filter(|entry| matches!(entry.kind, Kind::Ack | Kind::Warn | Kind::Reply))
+            .filter(|entry| {
+                matches!(
+                    entry.kind,
+                    Kind::Ack | Kind::Warn | Kind::Reply | Kind::Relay
+                )
+            })
             .map(|entry| (entry.of, entry.clone()))
             .collect();
         Ok(Self {
@@ -106,13 +126,34 @@ impl<'a> Opened<'a> {
             .or_else(|| own::last_place(self.profile, nid).ok().flatten())
     }
 
+    /// The attachments of the latest revision that came to this desk, with their numbers.
+    pub fn attachments(&self, nid: Nid) -> Vec<(usize, AttachmentPart)> {
+        let latest = self
+            .inbox
+            .about(nid)
+            .filter(|entry| matches!(entry.kind, Kind::Site | Kind::Movement))
+            .max_by_key(|entry| entry.rev);
+        latest
+            .and_then(|entry| self.open(entry))
+            .map_or_else(Vec::new, |received| received.attachments())
+    }
+
     /// What stands in an acknowledgement, by the hash of its statement; none when it has not come here.
     pub fn said(&self, of: &Digest, nid: Nid) -> Option<Said> {
         let received = self.statement(of)?;
-        Some(Said::of(received.part(name::DETAIL)?, nid))
+        let detail: AckDetail = received.part(name::DETAIL)?;
+        let letter = received.claims.on_behalf().map(|word| Letter {
+            transcribed_by: received.claims.common().iss.actor,
+            sha256: word.source,
+            dated: detail.dated.clone(),
+        });
+        Some(Said {
+            letter,
+            ..Said::of(detail, nid)
+        })
     }
 
-    /// An acknowledgement, a warning or a reply, by its hash.
+    /// An acknowledgement, a warning, a reply or a relay, by its hash.
     pub fn statement(&self, of: &Digest) -> Option<Received> {
         self.open(self.exchange.get(of)?)
     }

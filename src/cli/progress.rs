@@ -1,5 +1,6 @@
 //! How far a movement is. Those who see its route are told; a delay counts in every check of those who may be hit.
 
+use super::composing::BehalfArgs;
 use super::error::CliError;
 use super::exit::Exit;
 use super::find::{self, Named};
@@ -53,6 +54,9 @@ pub struct Args {
     /// A note for those who see the route
     #[arg(long)]
     pub note: Option<String>,
+    /// On behalf of whom, where it is not one's own word.
+    #[command(flatten)]
+    pub behalf: BehalfArgs,
 }
 
 impl Args {
@@ -92,12 +96,13 @@ impl Args {
 /// [`CliError`].
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let said = args.part(context)?;
+    let on_behalf = args.behalf.word()?;
     let (profile, api) = context.connect()?;
     let inbox = Inbox::open(profile.dir())?;
     let (nid, rev, of) = find::own_latest(&profile, &inbox, &args.notification)?;
     let trust = directory::at_hand(&profile, &api).await?;
     let part = Part::new(name::PROGRESS, &said)?.sealed_to(trust.server_seal());
-    let claims = ProgressClaims::new(profile.common(&context.clock), nid, rev, of);
+    let claims = ProgressClaims::new(profile.common(&context.clock), nid, rev, of, on_behalf);
     let built = build(claims, &[part], &profile.signing_key()?)?;
     let meta = Meta::of(
         Kind::Progress,

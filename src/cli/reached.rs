@@ -191,7 +191,7 @@ impl Desk<'_> {
 
     async fn one(&self, organisation: &ActorId, items: &[AckItem]) -> Result<Said, CliError> {
         let common = self.profile.common(&self.context.clock);
-        let claims = AckClaims::new(common, organisation.clone(), items.to_vec());
+        let claims = AckClaims::new(common, organisation.clone(), items.to_vec(), None);
         let built = build(claims, &[], &self.profile.signing_key()?)?;
         let now = self.context.clock.now();
         let meta = Meta::of(Kind::Ack, &built.envelope.statement, now);

@@ -1,6 +1,7 @@
 //! An organisation's reply to a query or a warning, to the party that sent it. The coordinator reads along. A reply moves
 //! nothing: what was amended is a revision of its own.
 
+use super::composing::BehalfArgs;
 use super::error::CliError;
 use super::exchange::{self, to_reply};
 use super::exit::Exit;
@@ -55,6 +56,9 @@ pub struct Args {
     /// In words
     #[arg(long)]
     pub text: String,
+    /// On behalf of whom, where it is not one's own word.
+    #[command(flatten)]
+    pub behalf: BehalfArgs,
 }
 
 impl Args {
@@ -76,6 +80,7 @@ impl Args {
 /// # Errors
 /// [`CliError`].
 pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
+    let on_behalf = args.behalf.word()?;
     let (profile, api) = context.connect()?;
     let inbox = Inbox::open(profile.dir())?;
     let (nid, ..) = find::own_latest(&profile, &inbox, &args.notification)?;
@@ -103,7 +108,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     };
     let part = Part::new(name::DETAIL, &detail)?.sealed_to(trust.server_seal());
     let common = profile.common(&context.clock);
-    let claims = ReplyClaims::new(common, asked.party.clone(), nid, asked.rev, asked.of);
+    let claims = ReplyClaims::new(
+        common,
+        asked.party.clone(),
+        nid,
+        asked.rev,
+        asked.of,
+        on_behalf,
+    );
     let built = build(claims, &[part], &profile.signing_key()?)?;
     let meta =
         Meta::of(Kind::Reply, &built.envelope.statement, context.clock.now()).about(nid, asked.rev);

@@ -1,6 +1,8 @@
 //! One page on a notification: who has it, who is silent, what was looked at, and what none of it means. As text, as a
 //! page to print, or as JSON.
 
+mod parties;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -8,27 +10,24 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::parties::{parties_reached, party_lines};
 use super::api::Api;
 use super::error::CliError;
 use super::exchange;
 use super::exit::Exit;
 use super::find::Named;
+use super::markup::escape;
 use super::opened::{Opened, Said};
 use super::profile::{self, Profile};
-use super::words::{
-    ack_words, checked_words, describe_place, entered_words, flag_words, plain, tier_words,
-    time_words,
-};
-use super::{Context, calls, drill};
+use super::words::{checked_words, describe_place, flag_words, plain, time_words};
+use super::{Context, attachments, calls, drill};
 use crate::crypto::digest::Digest;
-use crate::domain::ack::AckState;
 use crate::domain::actor::Role;
-use crate::domain::exchange::ThreadState;
 use crate::domain::ids::LogPosition;
-use crate::domain::notification::{NotificationState, ScreeningState, SecondSignature, Tier};
-use crate::domain::plural::count;
-use crate::wire::api::{AckStatus, NotificationStatus, PartyStatus, RevisionStatus};
-use crate::wire::parts::Place;
+use crate::domain::notification::{NotificationState, ScreeningState, SecondSignature};
+use crate::wire::api::{NotificationStatus, RevisionStatus};
+use crate::wire::parts::{AttachmentPart, Place, name};
+use crate::wire::relay::RelayDetail;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -131,6 +130,10 @@ struct Page {
     told: bool,
     /// What was asked, alleged and replied, in the order of the status's threads.
     threads: Vec<exchange::Thread>,
+    /// What the coordinator relayed, by the hash of its statement.
+    relayed: HashMap<Digest, RelayDetail>,
+    /// The attachments of the latest revision that this desk is handed.
+    attachments: Vec<(usize, AttachmentPart)>,
 }
 
 impl Page {
@@ -143,7 +146,13 @@ impl Page {
             .filter_map(|ack| Some((ack.of, opened?.said(&ack.of, status.nid)?)))
             .collect();
         let thread = |of| exchange::Thread::of(of, opened);
+        let relays = status.parties.iter().flat_map(|party| &party.relayed);
+        let relayed = relays
+            .filter_map(|relay| Some((relay.of, opened?.statement(&relay.of)?.part(name::DETAIL)?)))
+            .collect();
         Self {
+            relayed,
+            attachments: opened.map_or_else(Vec::new, |opened| opened.attachments(status.nid)),
             place: opened.and_then(|opened| opened.place(status.nid)),
             said,
             threads: status.threads.iter().map(thread).collect(),
@@ -169,11 +178,26 @@ impl Page {
                     put(value, "said", self.said.get(&ack.of));
                 }
             }
+            for (index, relay) in party.relayed.iter().enumerate() {
+                if let Some(value) =
+                    value.pointer_mut(&format!("/parties/{number}/relayed/{index}"))
+                {
+                    put(value, "said", self.relayed.get(&relay.of));
+                }
+            }
+        }
+        if !self.attachments.is_empty() {
+            let listed = self.attachments.iter();
+            let listed: Vec<Value> = listed
+                .map(|(n, part)| attachments::as_json(*n, part))
+                .collect();
+            put(&mut value, "attachments", Some(&listed));
         }
         for (index, thread) in self.threads.iter().enumerate() {
             if let Some(value) = value.pointer_mut(&format!("/threads/{index}")) {
                 put(value, "said", thread.said.as_ref());
                 put(value, "answered", thread.answered.as_ref());
+                put(value, "answered_for", thread.answered_for.as_ref());
             }
         }
         value
@@ -183,6 +207,12 @@ impl Page {
         let threads = self.status.threads.iter().zip(&self.threads);
         threads
             .flat_map(|(status, thread)| thread.lines(status))
+            .collect()
+    }
+
+    fn attachment_lines(&self) -> Vec<String> {
+        let each = self.attachments.iter();
+        each.map(|(n, part)| attachments::in_words(*n, part))
             .collect()
     }
 
@@ -233,62 +263,6 @@ fn screening_words(revision: &RevisionStatus) -> String {
     words.to_owned()
 }
 
-/// Who answered the latest revision: a device that took it is not an officer who has seen it.
-fn parties_reached(status: &NotificationStatus) -> String {
-    let (mut silent, mut by_device, mut answered, mut asking) = (0, 0, 0, 0);
-    // A party to which a later revision no longer goes owes no word on it; that it is taken back, all are to say.
-    let asked = status
-        .parties
-        .iter()
-        .filter(|p| p.tier != Tier::Withdrawn || status.state != NotificationState::Current);
-    for party in asked {
-        let mut latest = party
-            .acknowledgements
-            .iter()
-            .filter(|a| a.latest)
-            .peekable();
-        if latest.peek().is_none() {
-            silent += 1;
-        } else if latest.all(|a| a.state == AckState::ReachedDesk) {
-            by_device += 1;
-        } else if asks(party, status) {
-            asking += 1;
-        } else {
-            answered += 1;
-        }
-    }
-    let all = silent + by_device + answered + asking;
-    if all == 0 {
-        return "no party chosen".to_owned();
-    }
-    let parts = [
-        (silent, "silent"),
-        (by_device, "reached, no officer has answered"),
-        (asking, "ASKING: see its status"),
-        (answered, "answered by an officer"),
-    ];
-    let words: Vec<_> = parts
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, words)| format!("{count} {words}"))
-        .collect();
-    format!(
-        "latest revision, of {}: {}",
-        count(all, "party"),
-        words.join("; ")
-    )
-}
-
-/// Whether a question that waits for a reply is the last that a party's officer said of the latest revision.
-fn asks(party: &PartyStatus, status: &NotificationStatus) -> bool {
-    let replied = |of| {
-        let mut threads = status.threads.iter();
-        threads.any(|t| t.of == of && t.state == ThreadState::Replied)
-    };
-    let last = party.acknowledgements.iter().rev().find(|a| a.latest);
-    last.is_some_and(|a| a.state == AckState::Queried && !replied(a.of))
-}
-
 fn summary(status: &NotificationStatus, name: Option<&str>) -> String {
     let name = name.map_or_else(String::new, |name| format!("\"{}\", ", plain(name)));
     let call = if status.calls.is_empty() {
@@ -330,82 +304,6 @@ fn revision_line(revision: &RevisionStatus) -> String {
     line
 }
 
-fn party_lines(party: &PartyStatus, page: &Page) -> Vec<String> {
-    let sees = if party.tier == Tier::Withdrawn {
-        ""
-    } else {
-        "sees "
-    };
-    let mut lines = vec![format!("{}: {sees}{}", party.party, tier_words(party.tier))];
-    lines.push(match party.fetched_at {
-        Some(at) => format!(
-            "  its device took the latest revision from the mailbox {}",
-            time_words(at)
-        ),
-        None => "  its device has not taken the latest revision from the mailbox".to_owned(),
-    });
-    if party.acknowledgements.is_empty() {
-        lines.push("  SILENT: nothing signed. Call them.".to_owned());
-    }
-    for ack in &party.acknowledgements {
-        lines.push(ack_line(ack));
-        lines.extend(said_lines(ack, page));
-    }
-    lines
-}
-
-fn ack_line(ack: &AckStatus) -> String {
-    let older = if ack.latest {
-        ""
-    } else {
-        ", for an older revision: it does not count for the latest"
-    };
-    let elsewhere = if ack.entered_elsewhere {
-        "; ENTERED MORE THAN 100 m AWAY: call them"
-    } else {
-        ""
-    };
-    format!(
-        "  {}  {} (revision {}{older}){elsewhere}",
-        time_words(ack.at),
-        ack_words(ack.state),
-        ack.rev
-    )
-}
-
-/// Who said it, what was asked, where it was entered.
-fn said_lines(ack: &AckStatus, page: &Page) -> Vec<String> {
-    let Some(said) = page.said.get(&ack.of) else {
-        let missing = page.told && ack.state != AckState::ReachedDesk;
-        let hint = "      by whom, and what else was said, is not here yet: herald listen --once";
-        return missing.then(|| hint.to_owned()).into_iter().collect();
-    };
-    let mut lines = Vec::new();
-    let mut line = |label: &str, text: &str| lines.push(format!("      {label} {}", plain(text)));
-    if let Some(question) = &said.question {
-        line("ASKS:", question);
-        line(
-            "to answer:",
-            "herald reply; to amend, notify the next revision first",
-        );
-    }
-    if let Some(entered) = &said.entered {
-        line("entered", &entered_words(entered));
-    }
-    if let Some(reason) = &said.reason {
-        line("reason:", reason);
-    }
-    if let Some(officer) = &said.officer {
-        let more = [&officer.post, &officer.phone].into_iter().flatten();
-        let words: Vec<&str> = std::iter::once(&officer.name)
-            .chain(more)
-            .map(String::as_str)
-            .collect();
-        line("said by", &words.join(", "));
-    }
-    lines
-}
-
 /// The page as text.
 fn text(page: &Page, as_of: time::OffsetDateTime) -> String {
     let status = &page.status;
@@ -422,6 +320,9 @@ fn text(page: &Page, as_of: time::OffsetDateTime) -> String {
         writeln!(text, "{line}").ok();
     }
     text += &page.place_words();
+    for line in page.attachment_lines() {
+        writeln!(text, "    attachment   {line}").ok();
+    }
     text += "\nRevisions\n";
     for revision in &status.revisions {
         writeln!(text, "  {}", revision_line(revision)).ok();
@@ -461,6 +362,11 @@ fn html(page: &Page, as_of: time::OffsetDateTime) -> String {
     if !place.is_empty() {
         writeln!(body, "<pre>{}</pre>", escape(&place)).ok();
     }
+    let attached = page.attachment_lines();
+    if !attached.is_empty() {
+        body += "<h2>Attachments</h2>\n";
+        writeln!(body, "<pre>{}</pre>", escape(&attached.join("\n"))).ok();
+    }
     body += "<h2>Revisions</h2>\n<ul>\n";
     for revision in &status.revisions {
         writeln!(body, "<li>{}</li>", escape(&revision_line(revision))).ok();
@@ -491,29 +397,15 @@ fn html(page: &Page, as_of: time::OffsetDateTime) -> String {
     )
 }
 
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&#39;",
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ack::AckState;
     use crate::domain::check::Flag;
-    use crate::domain::exchange::ThreadKind;
+    use crate::domain::exchange::{ThreadKind, ThreadState};
     use crate::domain::ids::{Nid, Revision};
-    use crate::domain::notification::Subject;
-    use crate::wire::api::ThreadStatus;
+    use crate::domain::notification::{Subject, Tier};
+    use crate::wire::api::{AckStatus, PartyStatus, RelayStatus, ThreadStatus};
     use crate::wire::claims::Checked;
     use crate::wire::parts::AckDetail;
 
@@ -527,11 +419,14 @@ mod tests {
             at,
             of: Digest::of(b"ack"),
             entered_elsewhere: state == AckState::Entered,
+            transcribed: false,
         };
         let party = |name: &str, acknowledgements| PartyStatus {
             party: name.parse().expect("a slug"),
             tier: Tier::Exact,
             fetched_at: None,
+            without_device: false,
+            relayed: Vec::new(),
             acknowledgements,
         };
         NotificationStatus {
@@ -623,6 +518,49 @@ mod tests {
         assert_eq!(said["question"], "Which gate <north>?");
         assert_eq!(said["entered"]["number"], "A-17");
         assert_eq!(said["officer"]["name"], "Maj. Karim");
+    }
+
+    #[test]
+    fn a_letter_and_a_package_stand_apart_and_count_neither_as_signed_nor_as_reached() {
+        let mut status = example();
+        for party in &mut status.parties {
+            for ack in &mut party.acknowledgements {
+                (ack.transcribed, ack.latest) = (true, true);
+            }
+            party
+                .acknowledgements
+                .retain(|a| a.state != AckState::ReachedDesk);
+            party.without_device = true;
+            party.relayed = vec![RelayStatus {
+                rev: Revision::FIRST,
+                latest: true,
+                at: time::OffsetDateTime::UNIX_EPOCH,
+                of: Digest::of(b"relay"),
+            }];
+        }
+        let line = summary(&status, None);
+        assert!(
+            line.ends_with(
+                "of 3 parties: 1 relayed to, nothing signed; 2 by a transcribed letter, nothing signed"
+            ),
+            "{line}"
+        );
+        let now = time::OffsetDateTime::UNIX_EPOCH;
+        let page = Page::of(status, Role::Organisation, None);
+        for shown in [text(&page, now), html(&page, now)] {
+            for part in [
+                "has no device here",
+                "relayed by the coordinator",
+                "not signed by the party, and not counted as reached",
+                "TRANSCRIBED from a letter",
+            ] {
+                assert!(shown.contains(part), "{part} is missing in:\n{shown}");
+            }
+        }
+        assert_eq!(
+            page.json()["parties"][0]["acknowledgements"][0]["transcribed"],
+            true
+        );
     }
 
     #[test]

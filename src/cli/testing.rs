@@ -262,6 +262,7 @@ impl World {
             aud: audience(self.server.root.kid()),
             server: self.keys(&self.server),
             actors: actors.into_iter().map(|actor| self.listed(actor)).collect(),
+            named: Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ use geojson::GeometryValue;
 use super::calls;
 use super::exchange::{ask_words, reply_words};
 use super::received::Received;
+use super::relay::words as relay;
 use crate::domain::ack::AckState;
 use crate::domain::check::Flag;
 use crate::domain::clock::from_micros;
@@ -94,6 +95,9 @@ pub fn describe(event: &Event, received: &Received) -> String {
     text += &headline(received);
     text.push('\n');
     details(&mut text, received);
+    if let Some(not_signed) = relay::not_signed_by(&received.claims) {
+        put(&mut text, "NOT SIGNED", &not_signed);
+    }
     if let Some(doubt) = received.doubt_text() {
         // Writing to a string cannot fail.
         writeln!(text, "    NOT BELIEVED: {doubt}").ok();
@@ -104,7 +108,7 @@ pub fn describe(event: &Event, received: &Received) -> String {
 
 fn headline(received: &Received) -> String {
     let claims = &received.claims;
-    let who = claims.common().iss.actor;
+    let who = claims.speaks_for();
     match claims {
         Claims::Site(c) => notified(
             "site",
@@ -140,6 +144,7 @@ fn headline(received: &Received) -> String {
             count(c.items.len(), "notification"),
             c.to
         ),
+        Claims::Relay(c) => relay::headline(c, &who),
         Claims::Notice(c) => match c.code {
             NoticeCode::EnteredElsewhere => format!(
                 "{} revision {}: a party entered it more than 100 m from where it was notified. Call them",
@@ -300,6 +305,7 @@ fn details(text: &mut String, received: &Received) {
                 received.part::<AckDetail>(name::DETAIL).as_ref(),
             );
         }
+        Claims::Relay(claims) => relay::details(text, received, claims),
         Claims::Alert(_) => {
             if let Some(detail) = received.part::<AlertDetail>(name::DETAIL) {
                 super::alert::describe(text, &detail);
@@ -566,6 +572,9 @@ fn describe_ack(text: &mut String, claims: &AckClaims, detail: Option<&AckDetail
     if let Some(officer) = detail.and_then(|d| d.officer.as_ref()) {
         describe_officer(text, officer);
     }
+    if let Some(dated) = detail.and_then(|d| d.dated.as_ref()) {
+        put(text, "dated", dated);
+    }
     text.push_str("    An acknowledgement is not approval and confers no access.\n");
 }
 
@@ -624,6 +633,7 @@ pub const fn kind_words(kind: Kind) -> &'static str {
         Kind::Receipt => "receipt",
         Kind::Answer => "answer",
         Kind::Notice => "notice",
+        Kind::Relay => "package relayed",
         Kind::Warn => "warning",
         Kind::Reply => "reply",
         Kind::Progress => "progress of a movement",

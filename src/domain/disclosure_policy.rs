@@ -114,7 +114,15 @@ pub const fn may_read(kind: Kind, part: PartClass, reader: Relation) -> Read {
             _ => Read::Never,
         },
         // A party is not told how far off it entered a place: at a lower tier that would tell where the place is.
-        Kind::Ack | Kind::Notice => match (part, reader) {
+        Kind::Ack => match (part, reader) {
+            // The letter that it was transcribed from goes with it; the server keeps the content by its digest.
+            (PartClass::Attachment, Relation::Coordinator | Relation::Owner) => Read::PassOn,
+            (PartClass::Detail, Relation::Coordinator | Relation::Owner)
+            | (PartClass::Blobs, Relation::Coordinator) => Read::Reseal,
+            _ => Read::Never,
+        },
+        // To whom a package went, and what it disclosed, is for the organisation whose notifications stand in it.
+        Kind::Notice | Kind::Relay => match (part, reader) {
             (PartClass::Detail, Relation::Coordinator | Relation::Owner) => Read::Reseal,
             _ => Read::Never,
         },
@@ -250,11 +258,13 @@ mod tests {
                         Kind::Site | Kind::Movement,
                         P::Place | P::OwnAudience | P::OtherAudience | P::Blobs,
                     )
+                    | (Kind::Ack, P::Blobs)
                     | (Kind::Withdraw, P::Reason)
                     | (Kind::Screen, P::Reasons)
                     | (
                         Kind::Ack
                         | Kind::Notice
+                        | Kind::Relay
                         | Kind::Alert
                         | Kind::Warn
                         | Kind::Reply
@@ -267,6 +277,7 @@ mod tests {
                     | (Kind::Distress, P::Position | P::OwnAudience | P::OtherAudience)
                     | (Kind::Invite, P::Person) => Read::Reseal,
                     (Kind::Site | Kind::Movement, P::Contact | P::Attachment)
+                    | (Kind::Ack, P::Attachment)
                     | (Kind::Keys, P::DeskKey) => Read::PassOn,
                     _ => Read::Never,
                 };
@@ -302,10 +313,17 @@ mod tests {
             (&[Kind::Withdraw], P::Reason, &[R::Coordinator]),
             (&[Kind::Screen], P::Reasons, &[R::Coordinator, R::Owner]),
             (
-                &[Kind::Ack, Kind::Notice, Kind::Warn, Kind::Reply],
+                &[
+                    Kind::Ack,
+                    Kind::Notice,
+                    Kind::Relay,
+                    Kind::Warn,
+                    Kind::Reply,
+                ],
                 P::Detail,
                 &[R::Coordinator, R::Owner],
             ),
+            (&[Kind::Ack], P::Blobs, &[R::Coordinator]),
             (&[Kind::Invite], P::Person, &[R::Coordinator]),
             (
                 &[Kind::Progress],
@@ -357,6 +375,7 @@ mod tests {
                 P::Attachment,
                 &[R::Coordinator, R::Owner, R::Party(Tier::Exact)],
             ),
+            (&[Kind::Ack], P::Attachment, &[R::Coordinator, R::Owner]),
             (&[Kind::Keys], P::DeskKey, &[R::Owner]),
         ];
         let named = |table: &[(&[Kind], P, &[R])]| {

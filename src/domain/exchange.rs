@@ -84,6 +84,20 @@ words!(
 );
 
 words!(
+    /// By what means the coordinator relayed a package to a party that has no device.
+    Means {
+        /// By e-mail.
+        Email = "email",
+        /// From hand to hand.
+        Hand = "hand",
+        /// By a courier.
+        Courier = "courier",
+        /// Otherwise.
+        Other = "other",
+    }
+);
+
+words!(
     /// Where a distress call stands.
     DistressState {
         /// Nobody has answered.
@@ -178,6 +192,9 @@ fn by_policy(at: OffsetDateTime, within_h: u16) -> OffsetDateTime {
     at.checked_add(Duration::hours(within_h.into()))
         .unwrap_or(at)
 }
+
+/// What every relay says: what it is not.
+pub const RELAY_SENTENCE: &str = "Relayed by the coordinator, on its word alone: not signed by the party, and not counted as reached.";
 
 /// How late a movement may say that it is, in one statement: a week.
 pub const MAX_DELAY_S: u32 = 7 * 86_400;

@@ -33,6 +33,8 @@ words!(
         Cosign = "cosign",
         /// A party acknowledges revisions of one organisation.
         Ack = "ack",
+        /// The coordinator relayed what is notified to a party by other means.
+        Relay = "relay",
         /// A party warns an organisation about a revision.
         Warn = "warn",
         /// An organisation replies to a query or a warning.

@@ -31,6 +31,8 @@ const COORDINATOR: &[Role] = &[Role::Coordinator];
 const ORGANISATION: &[Role] = &[Role::Organisation];
 const DESKS: &[Role] = &[Role::Coordinator, Role::Organisation, Role::PartyDesk];
 const ANSWERING: &[Role] = &[Role::Coordinator, Role::PartyDesk];
+/// Who sends contents: of attachments, and of letters that are transcribed.
+const SENDING: &[Role] = &[Role::Coordinator, Role::Organisation];
 const PARTY_DESK: &[Role] = &[Role::PartyDesk];
 const PARTY: &[Role] = &[Role::PartyDesk, Role::PartyPlanner];
 
@@ -40,7 +42,9 @@ pub const fn signer(kind: Kind) -> Signer {
     match kind {
         Kind::Keys => Signer::Root,
         Kind::Renew => Signer::Enrolled(ANY),
-        Kind::Policy | Kind::Admit | Kind::Invite | Kind::Screen => Signer::Admitted(COORDINATOR),
+        Kind::Policy | Kind::Admit | Kind::Invite | Kind::Screen | Kind::Relay => {
+            Signer::Admitted(COORDINATOR)
+        }
         Kind::Revoke | Kind::Duty => Signer::Enrolled(DESKS),
         Kind::Site | Kind::Movement | Kind::Cosign => Signer::Admitted(ORGANISATION),
         Kind::Withdraw | Kind::Close => Signer::AdmittedOrSuspended(ORGANISATION),
@@ -56,13 +60,20 @@ pub const fn signer(kind: Kind) -> Signer {
 }
 
 /// Whether a device in this role may sign this kind at all: for itself, or, as the coordinator, on behalf of an organisation
-/// that cannot yet sign for itself.
+/// that cannot yet sign for itself, or from the letter of a party.
 pub fn may_sign(kind: Kind, role: Role, on_behalf: bool) -> bool {
     if on_behalf {
         return role == Role::Coordinator
             && matches!(
                 kind,
-                Kind::Site | Kind::Movement | Kind::Withdraw | Kind::Close
+                Kind::Site
+                    | Kind::Movement
+                    | Kind::Withdraw
+                    | Kind::Close
+                    | Kind::Progress
+                    | Kind::Confirm
+                    | Kind::Reply
+                    | Kind::Ack
             );
     }
     match signer(kind) {
@@ -102,7 +113,7 @@ pub const OPERATIONS: &[(&str, &str, Access)] = &[
     ("GET", "/v1/events/{seq}", Access::Roles(DESKS)),
     ("PUT", "/v1/cursor", Access::Roles(DESKS)),
     ("GET", "/v1/stream", Access::Roles(DESKS)),
-    ("PUT", "/v1/blobs/{digest}", Access::Roles(ORGANISATION)),
+    ("PUT", "/v1/blobs/{digest}", Access::Roles(SENDING)),
     ("GET", "/v1/blobs/{digest}", Access::Roles(DESKS)),
     ("GET", "/v1/notifications", Access::Roles(DESKS)),
     ("GET", "/v1/notifications/{id}", Access::Roles(DESKS)),

@@ -1,5 +1,7 @@
 //! Who is who, for reading: the device behind a certificate, an actor's devices, everybody's keys.
 
+use std::collections::BTreeMap;
+
 use super::core::{ContextKeys, Core, internal, keyring, store};
 use super::principal::Principal;
 use super::records::Record;
@@ -14,7 +16,10 @@ use crate::store::actors::{self, ActorRow};
 use crate::store::devices::{self, DeviceRow};
 use crate::store::tx::{self, Tenant};
 use crate::store::{error::StoreError, statements};
-use crate::wire::api::{ActorKeys, CurrentPolicy, DeviceStatus, Devices, KeyDirectory, Me};
+use crate::wire::api::{
+    ActorKeys, CurrentPolicy, DeviceStatus, Devices, KeyDirectory, Me, NamedParty,
+};
+use crate::wire::claims::InviteClaims;
 use crate::wire::problem::{Problem, ProblemKind};
 
 /// The device behind a certificate, if it is enrolled; a revoked one is refused.
@@ -148,28 +153,58 @@ fn public(core: &Core, context: &ContextKeys) -> Tenant {
 /// # Errors
 /// The database's.
 pub async fn directory(core: &Core, context: &ContextKeys) -> Result<KeyDirectory, Problem> {
-    let actors = read_directory(core, context).await.map_err(|e| store(&e))?;
+    let read = read_directory(core, context).await;
+    let (actors, named) = read.map_err(|e| store(&e))?;
     Ok(KeyDirectory {
         aud: core.deployment.aud.clone(),
         server: context.keys.clone(),
         actors,
+        named,
     })
 }
 
-async fn read_directory(core: &Core, context: &ContextKeys) -> Result<Vec<ActorKeys>, StoreError> {
+async fn read_directory(
+    core: &Core,
+    context: &ContextKeys,
+) -> Result<(Vec<ActorKeys>, Vec<NamedParty>), StoreError> {
     let ctx = &context.id;
     let mut tx = tx::begin(&core.pools.app, &public(core, context)).await?;
     let keys = statements::since(&mut tx, ctx, Kind::Keys, LogPosition(0)).await?;
     let renewals = statements::since(&mut tx, ctx, Kind::Renew, LogPosition(0)).await?;
     let revocations = statements::since(&mut tx, ctx, Kind::Revoke, LogPosition(0)).await?;
+    let rows = actors::all(&mut tx, ctx).await?;
+    let waits = |row: &&ActorRow| row.kind == ActorKind::Party && row.waits_for_admission();
+    let waiting: Vec<ActorId> = rows.iter().filter(waits).map(|r| r.actor.clone()).collect();
+    let invites = if waiting.is_empty() {
+        Vec::new()
+    } else {
+        statements::since(&mut tx, ctx, Kind::Invite, LogPosition(0)).await?
+    };
     let mut out = Vec::new();
-    for row in actors::all(&mut tx, ctx).await? {
+    for row in rows {
         if let Some(keys) = actor_keys(&mut tx, row, &keys, &renewals, &revocations).await? {
             out.push(keys);
         }
     }
     tx.rollback().await?;
-    Ok(out)
+    Ok((out, named_parties(&waiting, &invites)))
+}
+
+/// The parties that wait to be admitted, each with the latest invite that names it.
+fn named_parties(waiting: &[ActorId], invites: &[(ActorId, String)]) -> Vec<NamedParty> {
+    let mut latest: BTreeMap<ActorId, String> = BTreeMap::new();
+    for (_, jws) in invites {
+        let claims = statement::parse(jws.as_bytes())
+            .ok()
+            .and_then(|own| serde_json::from_slice::<InviteClaims>(own.payload()).ok());
+        if let Some(claims) = claims.filter(|claims| waiting.contains(&claims.actor)) {
+            latest.insert(claims.actor, jws.clone());
+        }
+    }
+    latest
+        .into_iter()
+        .map(|(actor, invite)| NamedParty { actor, invite })
+        .collect()
 }
 
 async fn actor_keys(

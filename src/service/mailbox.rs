@@ -448,7 +448,12 @@ impl Job {
     fn relation(&self, claims: &Claims) -> Relation {
         let issuer = claims.speaks_for();
         let owner = match claims {
+            // The party whose letter was transcribed is to know what is said in its name.
+            Claims::Ack(claims) if claims.on_behalf.is_some() && issuer == self.reader.actor => {
+                Some(&issuer)
+            }
             Claims::Ack(claims) => Some(&claims.to),
+            Claims::Relay(claims) => Some(&claims.to),
             // Its own devices are to know it too.
             Claims::Warn(_) | Claims::Reply(_) | Claims::Respond(_)
                 if issuer == self.reader.actor =>

@@ -17,10 +17,10 @@ use crate::domain::notification::{ScreeningState, SecondSignature};
 use crate::store::error::StoreError;
 use crate::store::status::{self, RevisionLine};
 use crate::store::threads::{self as store_threads, ThreadRow};
-use crate::store::{statements, tx};
+use crate::store::{relay, statements, tx};
 use crate::wire::api::{
     AckStatus, NotificationPage, NotificationStatus, PartyStatus, PendingAdmission, Queue,
-    RevisionStatus, Statistics, ThreadStatus,
+    RelayStatus, RevisionStatus, Statistics, ThreadStatus,
 };
 use crate::wire::claims::Checked;
 use crate::wire::problem::{Problem, ProblemKind};
@@ -206,6 +206,7 @@ async fn load(
     let revisions = status::revisions(conn, nids).await?;
     let parties = status::parties(conn, nids).await?;
     let acks = status::acks(conn, nids).await?;
+    let relays = relay::of_notifications(conn, nids).await?;
     let calls = calls::about(conn, nids, principal).await?;
     let mut out = Vec::with_capacity(headers.len());
     for head in headers {
@@ -221,6 +222,17 @@ async fn load(
                 party: p.party.clone(),
                 tier: p.tier,
                 fetched_at: p.fetched_at,
+                without_device: p.without_device,
+                relayed: relays
+                    .iter()
+                    .filter(|r| r.nid == head.nid && r.party == p.party)
+                    .map(|r| RelayStatus {
+                        rev: r.rev,
+                        latest: Some(r.rev) == latest,
+                        at: r.at,
+                        of: r.hash,
+                    })
+                    .collect(),
                 acknowledgements: acks
                     .iter()
                     .filter(|a| a.nid == head.nid && a.party == p.party)
@@ -231,6 +243,7 @@ async fn load(
                         at: a.at,
                         of: a.hash,
                         entered_elsewhere: a.elsewhere,
+                        transcribed: a.transcribed,
                     })
                     .collect(),
             })

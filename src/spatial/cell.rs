@@ -90,6 +90,21 @@ impl Cell {
         ring(&self.0).map(|ring| Area::from_rings(vec![ring]))
     }
 
+    /// The square's outline, closed, clipped to its grid zone; some points along each side, since its sides are straight in the
+    /// grid and not on the globe. `None` for a square of which nothing lies in its zone.
+    pub fn outline(&self) -> Option<Vec<Position>> {
+        let ring = ring(&self.0)?;
+        let position = |[lon, lat]: &Xy| {
+            let lon = (lon + 540.0).rem_euclid(360.0) - 180.0;
+            Position::new(lon, *lat).ok()
+        };
+        let mut outline: Vec<Position> = ring.iter().filter_map(position).collect();
+        if outline.first() != outline.last() {
+            outline.extend(outline.first().copied());
+        }
+        Some(outline)
+    }
+
     /// Distance in metres from an area to the cell, a metre short: 0 when they touch.
     pub fn distance_m(&self, area: &Area) -> f64 {
         // A square without area says nothing about where the object is: count it as there.

@@ -34,6 +34,19 @@ pub struct ActorRow {
     pub duty: Option<String>,
 }
 
+impl ActorRow {
+    /// Whether it has a desk whose root the coordinator compared: what is meant for it may be sealed to it, and handed to it.
+    pub const fn has_admitted_desk(&self) -> bool {
+        self.desk_key.is_some()
+            && matches!(self.state, ActorState::Admitted | ActorState::Suspended)
+    }
+
+    /// Whether it is named and waits to be admitted: it can be notified, and what is notified to it waits in its mailbox.
+    pub const fn waits_for_admission(&self) -> bool {
+        matches!(self.state, ActorState::Invited | ActorState::Enrolled)
+    }
+}
+
 const COLUMNS: &str = "actor, kind, name, state, root, keys_serial, keys_pos, admit_pos, desk_key, duty FROM hn.actor";
 
 fn row(row: &sqlx::postgres::PgRow) -> Result<ActorRow, StoreError> {

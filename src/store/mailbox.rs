@@ -41,7 +41,8 @@ impl std::fmt::Debug for Desk {
     }
 }
 
-/// The desk of an active device; `None` when there is no such device, or it is not active.
+/// The desk of an active device; `None` when there is no such device, or it is not active. Until the coordinator has compared
+/// the root's fingerprint, its mailbox ends where it begins: what waits in it is handed to nobody who only held an invite.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -52,7 +53,9 @@ pub async fn desk(
     device: &DeviceId,
 ) -> Result<Option<Desk>, StoreError> {
     let row = sqlx::query(
-        "SELECT a.mailbox_seq, a.call_seq, a.desk_key, d.cursor_seq, d.seal_key
+        "SELECT CASE WHEN a.state IN ('admitted', 'suspended') THEN a.mailbox_seq ELSE d.cursor_seq END AS mailbox_seq,
+                CASE WHEN a.state IN ('admitted', 'suspended') THEN a.call_seq ELSE 0 END AS call_seq,
+                a.desk_key, d.cursor_seq, d.seal_key
            FROM hn.device d JOIN hn.actor a ON a.ctx = d.ctx AND a.actor = d.actor
           WHERE d.ctx = $1 AND d.actor = $2 AND d.device = $3 AND d.state = 'active'",
     )

@@ -22,6 +22,7 @@ pub mod pool;
 pub mod progress;
 mod read;
 pub mod rebuild;
+pub mod relay;
 pub mod role;
 pub mod statements;
 pub mod status;

@@ -211,7 +211,29 @@ pub async fn set_taken_over(
     Ok(())
 }
 
-/// Whether an officer of the party has said anything on the revision.
+/// The latest acknowledgement of the revision that was transcribed from a letter of the party.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn transcribed(
+    conn: &mut PgConnection,
+    nid: Nid,
+    rev: Revision,
+    party: &ActorId,
+) -> Result<Option<Digest>, StoreError> {
+    let row = sqlx::query(
+        "SELECT s.hash FROM hn.ack k JOIN hn.statement s ON s.pos = k.pos
+          WHERE k.nid = $1 AND k.rev = $2 AND k.party = $3 AND k.transcribed ORDER BY k.pos DESC LIMIT 1",
+    )
+    .bind(nid.uuid())
+    .bind(read::integer(rev))
+    .bind(party.as_str())
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| read::digest(&row, "hash")).transpose()
+}
+
+/// Whether an officer of the party has signed anything on the revision.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -222,7 +244,7 @@ pub async fn officer_spoke(
     party: &ActorId,
 ) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM hn.ack WHERE nid = $1 AND rev = $2 AND party = $3 AND state <> 'reached_desk')",
+        "SELECT EXISTS (SELECT FROM hn.ack WHERE nid = $1 AND rev = $2 AND party = $3 AND state <> 'reached_desk' AND NOT transcribed)",
     )
     .bind(nid.uuid())
     .bind(read::integer(rev))
@@ -506,6 +528,8 @@ pub struct NewAck<'a> {
     pub at: OffsetDateTime,
     /// The items, in the statement's order.
     pub items: &'a [NewAckItem],
+    /// Transcribed by the coordinator from a letter.
+    pub transcribed: bool,
 }
 
 /// One item.
@@ -526,8 +550,8 @@ pub struct NewAckItem {
 /// [`StoreError`]; `ack_audience_exists` when an item was not delivered to the party.
 pub async fn insert_ack(conn: &mut PgConnection, ack: &NewAck<'_>) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO hn.ack (pos, item, ctx, party, org, nid, rev, state, elsewhere, at)
-         SELECT $1, i - 1, $2, $3, $4, n, r, s, e, $5
+        "INSERT INTO hn.ack (pos, item, ctx, party, org, nid, rev, state, elsewhere, at, transcribed)
+         SELECT $1, i - 1, $2, $3, $4, n, r, s, e, $5, $10
            FROM unnest($6::uuid[], $7::integer[], $8::text[], $9::boolean[]) WITH ORDINALITY AS u(n, r, s, e, i)",
     )
     .bind(read::bigint(ack.pos.0))
@@ -539,6 +563,7 @@ pub async fn insert_ack(conn: &mut PgConnection, ack: &NewAck<'_>) -> Result<(),
     .bind(ack.items.iter().map(|i| read::integer(i.rev)).collect::<Vec<_>>())
     .bind(ack.items.iter().map(|i| i.state.as_str().to_owned()).collect::<Vec<_>>())
     .bind(ack.items.iter().map(|i| i.elsewhere).collect::<Vec<_>>())
+    .bind(ack.transcribed)
     .execute(conn)
     .await?;
     Ok(())
@@ -556,7 +581,7 @@ pub async fn acknowledged(
     items: &[(Nid, Revision)],
 ) -> Result<Vec<Option<Acknowledged>>, StoreError> {
     let rows = sqlx::query(
-        "SELECT i, r.org, r.ctx, r.hash, r.kind, n.state, a.tier, p.content,
+        "SELECT i, r.org, r.ctx, r.hash, r.kind, n.state, n.rev AS latest, a.tier, p.content,
                 ARRAY(SELECT sd FROM hn.part WHERE pos = r.pos UNION SELECT sd FROM hn.seal WHERE pos = r.pos) AS sds
            FROM unnest($1::uuid[], $2::integer[]) WITH ORDINALITY AS u(n, v, i)
            JOIN hn.revision r ON r.nid = u.n AND r.rev = u.v AND r.ctx = $4
@@ -588,6 +613,7 @@ pub async fn acknowledged(
                 hash: read::digest(&row, "hash")?,
                 kind: read::text(&row, "kind")?,
                 state: read::text(&row, "state")?,
+                latest: read::revision(&row, "latest")?,
                 tier: read::text(&row, "tier")?,
                 place: row.try_get("content")?,
                 sds: row.try_get("sds")?,
@@ -609,6 +635,8 @@ pub struct Acknowledged {
     pub kind: Kind,
     /// Where the notification stands.
     pub state: NotificationState,
+    /// The notification's latest revision.
+    pub latest: Revision,
     /// How much of it the party sees.
     pub tier: Tier,
     /// The digests of its parts.

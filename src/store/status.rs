@@ -64,6 +64,8 @@ pub struct PartyLine {
     pub tier: Tier,
     /// When its desk had taken the latest revision.
     pub fetched_at: Option<OffsetDateTime>,
+    /// It has no desk that the coordinator has admitted.
+    pub without_device: bool,
 }
 
 /// A party's word.
@@ -78,6 +80,8 @@ pub struct AckLine {
     pub state: AckState,
     /// Entered more than 100 m away.
     pub elsewhere: bool,
+    /// From a letter, by the coordinator.
+    pub transcribed: bool,
     /// Hash of the statement.
     pub hash: Digest,
     /// When it was stored.
@@ -187,7 +191,7 @@ pub async fn unreceived(
         conn,
         "SELECT n.nid, count(*) OVER () AS total FROM hn.notification n
            JOIN hn.audience a ON a.nid = n.nid AND a.rev = n.rev AND a.party = $2
-          WHERE NOT EXISTS (SELECT FROM hn.ack k WHERE k.nid = a.nid AND k.rev = a.rev AND k.party = a.party AND k.state <> 'reached_desk')
+          WHERE NOT EXISTS (SELECT FROM hn.ack k WHERE k.nid = a.nid AND k.rev = a.rev AND k.party = a.party AND k.state <> 'reached_desk' AND NOT k.transcribed)
           ORDER BY a.seq LIMIT $1",
         Some(party),
         limit,
@@ -270,7 +274,10 @@ pub async fn revisions(
 /// [`StoreError`].
 pub async fn parties(conn: &mut PgConnection, nids: &[Nid]) -> Result<Vec<PartyLine>, StoreError> {
     let rows = sqlx::query(
-        "SELECT DISTINCT ON (nid, party) nid, party, tier, fetched_at FROM hn.audience WHERE nid = ANY($1) ORDER BY nid, party, rev DESC",
+        "SELECT DISTINCT ON (u.nid, u.party) u.nid, u.party, u.tier, u.fetched_at,
+                a.desk_key IS NULL OR a.state NOT IN ('admitted', 'suspended') AS without_device
+           FROM hn.audience u JOIN hn.actor a ON a.ctx = u.ctx AND a.actor = u.party
+          WHERE u.nid = ANY($1) ORDER BY u.nid, u.party, u.rev DESC",
     )
     .bind(uuids(nids))
     .fetch_all(conn)
@@ -282,6 +289,7 @@ pub async fn parties(conn: &mut PgConnection, nids: &[Nid]) -> Result<Vec<PartyL
                 party: read::text(row, "party")?,
                 tier: read::text(row, "tier")?,
                 fetched_at: row.try_get("fetched_at")?,
+                without_device: row.try_get("without_device")?,
             })
         })
         .collect()
@@ -293,7 +301,7 @@ pub async fn parties(conn: &mut PgConnection, nids: &[Nid]) -> Result<Vec<PartyL
 /// [`StoreError`].
 pub async fn acks(conn: &mut PgConnection, nids: &[Nid]) -> Result<Vec<AckLine>, StoreError> {
     let rows = sqlx::query(
-        "SELECT k.nid, k.rev, k.party, k.state, k.elsewhere, k.at, s.hash
+        "SELECT k.nid, k.rev, k.party, k.state, k.elsewhere, k.transcribed, k.at, s.hash
            FROM hn.ack k JOIN hn.statement s ON s.pos = k.pos WHERE k.nid = ANY($1) ORDER BY k.pos",
     )
     .bind(uuids(nids))
@@ -307,6 +315,7 @@ pub async fn acks(conn: &mut PgConnection, nids: &[Nid]) -> Result<Vec<AckLine>,
                 party: read::text(row, "party")?,
                 state: read::text(row, "state")?,
                 elsewhere: row.try_get("elsewhere")?,
+                transcribed: row.try_get("transcribed")?,
                 hash: read::digest(row, "hash")?,
                 at: row.try_get("at")?,
             })

@@ -139,6 +139,20 @@ pub struct KeyDirectory {
     pub server: String,
     /// The context's actors.
     pub actors: Vec<ActorKeys>,
+    /// Parties that the coordinator has named and of which it has admitted no device yet: they can be notified, and what is
+    /// notified waits for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<NamedParty>,
+}
+
+/// A party without a device.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NamedParty {
+    /// The party.
+    #[schema(value_type = String)]
+    pub actor: ActorId,
+    /// The coordinator's latest `invite` statement for it, which names it and says that it is a party.
+    pub invite: String,
 }
 
 /// An actor's keys.
@@ -437,8 +451,30 @@ pub struct PartyStatus {
         skip_serializing_if = "Option::is_none"
     )]
     pub fetched_at: Option<OffsetDateTime>,
-    /// What it signed, oldest first. Empty is `pending`: silence.
+    /// It has no device that the coordinator has admitted: what is notified to it waits in its mailbox.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_device: bool,
+    /// What the coordinator relayed to it by other means, oldest first. Neither signed by the party nor reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relayed: Vec<RelayStatus>,
+    /// What it signed, or what the coordinator transcribed from its letters, oldest first. Empty is `pending`: silence.
     pub acknowledgements: Vec<AckStatus>,
+}
+
+/// A package of the coordinator's in which a revision stood. To whom it went and how is in the signed part.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RelayStatus {
+    /// The revision.
+    #[schema(value_type = u32)]
+    pub rev: Revision,
+    /// Whether that is the latest.
+    pub latest: bool,
+    /// When it was stored.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// Hash of the statement.
+    #[schema(value_type = String)]
+    pub of: Digest,
 }
 
 /// One signed word of a party.
@@ -460,6 +496,9 @@ pub struct AckStatus {
     pub of: Digest,
     /// Whether the place was entered more than 100 m away.
     pub entered_elsewhere: bool,
+    /// Transcribed by the coordinator from a letter of the party: it counts neither as signed nor as reached.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transcribed: bool,
 }
 
 /// A page of notifications.

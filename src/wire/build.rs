@@ -398,7 +398,7 @@ mod tests {
     #[test]
     fn other_kinds_have_no_decoys_and_bind_to_their_jti() {
         let signer = SigningKey::generate();
-        let ack = AckClaims::new(common(), "msf".parse().expect("a slug"), Vec::new());
+        let ack = AckClaims::new(common(), "msf".parse().expect("a slug"), Vec::new(), None);
         let built = build(ack, &[part(name::DETAIL)], &signer).expect("built");
         let claims = read(&built.envelope, &signer);
         assert_eq!(claims.sd().len(), 1);

@@ -299,12 +299,27 @@ claims! {
         of: Digest,
     }
 
-    /// A party acknowledges revisions of one organisation. Part: `detail`, with the officer's name.
+    /// A party acknowledges revisions of one organisation. Part: `detail`, with the officer's name. Transcribed by the
+    /// coordinator from the party's letter, also `attachment.1`, the letter, and `blobs`.
     Ack => AckClaims {
         /// The organisation all items belong to, so that no organisation learns of another's.
         to: ActorId,
         /// 1 to 1,000 items.
         items: Vec<AckItem>,
+        /// Transcribed by the coordinator: the party that wrote, and the SHA-256 of its letter. Never counts as signed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_behalf: Option<OnBehalf>,
+    }
+
+    /// The coordinator relayed what is notified to a party by other means. Part: `detail`
+    /// ([`super::relay::RelayDetail`]).
+    Relay => RelayClaims {
+        /// The organisation all items belong to, so that no organisation learns of another's.
+        to: ActorId,
+        /// The party.
+        party: ActorId,
+        /// The revisions that stand in the package, 1 to 1,000.
+        items: Vec<About>,
     }
 
     /// A party warns an organisation about a revision. Part: `detail` ([`super::parts::Warning`]).
@@ -329,6 +344,9 @@ claims! {
         rev: Revision,
         /// Hash of the statement replied to: an acknowledgement with a query on this notification, or a warning.
         re: Digest,
+        /// Signed by the coordinator on behalf of an organisation that cannot yet sign for itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_behalf: Option<OnBehalf>,
     }
 
     /// An organisation says how far a movement is. Part: `progress` ([`super::parts::ProgressPart`]).
@@ -339,6 +357,9 @@ claims! {
         rev: Revision,
         /// Hash of that revision's statement.
         of: Digest,
+        /// Signed by the coordinator on behalf of an organisation that cannot yet sign for itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_behalf: Option<OnBehalf>,
     }
 
     /// An organisation confirms that a site stands as its latest revision says.
@@ -349,6 +370,9 @@ claims! {
         rev: Revision,
         /// Hash of that revision's statement.
         of: Digest,
+        /// Signed by the coordinator on behalf of an organisation that cannot yet sign for itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_behalf: Option<OnBehalf>,
     }
 
     /// An organisation calls for help. Parts: `detail` ([`super::parts::DistressDetail`]), `position`
@@ -424,6 +448,10 @@ impl Claims {
             Self::Movement(c) => c.on_behalf.as_ref(),
             Self::Withdraw(c) => c.on_behalf.as_ref(),
             Self::Close(c) => c.on_behalf.as_ref(),
+            Self::Progress(c) => c.on_behalf.as_ref(),
+            Self::Confirm(c) => c.on_behalf.as_ref(),
+            Self::Reply(c) => c.on_behalf.as_ref(),
+            Self::Ack(c) => c.on_behalf.as_ref(),
             _ => None,
         }
     }
@@ -460,6 +488,7 @@ impl Claims {
             | Self::Revoke(_)
             | Self::Duty(_)
             | Self::Ack(_)
+            | Self::Relay(_)
             | Self::Check(_)
             | Self::Receipt(_)
             | Self::Answer(_) => return None,
@@ -561,11 +590,11 @@ pub struct AckItem {
     pub state: AckState,
 }
 
-/// By what word the coordinator signs on behalf of an organisation.
+/// By what word the coordinator signs on behalf of an organisation, or transcribes a party's letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OnBehalf {
-    /// The organisation.
+    /// The organisation; of an acknowledgement, the party.
     pub org: ActorId,
     /// SHA-256 of the e-mail, form or letter that it came from, which the coordinator keeps.
     pub source: Digest,

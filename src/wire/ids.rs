@@ -53,6 +53,7 @@ as_text!(
     exchange::Ask,
     exchange::DistressOutcome,
     exchange::DistressState,
+    exchange::Means,
     exchange::Step,
     exchange::ThreadKind,
     exchange::ThreadState,

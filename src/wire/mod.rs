@@ -15,5 +15,6 @@ pub mod parts;
 pub mod policy;
 pub mod problem;
 pub mod read;
+pub mod relay;
 pub mod text;
 pub mod trust;

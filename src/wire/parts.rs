@@ -122,7 +122,7 @@ sealed_debug!(
 );
 
 /// A window in time, RFC 3339. Both bounds belong to it; an absent bound is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// From.
@@ -497,6 +497,9 @@ pub struct AckDetail {
     /// Details of single items, in the order of the claims' `items`; may be shorter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<AckItemDetail>,
+    /// Transcribed from a letter: the date that stands on it, `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dated: Option<String>,
 }
 
 /// What a party says of one item.
@@ -665,6 +668,10 @@ pub struct AlertDetail {
     /// How many steps up the contacts this is (`distress_unanswered`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<u32>,
+    /// Hash of the acknowledgement that the coordinator transcribed from the party's letter, where there is one
+    /// (`no_acknowledgement`): no signed word, and no silence either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcribed: Option<Digest>,
     /// Always [`crate::domain::exchange::SILENCE_SENTENCE`], or of a distress call
     /// [`crate::domain::exchange::DISTRESS_SENTENCE`].
     pub says: String,

@@ -104,6 +104,11 @@ problem_kinds! {
     TooManyAttachments => 400, "too-many-attachments", "A revision has more attachments than are taken", "Send at most ten with one revision.";
     RangeNotSatisfiable => 416, "range-not-satisfiable", "The range lies behind the end of the content", "Ask for a range within it.";
     UnknownItem => 400, "unknown-item", "An item names a statement that was not delivered to this desk", "Acknowledge only what the stream delivered.";
+    NotNotifiedToParty => 400, "not-notified-to-party", "The revision that is named was not notified to this party", "Name a party that the notification names, and the revision that names it.";
+    TierMismatch => 400, "tier-mismatch", "What a package is said to disclose is not what the party sees of the revision", "Make the package again from the revision that is named.";
+    LetterMissing => 400, "letter-missing", "An acknowledgement is transcribed without its letter", "Send the letter's content first, and name it as attachment.1 and in blobs, sealed to the coordinator and the organisation.";
+    LetterUnexpected => 400, "letter-unexpected", "An acknowledgement that the party signs itself has no letter", "Leave the letter out; what the party signs needs none.";
+    PartySpokeItself => 409, "party-spoke-itself", "The party has signed its own word on this revision", "Nothing is transcribed over it; the party's desk says what has changed.";
     Superseded => 409, "superseded", "A newer revision replaced the one that is named", "Read the newer revision and answer that one.";
     ReplyTimeInvalid => 400, "reply-time-invalid", "The time for a reply lies in the past, or too far ahead", "Give a time after now and at most 30 days ahead.";
     AskNeedsMovement => 400, "ask-needs-movement", "Only a movement can be asked to wait or to take another way", "Ask to clarify, or name a movement.";

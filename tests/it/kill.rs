@@ -145,12 +145,13 @@ impl People {
                 phone: None,
             }),
             items: Vec::new(),
+            dated: None,
         };
         let detail = Part::new(name::DETAIL, &detail)
             .unwrap()
             .sealed_to(self.trust.server_seal());
         let common = self.party.0.common(&Clock::System);
-        let claims = AckClaims::new(common, "msf".parse().unwrap(), items);
+        let claims = AckClaims::new(common, "msf".parse().unwrap(), items, None);
         build(claims, &[detail], &self.party.0.signing_key().unwrap()).unwrap()
     }
 

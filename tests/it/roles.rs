@@ -112,6 +112,7 @@ const TABLES: &[(&str, Guard)] = &[
     ("nudge_wait", Guard::Closed),
     ("part", Guard::Closed),
     ("progress", Guard::Closed),
+    ("relay", Guard::Tenant("$1 IN (x.org, 'ocha')")),
     (
         "revision",
         Guard::Tenant(
@@ -158,6 +159,7 @@ const RIGHTS: &[(&str, &str, &str, &str)] = &[
     ("nudge_wait", "", "", "SIUD"),
     ("part", "", "SI", "S"),
     ("progress", "", "SIU", ""),
+    ("relay", "S", "SI", ""),
     ("revision", "S", "SIU", "S"),
     ("seal", "", "SI", "S"),
     ("statement", "S", "SI", "S"),
@@ -203,6 +205,8 @@ impl Busy {
             let (claims, parts) = world.acknowledgement(party.first(), &org.id, items, &[]);
             world.said(party.first(), claims, &parts).await;
             world.asks(party, org, what, json!({})).await;
+            let relayed = world.relay(&party.id, org, &[(what, Tier::Exact)]).await;
+            assert_eq!(relayed.status.as_u16(), 201, "{relayed:?}");
         }
         for (party, org) in [(&world.east, &world.msf), (&world.west, &world.relief)] {
             let cry = Cry::here().to(party, Tier::Exact);

@@ -74,26 +74,7 @@ pub fn prepare(path: &Path, keep_metadata: bool) -> Result<Attached, CliError> {
     let shown = path.display();
     let refused = |what: String, action: &str| CliError::refused(what, action);
     let bytes = read(path)?;
-    let Some(media) = MediaType::of_bytes(&bytes) else {
-        return Err(refused(
-            format!("{shown} is neither a JPEG nor a PNG picture nor a PDF document"),
-            "Save it as one of these, then attach that.",
-        ));
-    };
-    let extension = path.extension().and_then(|e| e.to_str());
-    let named_so = extension.is_some_and(|given| {
-        let known = media.extensions();
-        known.iter().any(|known| known.eq_ignore_ascii_case(given))
-    });
-    if !named_so {
-        return Err(refused(
-            format!(
-                "{shown} is not what its name says: its content is {}",
-                media.as_str()
-            ),
-            "Look at what it is; then give it the name that fits.",
-        ));
-    }
+    let media = named_as_it_is(path, &bytes)?;
     let (text, taken_out) = match media {
         MediaType::Jpeg => jpeg::strip(&bytes),
         MediaType::Png => png::strip(&bytes),
@@ -107,6 +88,42 @@ pub fn prepare(path: &Path, keep_metadata: bool) -> Result<Attached, CliError> {
     }
     .map_err(|error| refused(format!("{shown} cannot be attached: {error}"), "Open it and save it anew, then attach that."))?;
     seal(path, media, &text, taken_out)
+}
+
+/// Reads a letter and makes it ready, byte for byte as it came: what is transcribed from it must stand in what is kept.
+///
+/// # Errors
+/// When the file cannot be read, is not what its name says, or is too large.
+pub fn letter(path: &Path) -> Result<Attached, CliError> {
+    let bytes = read(path)?;
+    let media = named_as_it_is(path, &bytes)?;
+    seal(path, media, &bytes, 0)
+}
+
+/// What a file is, when its name says the same.
+fn named_as_it_is(path: &Path, bytes: &[u8]) -> Result<MediaType, CliError> {
+    let shown = path.display();
+    let Some(media) = MediaType::of_bytes(bytes) else {
+        return Err(CliError::refused(
+            format!("{shown} is neither a JPEG nor a PNG picture nor a PDF document"),
+            "Save it as one of these, then attach that.",
+        ));
+    };
+    let extension = path.extension().and_then(|e| e.to_str());
+    let named_so = extension.is_some_and(|given| {
+        let known = media.extensions();
+        known.iter().any(|known| known.eq_ignore_ascii_case(given))
+    });
+    if named_so {
+        return Ok(media);
+    }
+    Err(CliError::refused(
+        format!(
+            "{shown} is not what its name says: its content is {}",
+            media.as_str()
+        ),
+        "Look at what it is; then give it the name that fits.",
+    ))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CliError> {

@@ -14,11 +14,12 @@ pub struct Parties(BTreeMap<ActorId, Option<String>>);
 impl Parties {
     /// Of a directory that was held against the pins.
     pub fn of(trust: &Trust) -> Self {
-        let standing = |id: &ActorId| trust.party(id).err().map(|error| error.to_string());
+        let standing = |id: &ActorId| trust.chosen(id).err().map(|error| error.to_string());
+        let known = trust.actors().map(|(id, _)| id);
         Self(
-            trust
-                .actors()
-                .map(|(id, _)| (id.clone(), standing(id)))
+            known
+                .chain(trust.without_device())
+                .map(|id| (id.clone(), standing(id)))
                 .collect(),
         )
     }

@@ -99,7 +99,7 @@ pub fn sign_with(
     let mut parts = vec![Part::new(name::PLACE, &composed.place)?.sealed_to(server)];
     for part in &audience {
         if part.tier != Tier::Withdrawn {
-            trust.party(&part.party)?;
+            trust.chosen(&part.party)?;
         }
         parts.push(Part::new(name::audience(&part.party), part)?.sealed_to(server));
     }
@@ -109,11 +109,15 @@ pub fn sign_with(
             .iter()
             .filter(|part| matches!(part.tier, Tier::Exact | Tier::OnCheck))
         {
-            part = part.sealed_to(&trust.party(&reader.party)?.desk);
+            if let Some(desk) = trust.chosen(&reader.party)? {
+                part = part.sealed_to(desk);
+            }
         }
         parts.push(part);
     }
-    parts.extend(attachments(attached, &audience, &common, trust)?);
+    let own = composed.on_behalf.as_ref();
+    let own = own.map_or(&common.iss.actor, |word| &word.org);
+    parts.extend(attachments(attached, &audience, own, trust)?);
     let claims = claims(composed, next, common);
     let built = build::build(claims, &parts, key)?;
     Ok(Signed {
@@ -122,23 +126,22 @@ pub fn sign_with(
     })
 }
 
-/// Each attachment is sealed to the coordinator, the own desk and the parties that see the exact place; which contents
-/// there are, to the server.
+/// Each attachment is sealed to the coordinator, the organisation's own desk and the parties that see the exact place, as far
+/// as they have desks; which contents there are, to the server.
 fn attachments(
     attached: &[Attached],
     audience: &[Audience],
-    common: &Common,
+    own: &ActorId,
     trust: &Trust,
 ) -> Result<Vec<Part>, SignError> {
     if attached.is_empty() {
         return Ok(Vec::new());
     }
-    let mut readers = vec![
-        &trust.coordinator()?.desk,
-        &trust.actor(&common.iss.actor)?.desk,
-    ];
+    let mut readers = vec![&trust.coordinator()?.desk];
+    // An organisation for which the coordinator notifies may have no desk yet.
+    readers.extend(trust.actor(own).ok().map(|actor| &actor.desk));
     for part in audience.iter().filter(|part| part.tier == Tier::Exact) {
-        readers.push(&trust.party(&part.party)?.desk);
+        readers.extend(trust.chosen(&part.party)?);
     }
     let mut parts = Vec::with_capacity(attached.len() + 1);
     for (one, n) in attached.iter().zip(1..) {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::cli::relay::words::not_signed_by;
 use crate::cli::words::{self, ack_words};
 use crate::crypto::digest::Digest;
 use crate::crypto::disclosure::Disclosure;
@@ -124,6 +125,9 @@ pub(super) fn item(item: &Item, trust: &Trust, given: &Given) -> Finding {
     signed(&checked, &mut proves);
     if checked.since_revoked {
         does_not.push("that the device still speaks for its actor: it has been taken back since. What it signed before stays signed; the position in a receipt tells which came first".to_owned());
+    }
+    if let Some(not_signed) = not_signed_by(&checked.claims) {
+        does_not.push(format!("that somebody else signed: it was {not_signed}"));
     }
     match (&checked.claims, item) {
         (Claims::Receipt(claims), _) => receipt(claims, known, &mut proves, &mut does_not),
@@ -258,9 +262,13 @@ fn receipt(
 }
 
 fn acknowledgement(claims: &AckClaims, proves: &mut Vec<String>, does_not: &mut Vec<String>) {
+    let says = match &claims.on_behalf {
+        None => "the party says".to_owned(),
+        Some(word) => format!("the coordinator says that a letter of {} says", word.org),
+    };
     for item in &claims.items {
         proves.push(format!(
-            "the party says of {} revision {} (statement {}): {}",
+            "{says} of {} revision {} (statement {}): {}",
             item.nid.reference(),
             item.rev,
             item.of,
@@ -347,6 +355,15 @@ fn other(claims: &Claims, proves: &mut Vec<String>, does_not: &mut Vec<String>) 
             );
             does_not.push("that nobody knew; silence changes no one's protection".to_owned());
         }
+        Claims::Relay(c) => {
+            proves.push(format!(
+                "the coordinator's word that {} of {} stood in a package to {}",
+                count(c.items.len(), "notification"),
+                c.to,
+                c.party
+            ));
+            does_not.push("that the party received it: nothing in it is signed by the party, and it is not counted as reached".to_owned());
+        }
         Claims::Warn(_) | Claims::Reply(_) => return exchanged(claims, proves, does_not),
         Claims::Keys(_)
         | Claims::Renew(_)
@@ -385,7 +402,7 @@ fn exchanged(claims: &Claims, proves: &mut Vec<String>, does_not: &mut Vec<Strin
         Claims::Reply(c) => {
             proves.push(format!(
                 "the organisation {} replied to {} on {} revision {}, to the statement {}",
-                c.iss.actor,
+                claims.speaks_for(),
                 c.to,
                 c.nid.reference(),
                 c.rev,

@@ -3,12 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use time::Date;
+use time::format_description::well_known::Iso8601;
+
 use super::apply::{self, Incoming, Stored};
 use super::batch::{Batch, Fault};
+use super::letter;
 use super::open::{self, OpenedParts};
 use super::own;
 use super::prepare::Facts;
-use super::thread;
+use super::{relay, thread};
 use crate::domain::ack::{AckState, ENTERED_TOLERANCE_M, MAX_ITEMS};
 use crate::domain::exchange::ThreadKind;
 use crate::domain::ids::{ActorId, Nid};
@@ -16,16 +20,24 @@ use crate::domain::kind::Kind;
 use crate::domain::notification::{Subject, Tier};
 use crate::service::core::internal;
 use crate::spatial::{Area, Position, Presence, Window, proximity};
-use crate::store::actors;
 use crate::store::notifications::{self, Acknowledged, NewAck, NewAckItem};
-use crate::wire::claims::{AckClaims, AckItem, NoticeClaims, NoticeCode};
+use crate::store::{actors, blobs};
+use crate::wire::claims::{About, AckClaims, AckItem, NoticeClaims, NoticeCode};
 use crate::wire::object::{MAX_TEXT, Object, Shape};
-use crate::wire::parts::{AckDetail, AckItemDetail, NoticeDetail, Place, name};
+use crate::wire::parts::{AckDetail, AckItemDetail, Blobs, NamedBlob, NoticeDetail, Place, name};
 use crate::wire::policy::Policy;
 use crate::wire::problem::{Problem, ProblemKind};
 
+/// The parts of an acknowledgement.
+pub(super) struct AckFacts {
+    /// What is said beside the states.
+    pub detail: Option<AckDetail>,
+    /// The content of the letter that it was transcribed from.
+    pub blobs: Vec<NamedBlob>,
+}
+
 /// Judges what can be judged without the state.
-pub(super) fn read(claims: &AckClaims, opened: &OpenedParts) -> Result<Option<AckDetail>, Problem> {
+pub(super) fn read(claims: &AckClaims, opened: &OpenedParts) -> Result<AckFacts, Problem> {
     if claims.items.is_empty() || claims.items.len() > MAX_ITEMS {
         return Err(Problem::new(ProblemKind::InvalidMember)
             .detail(format!("1 to {MAX_ITEMS} items"))
@@ -53,7 +65,36 @@ pub(super) fn read(claims: &AckClaims, opened: &OpenedParts) -> Result<Option<Ac
     for (index, item) in claims.items.iter().enumerate() {
         check_item(index, item, detail.as_ref())?;
     }
-    Ok(detail)
+    check_transcribed(claims, detail.as_ref())?;
+    let blobs: Option<Blobs> = opened.typed(name::BLOBS)?;
+    Ok(AckFacts {
+        detail,
+        blobs: blobs.map_or_else(Vec::new, |named| named.blobs),
+    })
+}
+
+/// A letter is an officer's word, and bears a date; a device's word comes from no letter.
+fn check_transcribed(claims: &AckClaims, detail: Option<&AckDetail>) -> Result<(), Problem> {
+    let dated = detail.and_then(|d| d.dated.as_deref());
+    if claims.on_behalf.is_none() {
+        return match dated {
+            None => Ok(()),
+            Some(_) => Err(Problem::new(ProblemKind::LetterUnexpected).pointer("/detail/dated")),
+        };
+    }
+    let by_device = |item: &AckItem| item.state == AckState::ReachedDesk;
+    if let Some(index) = claims.items.iter().position(by_device) {
+        return Err(Problem::new(ProblemKind::InvalidMember)
+            .detail("reached_desk is a device's word: no letter says it")
+            .pointer(format!("/items/{index}/state")));
+    }
+    let known = Iso8601::DATE;
+    if dated.is_some_and(|text| text.len() != 10 || Date::parse(text, &known).is_err()) {
+        return Err(Problem::new(ProblemKind::InvalidMember)
+            .detail("the date on the letter, as YYYY-MM-DD")
+            .pointer("/detail/dated"));
+    }
+    Ok(())
 }
 
 fn check_detail(
@@ -127,17 +168,21 @@ pub(super) async fn take(
     incoming: &Incoming<'_>,
     claims: &AckClaims,
 ) -> Result<Stored, Fault> {
-    let Facts::Ack(detail) = &incoming.prepared.facts else {
+    let Facts::Ack(facts) = &incoming.prepared.facts else {
         return Err(internal("an acknowledgement without its facts").into());
     };
-    let detail = detail.as_ref().as_ref();
+    let detail = facts.detail.as_ref();
     let ctx = incoming.prepared.common.ctx.clone();
-    let party = incoming.prepared.actor().clone();
+    let party = incoming.prepared.speaks_for().clone();
+    let letter = letter::find(batch, incoming, claims, &facts.blobs).await?;
     let asked: Vec<_> = claims.items.iter().map(|i| (i.nid, i.rev)).collect();
     let found = notifications::acknowledged(batch.conn, &ctx, &party, &asked).await?;
     let mut items = Vec::with_capacity(found.len());
     let (mut apart, mut openings) = (Vec::new(), Vec::new());
     for (index, (item, found)) in claims.items.iter().zip(&found).enumerate() {
+        if letter.is_some() {
+            check_transcribable(batch, claims, item, &party, found.as_ref(), index).await?;
+        }
         let found = delivered(claims, item, found.as_ref(), index)?;
         let distance_m = distance_as_entered(batch, item, found, detail)?;
         let elsewhere = distance_m.is_some_and(|m| m > ENTERED_TOLERANCE_M);
@@ -159,6 +204,10 @@ pub(super) async fn take(
     let coordinators = actors::coordinators(batch.conn, &ctx).await?;
     let mut desks = vec![claims.to.clone()];
     desks.extend(coordinators.iter().cloned());
+    if letter.is_some() {
+        // The party is to know what is said in its name, once it has a desk.
+        desks.push(party.clone());
+    }
     let mut stored = apply::store(batch, incoming, &desks).await?;
     let new = NewAck {
         pos: stored.pos,
@@ -167,11 +216,23 @@ pub(super) async fn take(
         org: &claims.to,
         at: batch.at,
         items: &items,
+        transcribed: letter.is_some(),
     };
     notifications::insert_ack(batch.conn, &new).await?;
+    if let (Some(letter), Some(first)) = (&letter, claims.items.first()) {
+        let of = (first.nid, first.rev, &claims.to);
+        blobs::name(batch.conn, stored.pos, of, &[letter.blob]).await?;
+        if letter.has_device {
+            stored.remarks.push(format!(
+                "{party} has a device and can sign for itself; what it signs counts, this does not."
+            ));
+        }
+    }
     let (to, pos) = (&claims.to, stored.pos);
     thread::open(batch, incoming, ThreadKind::Query, to, pos, &openings).await?;
-    desks.push(party.clone());
+    if letter.is_none() {
+        desks.push(party.clone());
+    }
     for (item, distance_m) in apart {
         stored.remarks.push(format!(
             "{} was entered {distance_m:.0} m from where it was notified. {} is told too; please compare the coordinates.",
@@ -181,6 +242,29 @@ pub(super) async fn take(
         notice(batch, incoming, &item, &party, distance_m, &desks).await?;
     }
     Ok(stored)
+}
+
+/// What is transcribed was notified to the party, and the party has not signed its own word on it.
+async fn check_transcribable(
+    batch: &mut Batch<'_>,
+    claims: &AckClaims,
+    item: &AckItem,
+    party: &ActorId,
+    found: Option<&Acknowledged>,
+    index: usize,
+) -> Result<(), Fault> {
+    let about = About {
+        nid: item.nid,
+        rev: item.rev,
+        of: item.of,
+    };
+    relay::notified(batch, &claims.to, &about, found, index).await?;
+    if notifications::officer_spoke(batch.conn, item.nid, item.rev, party).await? {
+        return Err(Problem::new(ProblemKind::PartySpokeItself)
+            .pointer(format!("/items/{index}"))
+            .into());
+    }
+    Ok(())
 }
 
 /// The item names a revision that was delivered to the party, by its hash, and digests that stand in it.

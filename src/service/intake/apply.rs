@@ -9,7 +9,7 @@ use super::batch::{Batch, Fault};
 use super::prepare::{Prepared, SignerKey};
 use super::{
     Bearer, Job, Taken, ack, arrivals, confirm, desk, distress, identity, notification, progress,
-    thread,
+    relay, thread,
 };
 use crate::crypto::digest::Digest;
 use crate::domain::actor::{ActorState, DeviceState};
@@ -127,6 +127,7 @@ async fn new<'a>(batch: &mut Batch<'a>, job: &'a Job, fresh: bool) -> Result<Tak
         Claims::Close(claims) => notification::close(batch, &incoming, claims).await?,
         Claims::Cosign(claims) => notification::cosign(batch, &incoming, claims).await?,
         Claims::Ack(claims) => ack::take(batch, &incoming, claims).await?,
+        Claims::Relay(claims) => relay::take(batch, &incoming, claims).await?,
         Claims::Warn(claims) => thread::warn(batch, &incoming, claims).await?,
         Claims::Reply(claims) => thread::reply(batch, &incoming, claims).await?,
         Claims::Progress(claims) => progress::take(batch, &incoming, claims).await?,

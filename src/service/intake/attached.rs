@@ -13,9 +13,9 @@ use crate::domain::ids::ActorId;
 use crate::domain::notification::Tier;
 use crate::service::core::internal;
 use crate::store::actors::ActorRow;
-use crate::store::blobs;
+use crate::store::blobs as store;
 use crate::store::notifications::NewRevision;
-use crate::wire::parts::{MAX_ATTACHMENTS, name};
+use crate::wire::parts::{MAX_ATTACHMENTS, NamedBlob, name};
 use crate::wire::problem::{Problem, ProblemKind};
 
 /// What can be judged without the contents: how many, what they are called, and whom they are sealed to.
@@ -36,7 +36,7 @@ pub(super) fn check(
         return Ok(());
     }
     check_names(&sealed, facts)?;
-    let wanted = readers(prepared.actor(), facts, actors)?;
+    let wanted = readers(prepared.speaks_for(), facts, actors)?;
     for (part, readers) in sealed {
         if let Some((_, whose)) = wanted.iter().find(|(kid, _)| !readers.contains(kid)) {
             return Err(Problem::new(ProblemKind::MissingSeal).detail(format!(
@@ -89,7 +89,11 @@ fn readers<'a>(
     });
     let mut keys = BTreeMap::new();
     for actor in entitled {
-        let Some(key) = &actor.desk_key else { continue };
+        // Nothing is sealed to a desk whose root nobody has compared.
+        let sealed_to = actor.kind == ActorKind::Coordinator || actor.has_admitted_desk();
+        let Some(key) = actor.desk_key.as_ref().filter(|_| sealed_to) else {
+            continue;
+        };
         let key =
             SealPublicKey::from_bytes(key).map_err(|_| internal("a stored desk key is no key"))?;
         keys.insert(key.kid(), &actor.actor);
@@ -101,16 +105,16 @@ fn readers<'a>(
 pub(super) async fn find(
     batch: &mut Batch<'_>,
     prepared: &Prepared,
-    facts: &PlaceFacts,
+    blobs: &[NamedBlob],
 ) -> Result<Vec<i64>, Fault> {
-    if facts.blobs.is_empty() {
+    if blobs.is_empty() {
         return Ok(Vec::new());
     }
-    let digests: Vec<Digest> = facts.blobs.iter().map(|named| named.blob).collect();
+    let digests: Vec<Digest> = blobs.iter().map(|named| named.blob).collect();
     let ctx = &prepared.common.ctx;
-    let sent = blobs::sent_by(batch.conn, ctx, prepared.actor(), &digests).await?;
+    let sent = store::sent_by(batch.conn, ctx, prepared.actor(), &digests).await?;
     let mut ids = Vec::with_capacity(digests.len());
-    for (named, index) in facts.blobs.iter().zip(0_usize..) {
+    for (named, index) in blobs.iter().zip(0_usize..) {
         let pointer = format!("/blobs/blobs/{index}");
         // Another organisation's content is as unknown as one that nobody sent.
         let found = sent.iter().find(|row| row.digest == named.blob);
@@ -145,5 +149,5 @@ pub(super) async fn name(
         return Ok(());
     }
     let of = (revision.nid, revision.rev, revision.org);
-    Ok(blobs::name(batch.conn, revision.pos, of, contents).await?)
+    Ok(store::name(batch.conn, revision.pos, of, contents).await?)
 }

@@ -114,6 +114,7 @@ pub(super) async fn fell_due(
             lead_percent: None,
             due: moments.at,
             step: None,
+            transcribed: None,
         },
         item,
         next: Some(next),

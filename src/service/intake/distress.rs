@@ -353,6 +353,7 @@ pub(super) async fn unanswered(
             lead_percent: None,
             due: moments.at,
             step: Some(row.rev),
+            transcribed: None,
             desks: told.into_iter().map(|(actor, _)| actor).collect(),
         },
     }))

@@ -10,6 +10,7 @@ use super::batch::{Batch, Fault};
 use super::due::{self, Falls, Moments};
 use super::own;
 use super::{Wake, confirm, distress, progress, thread};
+use crate::crypto::digest::Digest;
 use crate::domain::due::{self as rules, Due};
 use crate::domain::exchange::{AlertEvent, DISTRESS_SENTENCE, SILENCE_SENTENCE};
 use crate::domain::ids::{ActorId, ContextId, Nid, Revision};
@@ -59,6 +60,8 @@ pub(super) struct Said {
     pub due: OffsetDateTime,
     /// How many steps up the contacts this is.
     pub step: Option<u32>,
+    /// The acknowledgement that was transcribed from the party's letter, if there is one.
+    pub transcribed: Option<Digest>,
     /// Who is told.
     pub desks: Vec<ActorId>,
 }
@@ -160,6 +163,7 @@ async fn say(batch: &mut Batch<'_>, said: &Said, items: Vec<About>) -> Result<()
         lead_percent: said.lead_percent,
         due: said.due,
         step: said.step,
+        transcribed: said.transcribed,
         says: sentence.to_owned(),
     };
     let claims = AlertClaims::new(batch.common());
@@ -220,7 +224,7 @@ async fn acknowledgement(
     if !told || notifications::officer_spoke(batch.conn, item.nid, item.rev, party).await? {
         return Ok(None);
     }
-    let next = row.what.next().and_then(|what| {
+    let falls = |what| {
         let begins = moments.begins?;
         Some(Falls {
             what,
@@ -230,7 +234,14 @@ async fn acknowledgement(
             at: rules::lead_moment(what, revision.at, begins)?,
             begins: Some(begins),
         })
-    });
+    };
+    let transcribed = notifications::transcribed(batch.conn, item.nid, item.rev, party).await?;
+    if transcribed.is_some() && row.what != Due::AckStart {
+        // A letter came: nobody is reminded any more. At the start it is still said that nothing was signed.
+        due::schedule(batch, falls(Due::AckStart).as_slice()).await?;
+        return Ok(None);
+    }
+    let next = row.what.next().and_then(falls);
     let event = if row.what == Due::AckStart {
         AlertEvent::NoAcknowledgement
     } else {
@@ -245,6 +256,7 @@ async fn acknowledgement(
             lead_percent: row.what.lead_percent(),
             due: moments.at,
             step: None,
+            transcribed,
         },
         item,
         next,

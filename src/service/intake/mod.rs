@@ -14,6 +14,7 @@ mod distress;
 mod due;
 mod fire;
 mod identity;
+mod letter;
 mod notification;
 mod open;
 mod own;
@@ -21,6 +22,7 @@ mod place;
 mod prepare;
 mod progress;
 mod replay;
+mod relay;
 mod standing;
 mod thread;
 

@@ -12,7 +12,7 @@ use super::place::{self, PlaceFacts};
 use super::prepare::{Facts, Prepared};
 use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::seal_key::SealPublicKey;
-use crate::domain::actor::{ActorKind, ActorState};
+use crate::domain::actor::ActorKind;
 use crate::domain::due::Due;
 use crate::domain::ids::{ActorId, LogPosition, Nid, Revision};
 use crate::domain::kind::Kind;
@@ -112,7 +112,7 @@ pub(super) async fn revise<'a>(
     if incoming.fresh {
         return wait(batch, incoming, claims, facts, desks);
     }
-    let contents = attached::find(batch, incoming.prepared, facts).await?;
+    let contents = attached::find(batch, incoming.prepared, &facts.blobs).await?;
     let before_parties = desks.len();
     desks.extend(facts.audiences.iter().map(|a| a.party.clone()));
     let mut stored = apply::store(batch, incoming, &desks).await?;
@@ -300,11 +300,7 @@ fn follows_current(
             .pointer("/rev"));
     }
     let step = NOTIFICATION.next(Some(current.state), event)?;
-    if prepared.claims.on_behalf().is_some() && !current.on_behalf {
-        return Err(Problem::new(ProblemKind::StateForbids)
-            .detail("the organisation has signed this notification itself; it speaks for itself")
-            .pointer("/on_behalf"));
-    }
+    check_still_on_behalf(prepared, current.on_behalf)?;
     if rev != current.rev.next() || prev != Some(current.hash) {
         return Err(Problem::new(ProblemKind::PrevMismatch)
             .detail(format!(
@@ -345,9 +341,7 @@ fn check_audiences(
     for audience in &facts.audiences {
         let party = actors.iter().find(|a| a.actor == audience.party);
         let stands = party.is_some_and(|p| {
-            p.kind == ActorKind::Party
-                && p.desk_key.is_some()
-                && matches!(p.state, ActorState::Admitted | ActorState::Suspended)
+            p.kind == ActorKind::Party && (p.has_admitted_desk() || p.waits_for_admission())
         });
         if !stands {
             return Err(place::unknown_party(&audience.party, claims.nid));
@@ -397,7 +391,11 @@ fn check_readers(
     });
     let mut wanted = Vec::new();
     for actor in entitled {
-        let Some(key) = &actor.desk_key else { continue };
+        // Nothing is sealed to a desk whose root nobody has compared.
+        let sealed_to = actor.kind == ActorKind::Coordinator || actor.has_admitted_desk();
+        let Some(key) = actor.desk_key.as_ref().filter(|_| sealed_to) else {
+            continue;
+        };
         let kid = SealPublicKey::from_bytes(key)
             .map_err(|_| internal("a stored desk key is no key"))?
             .kid();
@@ -599,10 +597,21 @@ pub(super) async fn own_revision(
     let revision = notifications::revision(batch.conn, batch.ctx(), nid, rev).await?;
     // Nobody learns from a refusal that another's notification exists.
     let revision = revision
-        .filter(|r| r.org == *incoming.prepared.actor() && r.hash == of)
+        .filter(|r| r.org == *incoming.prepared.speaks_for() && r.hash == of)
         .ok_or(ProblemKind::UnknownNotification)?;
     REVISION.next(Some(revision.standing(rev)), event)?;
+    check_still_on_behalf(incoming.prepared, revision.on_behalf)?;
     Ok(revision)
+}
+
+/// The coordinator speaks for an organisation only of what it notified for it, and until the organisation signs itself.
+pub(super) fn check_still_on_behalf(prepared: &Prepared, on_behalf: bool) -> Result<(), Problem> {
+    if prepared.claims.on_behalf().is_none() || on_behalf {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::StateForbids)
+        .detail("the organisation has signed this notification itself; it speaks for itself")
+        .pointer("/on_behalf"))
 }
 
 /// The parties that are told of a notification now.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::open::{self, OpenedParts};
 use super::place::{self, PlaceFacts};
-use super::{Bearer, ack, distress, progress, thread};
+use super::{Bearer, ack, distress, progress, relay, thread};
 use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::keys::VerifyingKey;
 use crate::crypto::statement::{self, StatementError, Unverified};
@@ -24,8 +24,9 @@ use crate::wire::build::SealSlot;
 use crate::wire::claims::{Claims, Common};
 use crate::wire::envelope::Envelope;
 use crate::wire::member;
-use crate::wire::parts::{AckDetail, ProgressPart, ReplyDetail, Warning};
+use crate::wire::parts::{ProgressPart, ReplyDetail, Warning};
 use crate::wire::problem::{Problem, ProblemKind};
+use crate::wire::relay::RelayDetail;
 use crate::wire::text;
 
 /// Whose key signed, as far as the database knows it.
@@ -64,8 +65,10 @@ pub(super) enum Facts {
     None,
     /// A site or a movement.
     Place(Box<PlaceFacts>),
-    /// An acknowledgement's detail.
-    Ack(Box<Option<AckDetail>>),
+    /// An acknowledgement's detail, and the letter that it was transcribed from.
+    Ack(Box<ack::AckFacts>),
+    /// What stood in a package, and where it went.
+    Relay(Box<RelayDetail>),
     /// The name of the person invited.
     Person(String),
     /// A warning.
@@ -218,7 +221,7 @@ pub(super) fn prepare(
         return Err(Problem::new(ProblemKind::StatementKind)
             .detail("checks go to /v1/checks; receipts and answers are the server's"));
     }
-    if kind != Kind::Ack {
+    if !matches!(kind, Kind::Ack | Kind::Relay) {
         unverified
             .limit_payload(statement::ORDINARY_PAYLOAD_BYTES)
             .map_err(|error| refused_statement(&error))?;
@@ -392,7 +395,7 @@ fn check_authority(claims: &Claims, signer: &SignerKey) -> Result<(), Problem> {
         return Ok(());
     }
     let what = if on_behalf {
-        "on behalf of others: the coordinator alone does"
+        "on behalf of others: the coordinator alone does, and not of every kind"
     } else {
         "for itself"
     };
@@ -435,6 +438,7 @@ fn facts(claims: &Claims, opened: &OpenedParts) -> Result<Facts, Problem> {
             Facts::Place(Box::new(place::read(claims, opened)?))
         }
         Claims::Ack(claims) => Facts::Ack(Box::new(ack::read(claims, opened)?)),
+        Claims::Relay(claims) => relay::read(claims, opened)?,
         Claims::Invite(_) => Facts::Person(super::desk::person(opened)?),
         Claims::Screen(claims) => {
             super::desk::check_screen(claims, opened)?;

@@ -191,6 +191,7 @@ pub(super) async fn silent(
             lead_percent: None,
             due: moments.at,
             step: None,
+            transcribed: None,
         },
         item,
         next: None,

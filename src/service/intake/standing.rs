@@ -33,6 +33,7 @@ impl Standing {
             | Kind::Cosign
             | Kind::Ack
             | Kind::Notice
+            | Kind::Relay
             | Kind::Warn
             | Kind::Reply
             | Kind::Progress

@@ -9,6 +9,7 @@ use super::apply::{self, Incoming, Stored};
 use super::batch::{Batch, Fault};
 use super::due::{self, Falls, Moments};
 use super::fire::{self, Brings, Said};
+use super::notification::check_still_on_behalf;
 use super::open::{self, OpenedParts};
 use super::prepare::Facts;
 use crate::crypto::digest::Digest;
@@ -168,7 +169,7 @@ pub(super) async fn open(
     if openings.is_empty() {
         return Ok(());
     }
-    let (of, party) = (incoming.prepared.hash, incoming.prepared.actor());
+    let (of, party) = (incoming.prepared.hash, incoming.prepared.speaks_for());
     let month = open::this_month()?;
     let (mut items, mut falls) = (Vec::new(), Vec::new());
     for opening in openings {
@@ -270,9 +271,11 @@ pub(super) async fn reply(
     };
     // Nobody learns from a refusal that another's notification exists.
     let own = notifications::revision(batch.conn, batch.ctx(), claims.nid, claims.rev).await?;
-    if own.is_none_or(|r| r.org != *incoming.prepared.actor()) {
+    if own.is_none_or(|r| r.org != *incoming.prepared.speaks_for()) {
         return Err(ProblemKind::UnknownNotification.into());
     }
+    let current = notifications::current(batch.conn, batch.ctx(), claims.nid).await?;
+    check_still_on_behalf(incoming.prepared, current.is_some_and(|c| c.on_behalf))?;
     let id = id(&claims.re, claims.nid);
     let thread = threads::get(batch.conn, batch.ctx(), id).await?;
     let thread = thread.filter(|t| t.of == claims.re && t.nid == claims.nid && t.rev == claims.rev);
@@ -321,7 +324,7 @@ async fn between(
     other: &ActorId,
 ) -> Result<Vec<ActorId>, Fault> {
     let prepared = incoming.prepared;
-    let mut desks = vec![prepared.actor().clone(), other.clone()];
+    let mut desks = vec![prepared.speaks_for().clone(), other.clone()];
     desks.extend(actors::coordinators(batch.conn, &prepared.common.ctx).await?);
     desks.sort_unstable();
     desks.dedup();
@@ -352,6 +355,7 @@ pub(super) async fn fell_due(
             lead_percent: None,
             due: moments.at,
             step: None,
+            transcribed: None,
         },
         item: About {
             nid: thread.nid,

@@ -1,7 +1,7 @@
 //! Holding a directory against the pins, actor by actor: the server and the coordinator first, because the others'
 //! admission hangs on the coordinator's devices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Pins, SERVER, Trust, TrustError, TrustedActor, TrustedDevice};
 use crate::crypto::digest::{Digest, Kid};
@@ -9,7 +9,7 @@ use crate::crypto::keys::VerifyingKey;
 use crate::crypto::statement::StatementError;
 use crate::domain::actor::{ActorKind, ActorState};
 use crate::domain::ids::{ActorId, Issuer};
-use crate::wire::api::{ActorKeys, KeyDirectory};
+use crate::wire::api::{ActorKeys, KeyDirectory, NamedParty};
 use crate::wire::claims::{Admission, AdmitClaims, Claims, KeysClaims, RenewClaims, RevokeClaims};
 use crate::wire::read::{ReadError, read};
 
@@ -22,6 +22,7 @@ pub(super) fn establish(directory: &KeyDirectory, pins: &Pins) -> Result<Trust, 
         pins: pins.clone(),
         server,
         actors: BTreeMap::new(),
+        named: BTreeSet::new(),
         coordinator: None,
     };
     let (coordinators, others): (Vec<_>, Vec<_>) = directory
@@ -40,7 +41,38 @@ pub(super) fn establish(directory: &KeyDirectory, pins: &Pins) -> Result<Trust, 
         let trusted = admitted(listed, &trust);
         trust.actors.insert(listed.actor.clone(), trusted);
     }
+    // One that is not the coordinator's word names nobody; it is then as unknown as if it had not come.
+    let believed = |listed: &&NamedParty| is_named(listed, &trust).is_ok();
+    let named = directory.named.iter().take(CHAIN_LIMIT);
+    trust.named = named
+        .filter(believed)
+        .map(|listed| listed.actor.clone())
+        .collect();
     Ok(trust)
+}
+
+/// The coordinator's invite for a device of this party: by it the coordinator has named the party.
+fn is_named(listed: &NamedParty, trust: &Trust) -> Result<(), TrustError> {
+    let (unverified, claims) = read(&listed.invite).map_err(malformed(&listed.actor, "invite"))?;
+    let common = claims.common();
+    trust.pins.hold(&common)?;
+    let coordinator = trust.coordinator()?;
+    if common.iss.actor != coordinator.actor {
+        return Err(TrustError::NotItsWord {
+            iss: common.iss,
+            kind: claims.kind(),
+        });
+    }
+    let (key, _) = coordinator.signing_key(&unverified, &claims)?;
+    unverified.verify(&key).map_err(signature(common.iss))?;
+    match claims {
+        Claims::Invite(invite)
+            if invite.actor == listed.actor && invite.kind == ActorKind::Party =>
+        {
+            Ok(())
+        }
+        _ => Err(misplaced(&listed.actor, "invite")),
+    }
 }
 
 /// The deployment's nodes and HPKE key, under the pinned deployment root.

@@ -10,7 +10,7 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::keys::VerifyingKey;
@@ -56,6 +56,8 @@ pub struct Trust {
     pins: Pins,
     server: TrustedActor,
     actors: BTreeMap<ActorId, Result<TrustedActor, TrustError>>,
+    /// Parties that the coordinator has named and not yet admitted.
+    named: BTreeSet<ActorId>,
     coordinator: Option<ActorId>,
 }
 
@@ -176,6 +178,35 @@ impl Trust {
         Ok(trusted)
     }
 
+    /// A party that may be chosen, and the key that what is meant for it is sealed to. There is none while the coordinator has
+    /// named it and admitted no device of it: then it is notified all the same, and what the server can read waits for it.
+    ///
+    /// # Errors
+    /// Why it may not be chosen.
+    pub fn chosen(&self, party: &ActorId) -> Result<Option<&SealPublicKey>, TrustError> {
+        match self.party(party) {
+            Ok(trusted) => Ok(Some(&trusted.desk)),
+            Err(_) if self.waits_for_a_device(party) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the coordinator has named this party and admitted no device of it.
+    fn waits_for_a_device(&self, party: &ActorId) -> bool {
+        let no_keys = matches!(
+            self.actor(party),
+            Err(TrustError::UnknownActor { .. } | TrustError::NotAdmitted { .. })
+        );
+        no_keys && self.named.contains(party)
+    }
+
+    /// The parties that the coordinator has named, and of which it has admitted no device.
+    pub fn without_device(&self) -> impl Iterator<Item = &ActorId> {
+        self.named
+            .iter()
+            .filter(|party| self.waits_for_a_device(party))
+    }
+
     /// Every actor of the directory, in the order of their names, with its keys or its refusal.
     pub fn actors(&self) -> impl Iterator<Item = (&ActorId, Result<&TrustedActor, &TrustError>)> {
         self.actors.iter().map(|(id, actor)| (id, actor.as_ref()))
@@ -233,7 +264,7 @@ impl Trust {
                         || (new.serial == old.serial && new.keys_hash != old.keys_hash)
                         || new.forgets_revocations_of(old)
                 }
-                Err(TrustError::UnknownActor { .. }) => true,
+                Err(TrustError::UnknownActor { .. } | TrustError::NotAdmitted { .. }) => true,
                 // Another failure has its own words when the actor is asked for.
                 Err(_) => false,
             };

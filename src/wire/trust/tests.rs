@@ -152,6 +152,7 @@ impl World {
                 self.listed(&self.msf),
                 self.listed(&self.east),
             ],
+            named: Vec::new(),
         }
     }
 

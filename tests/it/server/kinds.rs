@@ -15,9 +15,9 @@ use herald::wire::build::{Part, build};
 use herald::wire::claims::{
     AckClaims, Admission, AdmitClaims, AlertClaims, AnswerClaims, CheckClaims, Checked, Claims,
     CloseClaims, Common, ConfirmClaims, CosignClaims, DutyClaims, InviteClaims, KeysClaims,
-    NoticeClaims, NoticeCode, PolicyClaims, ProgressClaims, ReceiptClaims, RenewClaims,
-    ReplyClaims, RevocationReason, RevokeClaims, ScreenClaims, ScreenResult, WarnClaims,
-    WithdrawClaims,
+    NoticeClaims, NoticeCode, PolicyClaims, ProgressClaims, ReceiptClaims, RelayClaims,
+    RenewClaims, ReplyClaims, RevocationReason, RevokeClaims, ScreenClaims, ScreenResult,
+    WarnClaims, WithdrawClaims,
 };
 use herald::wire::parts::{InvitedPerson, Person, Warning, name};
 use herald::wire::policy::Policy;
@@ -26,6 +26,7 @@ use serde_json::json;
 
 use super::devices::Fresh;
 use super::distress::{self, Cry};
+use super::relay;
 use super::world::World;
 use super::{Member, Notified, Site, Unit, ack_item};
 
@@ -64,6 +65,7 @@ const TABLE: &[(Kind, &str, &str)] = &[
     (Kind::Screen,     "+  a  a  a  a  a  k    a  a  a  a", ".  a  a  a  a  a  k    a  a  a  a"),
     (Kind::Cosign,     "a  +  a  a  a  a  k    n  n  k  k", "a  u  a  a  a  a  k    n  n  k  k"),
     (Kind::Ack,        "a  a  +  a  a  a  k    a  a  a  a", "a  a  i  a  a  a  k    a  a  a  a"),
+    (Kind::Relay,      "+  a  a  a  a  a  k    a  a  a  a", "i  a  a  a  a  a  k    a  a  a  a"),
     (Kind::Progress,   "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
     (Kind::Warn,       "a  a  +  a  a  a  k    a  a  a  a", "a  a  i  a  a  a  k    a  a  a  a"),
     (Kind::Reply,      "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
@@ -165,7 +167,7 @@ impl Object {
             "items": [{"nid": notified.nid, "question": "Which one?"}]});
         let part = Part::new(name::DETAIL, &detail).unwrap();
         let desk = party.first();
-        let claims = AckClaims::new(world.common(desk), org.id.clone(), items);
+        let claims = AckClaims::new(world.common(desk), org.id.clone(), items, None);
         let part = part.sealed_to(&world.reader);
         let query = world.said(desk, claims, &[part]).await.hash;
         Self {
@@ -274,7 +276,7 @@ fn reply(world: &World, common: Common, to: &Object) -> (Claims, Vec<Part>) {
     let Notified { nid, rev, .. } = &to.notified;
     let said = json!({"answer": "explained", "text": "The eastern one."});
     let part = Part::new(name::DETAIL, &said).unwrap();
-    let claims = ReplyClaims::new(common, to.party.clone(), *nid, *rev, to.query);
+    let claims = ReplyClaims::new(common, to.party.clone(), *nid, *rev, to.query, None);
     (claims.into(), vec![part.sealed_to(&world.reader)])
 }
 
@@ -393,7 +395,7 @@ async fn claims(
             let item = ack_item(object, AckState::Received);
             let detail = json!({"officer": {"name": "Off Icer"}});
             let part = Part::new(name::DETAIL, &detail).unwrap();
-            let claims = AckClaims::new(common, to.clone(), vec![item]);
+            let claims = AckClaims::new(common, to.clone(), vec![item], None);
             return (claims.into(), vec![part.sealed_to(&world.reader)]);
         }
         Kind::Check => CheckClaims::new(common).into(),
@@ -409,13 +411,13 @@ async fn claims(
         Kind::Alert => AlertClaims::new(common).into(),
         Kind::Confirm => {
             let Notified { nid, rev, hash, .. } = object;
-            ConfirmClaims::new(common, *nid, *rev, *hash).into()
+            ConfirmClaims::new(common, *nid, *rev, *hash, None).into()
         }
         Kind::Progress => {
             let Notified { nid, rev, hash, .. } = object;
             let said = json!({"step": "departed", "at": "2026-11-01T00:00:00Z"});
             let part = Part::new(name::PROGRESS, &said).unwrap();
-            let claims = ProgressClaims::new(common, *nid, *rev, *hash);
+            let claims = ProgressClaims::new(common, *nid, *rev, *hash, None);
             return (claims.into(), vec![part.sealed_to(&world.reader)]);
         }
         Kind::Distress => {
@@ -441,6 +443,21 @@ async fn claims(
             (claims.iss, claims.aud) = (common.iss, common.aud);
             (claims.ctx, claims.mode) = (common.ctx, common.mode);
             return (claims.into(), parts.into());
+        }
+        Kind::Relay => {
+            // Told to east, of msf; of another's it names the wrong organisation.
+            let to = if others {
+                &world.relief.id
+            } else {
+                &world.msf.id
+            };
+            let told = Site::at(44.2, 15.4).to(&world.east, Tier::Exact);
+            let notified = world.notify(world.msf.first(), &told).await;
+            let detail = relay::detail(&[(&notified, Tier::Exact)]);
+            let part = Part::new(name::DETAIL, &detail).unwrap();
+            let items = vec![relay::about(&notified)];
+            let claims = RelayClaims::new(common, to.clone(), world.east.id.clone(), items);
+            return (claims.into(), vec![part.sealed_to(&world.reader)]);
         }
         Kind::Warn => {
             let to = if others {

@@ -19,6 +19,7 @@ mod operations;
 mod problems;
 mod progress;
 mod rebuild;
+mod relay;
 mod renewal;
 mod say;
 mod threads;

@@ -35,6 +35,23 @@ use super::{Attached, Notified, Site, Unit, ack_item};
 /// Provoked at their own layer: on real sockets with limits short enough to wait for, or in an answer.
 const ELSEWHERE: &[(P, &str, &str)] = &[
     (
+        P::NotNotifiedToParty,
+        "NotNotifiedToParty",
+        include_str!("relay.rs"),
+    ),
+    (P::TierMismatch, "TierMismatch", include_str!("relay.rs")),
+    (P::LetterMissing, "LetterMissing", include_str!("relay.rs")),
+    (
+        P::LetterUnexpected,
+        "LetterUnexpected",
+        include_str!("relay.rs"),
+    ),
+    (
+        P::PartySpokeItself,
+        "PartySpokeItself",
+        include_str!("relay.rs"),
+    ),
+    (
         P::ReplyTimeInvalid,
         "ReplyTimeInvalid",
         include_str!("threads.rs"),

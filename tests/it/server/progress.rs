@@ -19,7 +19,7 @@ const HOUR: i64 = 3_600;
 impl World {
     async fn progress(&self, unit: &Unit, of: &Notified, said: &Value) -> Answer {
         let part = Part::new(name::PROGRESS, said).unwrap();
-        let claims = ProgressClaims::new(self.common(unit), of.nid, of.rev, of.hash);
+        let claims = ProgressClaims::new(self.common(unit), of.nid, of.rev, of.hash, None);
         self.say(unit, claims, &[part.sealed_to(&self.reader)])
             .await
     }

@@ -260,7 +260,7 @@ impl World {
         let detail = json!({"officer": {"name": "Off Icer"}, "items": details});
         let part = Part::new(name::DETAIL, &detail).unwrap();
         (
-            AckClaims::new(self.common(unit), to.clone(), items),
+            AckClaims::new(self.common(unit), to.clone(), items, None),
             [part.sealed_to(&self.reader)],
         )
     }
@@ -277,7 +277,7 @@ impl World {
         let detail = json!({"officer": {"name": "Off Icer"}, "items": [item]});
         let part = Part::new(name::DETAIL, &detail).unwrap();
         let items = vec![ack_item(of, AckState::Queried)];
-        let claims = AckClaims::new(self.common(desk), org.id.clone(), items);
+        let claims = AckClaims::new(self.common(desk), org.id.clone(), items, None);
         self.say(desk, claims, &[part.sealed_to(&self.reader)])
             .await
     }

@@ -83,7 +83,7 @@ impl World {
         detail: &Value,
     ) -> Answer {
         let unit = org.first();
-        let claims = ReplyClaims::new(self.common(unit), to.id.clone(), on.nid, on.rev, re);
+        let claims = ReplyClaims::new(self.common(unit), to.id.clone(), on.nid, on.rev, re, None);
         let part = Part::new(name::DETAIL, detail).unwrap();
         self.say(unit, claims, &[part.sealed_to(&self.reader)])
             .await
@@ -334,7 +334,7 @@ async fn a_query_asks_for_what_can_be_done_by_a_time_that_can_be_met() {
         let detail = json!({"officer": {"name": "Off Icer"}, "items": [item]});
         let part = Part::new(name::DETAIL, &detail).unwrap();
         let items = vec![ack_item(&moving, AckState::Received)];
-        let claims = AckClaims::new(world.common(east.first()), msf.id.clone(), items);
+        let claims = AckClaims::new(world.common(east.first()), msf.id.clone(), items, None);
         let part = part.sealed_to(&world.reader);
         let answer = world.say(east.first(), claims, &[part]).await;
         assert_eq!(answer.refused(), Some(P::InvalidMember));
@@ -461,7 +461,12 @@ async fn threads_wait_oldest_first_each_on_its_own_and_the_latest_reply_counts()
     let detail = json!({"officer": {"name": "Off Icer"},
         "items": order.map(|i| json!({"nid": told[i].nid, "question": "Which?", "due": in_hours(i64::try_from(i).unwrap() + 1)}))});
     let part = Part::new(name::DETAIL, &detail).unwrap();
-    let claims = AckClaims::new(world.common(east.first()), msf.id.clone(), items.to_vec());
+    let claims = AckClaims::new(
+        world.common(east.first()),
+        msf.id.clone(),
+        items.to_vec(),
+        None,
+    );
     let part = part.sealed_to(&world.reader);
     let asked = world.said(east.first(), claims, &[part]).await.hash;
 
@@ -496,6 +501,7 @@ async fn threads_wait_oldest_first_each_on_its_own_and_the_latest_reply_counts()
         told[0].nid,
         told[0].rev,
         asked,
+        None,
     );
     let part = Part::new(name::DETAIL, &detail).unwrap();
     let part = part.sealed_to(&world.reader);

@@ -292,7 +292,8 @@ async fn sites_are_confirmed_every_ninety_days_and_their_organisation_is_reminde
     }
     assert_eq!(reminded, 3);
 
-    let confirm = |of: &Notified| ConfirmClaims::new(world.common(ada), of.nid, of.rev, of.hash);
+    let confirm =
+        |of: &Notified| ConfirmClaims::new(world.common(ada), of.nid, of.rev, of.hash, None);
     // Freshness is judged by the deployment's clock.
     let mut claims = confirm(&sites[0]);
     claims.iat += 84 * DAY;
@@ -330,7 +331,8 @@ async fn a_confirmation_is_the_organisations_own_of_the_latest_revision_of_a_sit
     let site = world
         .notify(ada, &Site::at(44.2, 15.4).to(&world.east, Tier::Exact))
         .await;
-    let confirm = |of: &Notified| ConfirmClaims::new(world.common(ada), of.nid, of.rev, of.hash);
+    let confirm =
+        |of: &Notified| ConfirmClaims::new(world.common(ada), of.nid, of.rev, of.hash, None);
     let mut wrong = confirm(&site);
     wrong.of = herald::crypto::digest::Digest::of(b"another");
     assert_eq!(
