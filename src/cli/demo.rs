@@ -5,6 +5,7 @@
 mod checks;
 mod desks;
 mod exchange;
+mod letters;
 mod notifying;
 mod people;
 mod proof;
@@ -145,6 +146,7 @@ async fn story(stage: &mut Stage, data: Option<&std::path::Path>) -> Result<(), 
     trouble::the_power_goes(stage).await?;
     checks::a_planner_asks(stage).await?;
     exchange::for_those_who_cannot_sign(stage).await?;
+    letters::by_mail(stage).await?;
     threads::a_question(stage).await?;
     exchange::time_passes(stage).await?;
     threads::a_call_for_help(stage).await?;
