@@ -10,7 +10,9 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::output::Output;
 use super::profile::Profile;
+use super::transfer::Transfer;
 use crate::domain::ids::{ContextId, LogPosition, Seq};
 use crate::domain::kind::Kind;
 use crate::wire::api::{
@@ -132,6 +134,8 @@ impl ApiError {
 pub struct Api {
     client: Client,
     server: String,
+    /// Who is told how far long contents are.
+    watch: Option<Output>,
 }
 
 /// A page of a mailbox.
@@ -176,7 +180,23 @@ impl Api {
             .user_agent(concat!("herald/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|e| ApiError::Client(words(&e)))?;
-        Ok(Self { client, server })
+        Ok(Self {
+            client,
+            server,
+            watch: None,
+        })
+    }
+
+    /// Says there how far long contents are on their way.
+    #[must_use]
+    pub fn watched_on(mut self, out: Output) -> Self {
+        self.watch = Some(out);
+        self
+    }
+
+    /// A content on its way.
+    pub fn transfer(&self, what: &'static str, have: usize, total: usize) -> Transfer {
+        Transfer::begin(self.watch.as_ref(), what, have, total)
     }
 
     /// Where it is.

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::api::{Api, ApiError, BULK};
 use super::error::CliError;
 use super::profile::{self, Profile, ProfileError};
+use super::transfer::Transfer;
 use crate::crypto::blob::{BlobKey, CHUNK_BYTES, blob_bytes};
 use crate::crypto::digest::Digest;
 use crate::crypto::secret_file::{self, SecretFileError};
@@ -101,12 +102,16 @@ async fn complete(api: &Api, digest: &Digest, size: usize, path: &Path) -> Resul
             .map_err(profile::io_error(path, "written"))?;
     }
     let (mut idle, mut pause) = (0, PAUSE);
+    let mut transfer = api.transfer("fetching an attachment", length(&file)?, size);
     loop {
         let before = length(&file)?;
         if before == size {
             return Ok(file.sync_all().map_err(profile::io_error(path, "synced"))?);
         }
-        match api.blob_from(digest, before, size, path, &mut file).await {
+        match api
+            .blob_from(digest, (before, size), path, &mut file, &mut transfer)
+            .await
+        {
             Ok(()) => {}
             Err(CliError::Api(error)) if error.is_temporary() => {
                 if length(&file)? > before {
@@ -129,10 +134,10 @@ impl Api {
     async fn blob_from(
         &self,
         digest: &Digest,
-        from: usize,
-        size: usize,
+        (from, size): (usize, usize),
         path: &Path,
         file: &mut File,
+        transfer: &mut Transfer,
     ) -> Result<(), CliError> {
         let request = self
             .request(Method::GET, &format!("/v1/blobs/{digest}"))
@@ -157,6 +162,7 @@ impl Api {
             }
             file.write_all(&chunk)
                 .map_err(profile::io_error(path, "written"))?;
+            transfer.at(have);
         }
         if have == from {
             return Err(other_answer(digest, "it ends before its end"));

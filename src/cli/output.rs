@@ -24,6 +24,14 @@ pub struct Output {
     answers: Option<Answers>,
     drill: Arc<AtomicBool>,
     closed: Arc<AtomicBool>,
+    /// Whether what is said beside the result goes to a terminal.
+    bar: bool,
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Output")
+    }
 }
 
 /// Where a person's answers come from.
@@ -59,7 +67,8 @@ impl Write for Captured {
 impl Output {
     /// Standard output and standard error; answers come from standard input where a person sits at both.
     pub fn standard(json: bool) -> Self {
-        let out = Self::to(json, io::stdout(), io::stderr());
+        let mut out = Self::to(json, io::stdout(), io::stderr());
+        out.bar = io::stderr().is_terminal();
         if io::stdin().is_terminal() && io::stderr().is_terminal() {
             out.with_answers(BufReader::new(io::stdin()))
         } else {
@@ -112,6 +121,7 @@ impl Output {
             answers: None,
             drill: Arc::default(),
             closed: Arc::new(AtomicBool::new(false)),
+            bar: false,
         }
     }
 
@@ -216,6 +226,28 @@ impl Output {
             let mut err = self.err.lock().unwrap_or_else(PoisonError::into_inner);
             // Where there is no terminal, nobody would hear it.
             err.write_all(b"\x07").and_then(|()| err.flush()).ok();
+        }
+    }
+
+    /// The same writers, with a terminal behind what is said beside the result.
+    #[must_use]
+    pub fn with_bar(mut self) -> Self {
+        self.bar = true;
+        self
+    }
+
+    /// Whether a bar can be drawn.
+    pub const fn has_bar(&self) -> bool {
+        self.bar && !self.json
+    }
+
+    /// Draws over the line that stands on the terminal.
+    pub fn bar(&self, text: &str) {
+        if self.has_bar() {
+            let mut err = self.err.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = fit(text);
+            // Where there is no terminal any more, nobody would see it.
+            write!(err, "\r{text}").and_then(|()| err.flush()).ok();
         }
     }
 

@@ -41,16 +41,21 @@ pub async fn all(
 
 async fn one(api: &Api, digest: &Digest, blob: &Bytes) -> Result<(), ApiError> {
     let mut have = api.blob_have(digest).await?;
+    let mut transfer = api.transfer("sending an attachment", have, blob.len());
     let (mut idle, mut pause) = (0, PAUSE);
     loop {
         let from = have.min(blob.len());
         let part = blob.slice(from..blob.len().min(from + PART));
         let error = match api.put_blob(digest, blob.len(), from, part).await {
-            Ok(state) if state.complete => return Ok(()),
+            Ok(state) if state.complete => {
+                transfer.at(blob.len());
+                return Ok(());
+            }
             Ok(state) => {
                 let now = usize::try_from(state.have).unwrap_or(usize::MAX);
                 if now > have {
                     (have, idle, pause) = (now, 0, PAUSE);
+                    transfer.at(have);
                     continue;
                 }
                 None

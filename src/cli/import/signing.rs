@@ -19,7 +19,7 @@ use crate::cli::draft::sign::{Next, sign};
 use crate::cli::draft::{Draft, words};
 use crate::cli::error::CliError;
 use crate::cli::journal::{Batch, Journal, SpoolItem};
-use crate::cli::own;
+use crate::cli::own::{self, Former};
 use crate::cli::profile::Profile;
 use crate::cli::rows::{Entry, ROWS, ROWS_WAIT, Row, Rows, Seen, Standing};
 use crate::cli::tabular::columns::Field;
@@ -235,10 +235,11 @@ impl Signer {
         ready: &Ready,
         next: &Next,
     ) -> Result<(Option<Sealed>, Vec<RowResult>), CliError> {
-        let last = match next.prev {
-            Some(_) => own::former(&self.profile, next.nid)?.and_then(|former| former.last()),
+        let former = match next.prev {
+            Some(_) => own::former(&self.profile, next.nid)?,
             None => None,
         };
+        let last = former.as_ref().and_then(Former::last);
         let again = last.map(|last| self.compose(draft, Some(last)));
         let ready = match &again {
             Some(Read::Decided(result)) => return Ok((None, vec![result.clone()])),
@@ -246,7 +247,12 @@ impl Signer {
             None => ready,
         };
         let warned = |text| RowResult::new(ready.line, Verdict::Warning).saying(text);
-        let mut said: Vec<RowResult> = ready.warning.iter().map(warned).collect();
+        let mut said: Vec<RowResult> = ready
+            .warning
+            .iter()
+            .map(|text| warned(text.clone()))
+            .collect();
+        said.extend(self.dropped(former.as_ref(), ready, next).map(warned));
         let common = self.profile.common(&self.clock);
         let signed = match sign(&ready.composed, next, common, &self.trust, &self.key) {
             Ok(signed) => signed,
@@ -277,6 +283,20 @@ impl Signer {
             own,
         };
         Ok((Some(sealed), said))
+    }
+}
+
+impl Signer {
+    /// What the revision before had and this one has not, in words: a table says nothing of attachments, and may have lost a
+    /// column.
+    fn dropped(&self, former: Option<&Former>, ready: &Ready, next: &Next) -> Option<String> {
+        let mut gone = former.map_or_else(Vec::new, |former| former.no_longer_in(&ready.composed));
+        if self.rows.had_files(next.nid) {
+            gone.push(
+                "attachments (give them again: herald notify --revise … --attach)".to_owned(),
+            );
+        }
+        (!gone.is_empty()).then(|| format!("no longer in this revision: {}", gone.join(", ")))
     }
 }
 
