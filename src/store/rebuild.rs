@@ -74,6 +74,7 @@ pub const DERIVED: &[Derived] = &[
     but("audience", "nid, rev, party", &["fetched_at"]),
     whole("cover", "nid, rev"),
     whole("ack", "pos, item"),
+    whole("relay", "pos, item"),
     whole("mailbox", "ctx, actor, seq"),
     whole("progress", "nid, rev, sort"),
     but("thread", "id", &["due", "month"]),

@@ -21,8 +21,8 @@ mod own;
 mod place;
 mod prepare;
 mod progress;
-mod replay;
 mod relay;
+mod replay;
 mod standing;
 mod thread;
 

@@ -92,6 +92,7 @@ fn said(claims: &Claims) -> Vec<(Occasion, Vec<Nid>)> {
         | Claims::Revoke(_)
         | Claims::Duty(_)
         | Claims::Cosign(_)
+        | Claims::Relay(_)
         | Claims::Progress(_)
         | Claims::Confirm(_)
         | Claims::Resolve(_)

@@ -442,10 +442,21 @@ impl Model {
 fn may_sign(kind: Kind, role: Role, behalf: bool) -> bool {
     let of = |roles: &[Role]| roles.contains(&role);
     match kind {
-        Kind::Site | Kind::Movement | Kind::Withdraw | Kind::Close if behalf => {
+        Kind::Site
+        | Kind::Movement
+        | Kind::Withdraw
+        | Kind::Close
+        | Kind::Progress
+        | Kind::Confirm
+        | Kind::Reply
+        | Kind::Ack
+            if behalf =>
+        {
             of(&[Role::Coordinator])
         }
-        Kind::Policy | Kind::Admit | Kind::Invite | Kind::Screen => of(&[Role::Coordinator]),
+        Kind::Policy | Kind::Admit | Kind::Invite | Kind::Screen | Kind::Relay => {
+            of(&[Role::Coordinator])
+        }
         Kind::Revoke | Kind::Duty => of(&[Role::Coordinator, Role::Organisation, Role::PartyDesk]),
         Kind::Ack | Kind::Warn => of(&[Role::PartyDesk]),
         Kind::Respond => of(&[Role::Coordinator, Role::PartyDesk]),

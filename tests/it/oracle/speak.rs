@@ -306,11 +306,17 @@ impl Speaker<'_> {
                     }
                 };
                 let parts = vec![self.sealed(name::PROGRESS, &said)];
-                (ProgressClaims::new(common, nid, rev, of).into(), parts)
+                (
+                    ProgressClaims::new(common, nid, rev, of, None).into(),
+                    parts,
+                )
             }
             What::Confirm { label, of } => {
                 let (nid, rev, of) = self.revision(*label, *of);
-                (ConfirmClaims::new(common, nid, rev, of).into(), Vec::new())
+                (
+                    ConfirmClaims::new(common, nid, rev, of, None).into(),
+                    Vec::new(),
+                )
             }
             What::Distress {
                 call,
@@ -460,7 +466,7 @@ impl Speaker<'_> {
             .then(|| self.sealed(name::DETAIL, &detail))
             .into_iter();
         (
-            AckClaims::new(common, actor(to), said).into(),
+            AckClaims::new(common, actor(to), said, None).into(),
             parts.collect(),
         )
     }
@@ -482,7 +488,7 @@ impl Speaker<'_> {
             said["amended"] = self.model.number(label, amended).0.into();
         }
         let nid = self.bound.nids[label];
-        let claims = ReplyClaims::new(common, actor(to), nid, revision(number), re);
+        let claims = ReplyClaims::new(common, actor(to), nid, revision(number), re, None);
         (claims.into(), vec![self.sealed(name::DETAIL, &said)])
     }
 

@@ -126,6 +126,10 @@ const TABLE: &[(Kind, &str, &str, &str)] = &[
 #[cfg(test)]
 const NEVER_DELIVERED: [Kind; 3] = [Kind::Check, Kind::Receipt, Kind::Answer];
 
+/// Kinds that no sequence here says; what becomes of them is held by `server::relay`.
+#[cfg(test)]
+const ELSEWHERE: [Kind; 1] = [Kind::Relay];
+
 /// One cell of the table: row and column.
 type Cell = (usize, usize);
 
@@ -198,7 +202,8 @@ fn class(part: &str, desk: Desk) -> &str {
 fn every_kind_that_is_delivered_stands_in_the_table_and_every_row_has_all_its_columns() {
     for kind in Kind::ALL {
         let rows = TABLE.iter().filter(|(row, ..)| row == kind).count();
-        assert_eq!(rows == 0, NEVER_DELIVERED.contains(kind), "{kind}");
+        let none = NEVER_DELIVERED.contains(kind) || ELSEWHERE.contains(kind);
+        assert_eq!(rows == 0, none, "{kind}");
     }
     for (kind, which, part, cells) in TABLE {
         let cells: Vec<&str> = cells.split_whitespace().collect();

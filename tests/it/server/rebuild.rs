@@ -83,13 +83,15 @@ impl World {
         let claims = WarnClaims::new(self.common(west), msf, second.nid, second.rev, second.hash);
         self.said(west, claims, &[part.sealed_to(&self.reader)])
             .await;
-        let confirm = ConfirmClaims::new(self.common(ada), second.nid, second.rev, second.hash);
+        let confirm =
+            ConfirmClaims::new(self.common(ada), second.nid, second.rev, second.hash, None);
         self.said(ada, confirm, &[]).await;
 
         let moving = self.notify(ada, &told(convoy(30 * HOUR))).await;
         let late = json!({"step": "delayed", "at": now().format(&time::format_description::well_known::Rfc3339).unwrap(), "delay_s": 2700});
         let part = Part::new(name::PROGRESS, &late).unwrap();
-        let claims = ProgressClaims::new(self.common(ada), moving.nid, moving.rev, moving.hash);
+        let claims =
+            ProgressClaims::new(self.common(ada), moving.nid, moving.rev, moving.hash, None);
         self.said(ada, claims, &[part.sealed_to(&self.reader)])
             .await;
         let done = self.notify(ada, &told(convoy(HOUR))).await;
