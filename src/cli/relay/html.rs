@@ -8,7 +8,7 @@ use crate::cli::markup::escape;
 
 /// The page.
 pub fn page(package: &Package) -> String {
-    let title = format!("Notified to {}, serial {}", package.party, package.serial());
+    let title = package.title();
     let mut body = format!("<h1>{}</h1>\n", escape(&title));
     for line in package.front() {
         // Writing to a string cannot fail.

@@ -12,7 +12,7 @@ use crate::spatial::cell::Cell;
 
 /// The document.
 pub fn document(package: &Package) -> String {
-    let title = format!("Notified to {}, serial {}", package.party, package.serial());
+    let title = package.title();
     let mut marks = String::new();
     for object in package.shown() {
         marks += &placemark(object);

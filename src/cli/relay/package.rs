@@ -3,6 +3,7 @@
 
 use time::OffsetDateTime;
 
+use crate::cli::drill;
 use crate::cli::error::CliError;
 use crate::cli::inbox::Inbox;
 use crate::cli::received::{Readers, Received, receive};
@@ -10,6 +11,7 @@ use crate::cli::words::flag_words;
 use crate::crypto::b64url;
 use crate::crypto::digest::Digest;
 use crate::crypto::random::random_bytes;
+use crate::domain::actor::Mode;
 use crate::domain::check::ABSENCE_SENTENCE;
 use crate::domain::ids::{ActorId, LogPosition, Nid, Reference, Revision};
 use crate::domain::kind::Kind;
@@ -28,6 +30,8 @@ pub struct Package {
     pub party: ActorId,
     /// By whom.
     pub coordinator: String,
+    /// Whether it is a drill's.
+    pub drill: bool,
     /// When it was made.
     pub made: OffsetDateTime,
     /// The number to call when in doubt.
@@ -96,6 +100,7 @@ impl Package {
             id: b64url(&random_bytes::<16>()),
             party,
             coordinator: trust.coordinator()?.name.clone(),
+            drill: trust.pins().mode == Mode::Exercise,
             made,
             call,
             objects,
@@ -106,6 +111,16 @@ impl Package {
     pub fn serial(&self) -> LogPosition {
         let positions = self.objects.iter().map(|object| object.pos);
         positions.max().unwrap_or(LogPosition(0))
+    }
+
+    /// What the files are called inside.
+    pub fn title(&self) -> String {
+        let title = format!("Notified to {}, serial {}", self.party, self.serial());
+        if self.drill {
+            drill::text(&title).into_owned()
+        } else {
+            title
+        }
     }
 
     /// How many are only found by a check.
@@ -123,7 +138,11 @@ impl Package {
     /// What each file says in front.
     pub fn front(&self) -> Vec<String> {
         let made = format!("{} ({})", format_dtg(self.made), format_rfc3339(self.made));
-        let mut lines = vec![
+        let mut lines = Vec::new();
+        if self.drill {
+            lines.push(drill::WORD.to_owned());
+        }
+        lines.extend([
             format!(
                 "Notified to {}. Relayed by {}, serial {}, made {made}.",
                 self.party,
@@ -131,7 +150,7 @@ impl Package {
                 self.serial()
             ),
             format!("{} in it.", count(self.objects.len(), "notification")),
-        ];
+        ]);
         let hidden = self.on_check();
         if hidden > 0 {
             lines.push(format!(

@@ -49,6 +49,7 @@ fn package() -> Package {
         id: "abc".to_owned(),
         party: "south".parse().expect("a slug"),
         coordinator: "OCHA".to_owned(),
+        drill: true,
         made: OffsetDateTime::UNIX_EPOCH,
         call: Some("+93700000099".to_owned()),
         objects: vec![
@@ -134,6 +135,7 @@ fn the_page_says_in_front_what_it_is_and_carries_no_markup_of_a_sender() {
     let page = html::page(&package());
     let front = page.find(ABSENCE_SENTENCE).expect("in front");
     assert!(front < page.find("42SVF8769463602").expect("a place"));
+    assert!(page.contains("<title>EXERCISE Notified to south"));
     assert!(page.contains("1 of them say nothing here of where they are"));
     assert!(!page.contains("<script>") && page.contains("&lt;script&gt;"));
 }
