@@ -66,6 +66,7 @@ fn concerns(steps: &[Step], step: &Step, desk: Desk) -> bool {
         | What::Progress { label, .. }
         | What::Confirm { label, .. } => thing_concerns(steps, *label, desk),
         What::Ack { to, .. } | What::Warn { to, .. } | What::Reply { to, .. } => *to == desk,
+        What::Relay { to, party, .. } => *to == desk || *party == desk,
         What::Distress { call, .. } | What::Respond { call, .. } | What::Resolve { call } => {
             call_concerns(steps, *call, desk)
         }

@@ -55,7 +55,7 @@ impl Desk {
 
     /// Whether it has sent a photo that its revisions may name.
     pub const fn has_photo(self) -> bool {
-        matches!(self, Self::Msf | Self::Relief)
+        matches!(self, Self::Ocha | Self::Msf | Self::Relief)
     }
 
     /// One of its devices.

@@ -234,6 +234,7 @@ impl Story<'_> {
             && said.party == alert.party.map(actor)
             && said.lead_percent == alert.percent
             && said.step == alert.step
+            && said.transcribed == alert.letter.map(|by| self.bound.hashes[by])
             && (said.due - alert.due).abs() < time::Duration::seconds(1)
             && said.items.len() == items.len()
             && said_items == items

@@ -122,7 +122,12 @@ impl Drawing<'_> {
         }
         let for_another = matches!(
             step.what,
-            What::Revise(_) | What::Withdraw { .. } | What::Close { .. }
+            What::Revise(_)
+                | What::Withdraw { .. }
+                | What::Close { .. }
+                | What::Reply { .. }
+                | What::Progress { .. }
+                | What::Confirm { .. }
         );
         if for_another && self.dice.percent(6) {
             step.behalf = self
@@ -166,7 +171,8 @@ impl Drawing<'_> {
                     statement: self.dice.below(12),
                 },
             ),
-            92..=97 => self.jump(),
+            92..=96 => self.jump(),
+            97 => self.relay(),
             98 => by(Who::Cora, What::Break),
             _ => by(
                 self.dice.pick(&[Who::Ada, Who::Eve, Who::Cora, Who::Stran]),
@@ -264,7 +270,7 @@ impl Drawing<'_> {
             follow,
             tiers,
             contact: self.dice.percent(30),
-            attach: !sketch.behalf && self.dice.percent(20),
+            attach: self.dice.percent(20),
             begins_h: self.dice.pick(&begins),
         });
         self.spoken_for(label, what)
@@ -334,6 +340,12 @@ impl Drawing<'_> {
         for item in items.iter().filter(|item| item.state == AckState::Queried) {
             self.threads.push((party, item.label, self.id));
         }
+        if self.dice.percent(15) {
+            return Step {
+                behalf: Some(party),
+                ..by(Who::Cora, What::Ack { to, items })
+            };
+        }
         by(party.device(), What::Ack { to, items })
     }
 
@@ -355,6 +367,20 @@ impl Drawing<'_> {
             due_h: self.dice.pick(&dues).filter(|_| queried),
             far: self.dice.percent(50),
         }
+    }
+
+    fn relay(&mut self) -> Step {
+        let (label, of) = (self.label(), self.of());
+        let (party, to) = (self.party(label), self.sketch(label).owner);
+        let wrong = self.dice.percent(15);
+        let what = What::Relay {
+            to,
+            party,
+            label,
+            of,
+            wrong,
+        };
+        by(Who::Cora, what)
     }
 
     fn warn(&mut self) -> Step {
@@ -383,10 +409,9 @@ impl Drawing<'_> {
             to
         };
         let answer = self.dice.pick(Answer::ALL);
-        let who = self.colleague(self.sketch(label).owner);
         let amended = self.of();
-        by(
-            who,
+        self.spoken_for(
+            label,
             What::Reply {
                 to,
                 label,
@@ -409,9 +434,8 @@ impl Drawing<'_> {
             Way::At(7),
         ];
         let (way, early) = (self.dice.pick(&ways), self.dice.percent(4));
-        let who = self.colleague(self.sketch(label).owner);
-        by(
-            who,
+        self.spoken_for(
+            label,
             What::Progress {
                 label,
                 of,
@@ -423,8 +447,7 @@ impl Drawing<'_> {
 
     fn confirm(&mut self) -> Step {
         let (label, of) = (self.label(), self.of());
-        let who = self.colleague(self.sketch(label).owner);
-        by(who, What::Confirm { label, of })
+        self.spoken_for(label, What::Confirm { label, of })
     }
 
     fn end(&mut self) -> Step {

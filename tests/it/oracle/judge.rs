@@ -54,7 +54,21 @@ impl Model {
             What::Cosign { label, of } => self.cosigned(step.who, *label, *of),
             What::Ack { to, items } => items
                 .iter()
-                .try_for_each(|item| self.acknowledged(step.who, *to, item)),
+                .try_for_each(|item| self.acknowledged(step, *to, item)),
+            What::Relay {
+                to,
+                party,
+                label,
+                of,
+                wrong,
+            } => {
+                let (thing, number) = self.notified(*to, *party, *label, *of)?;
+                match wrong {
+                    _ if number != thing.latest() => Err(P::Superseded),
+                    true => Err(P::TierMismatch),
+                    false => Ok(()),
+                }
+            }
             What::Warn { to, label, of, .. } => self.warned(step.who, *to, *label, *of),
             What::Reply {
                 to,
@@ -62,14 +76,14 @@ impl Model {
                 thread,
                 answer,
                 amended,
-            } => self.replied(step.who, *to, *label, *thread, (*answer, *amended)),
+            } => self.replied(step, *to, *label, *thread, (*answer, *amended)),
             What::Progress {
                 label,
                 of,
                 way,
                 early,
             } => {
-                let thing = self.own_latest(step.who, *label, *of)?;
+                let thing = self.own_latest(step, *label, *of)?;
                 match way {
                     _ if !thing.moves => Err(P::StateForbids),
                     Way::At(waypoint) if *waypoint > 1 => Err(P::InvalidMember),
@@ -78,12 +92,8 @@ impl Model {
                 }
             }
             What::Confirm { label, of } => {
-                let thing = self.own_latest(step.who, *label, *of)?;
-                if thing.moves {
-                    Err(P::StateForbids)
-                } else {
-                    Ok(())
-                }
+                let thing = self.own_latest(step, *label, *of)?;
+                refused_if(thing.moves, P::StateForbids)
             }
             What::Distress { call, about, .. } => self.called(step.who, *call, *about),
             What::Respond { to, call } => self.responded(step.who, *to, *call),
@@ -93,26 +103,10 @@ impl Model {
                     .get(call)
                     .filter(|c| Some(c.owner) == step.who.desk());
                 let call = call.ok_or(P::UnknownCall)?;
-                if call.resolved {
-                    Err(P::StateForbids)
-                } else {
-                    Ok(())
-                }
+                refused_if(call.resolved, P::StateForbids)
             }
-            What::Policy { skip, .. } => {
-                if *skip {
-                    Err(P::PrevMismatch)
-                } else {
-                    Ok(())
-                }
-            }
-            What::Admit { desk, .. } => {
-                if *desk == Desk::Ocha {
-                    Err(P::NotAllowed)
-                } else {
-                    Ok(())
-                }
-            }
+            What::Policy { skip, .. } => refused_if(*skip, P::PrevMismatch),
+            What::Admit { desk, .. } => refused_if(*desk == Desk::Ocha, P::NotAllowed),
             What::Duty | What::Invite | What::Keys => Ok(()),
             What::Revoke => self.revoked(step.who),
             What::Renew | What::Again { .. } | What::Jump { .. } | What::Restart | What::Break => {
@@ -129,6 +123,12 @@ impl Model {
         let twist = step.twist;
         if twist == Twist::Bearer && step.who.desk() != Some(Desk::Relief) {
             return Err(P::CertificateKeyMismatch);
+        }
+        // No letter says what a device says by itself.
+        if step.behalf.is_some()
+            && matches!(&step.what, What::Ack { items, .. } if items.iter().any(|item| item.state == AckState::ReachedDesk))
+        {
+            return Err(P::InvalidMember);
         }
         if twist == Twist::Jti && self.spoken.contains(&step.who) {
             return Err(P::ReusedJti);
@@ -164,7 +164,7 @@ impl Model {
             | Kind::Resolve => standing != Standing::Enrolled,
             _ => standing == Standing::Admitted,
         };
-        if enough { Ok(()) } else { Err(P::NotAdmitted) }
+        refused_if(!enough, P::NotAdmitted)
     }
 
     fn renewal(&self) -> Result<(), P> {
@@ -179,11 +179,7 @@ impl Model {
         if who.desk() != Some(Desk::Msf) && who != Who::Cora {
             return Err(P::NotAllowed);
         }
-        if self.newcomer == Newcomer::Revoked {
-            Err(P::StateForbids)
-        } else {
-            Ok(())
-        }
+        refused_if(self.newcomer == Newcomer::Revoked, P::StateForbids)
     }
 
     /// The number of the revision that is named, and whether its hash is right. Of what is not there: 1, and wrong.
@@ -213,11 +209,7 @@ impl Model {
         if step.behalf.is_some() && !thing.behalf {
             return Err(P::StateForbids);
         }
-        if follow == Follow::Next {
-            Ok(())
-        } else {
-            Err(P::PrevMismatch)
-        }
+        refused_if(follow != Follow::Next, P::PrevMismatch)
     }
 
     fn revised(&self, step: &Step, revise: &Revise) -> Result<(), P> {
@@ -250,11 +242,7 @@ impl Model {
             .into_iter()
             .flatten()
             .any(|(party, tier)| *tier != Tier::Withdrawn && !names.contains_key(party));
-        if forgotten {
-            Err(P::MissingPart)
-        } else {
-            Ok(())
-        }
+        refused_if(forgotten, P::MissingPart)
     }
 
     fn closed(&self, step: &Step, label: usize, follow: Follow, outcome: Outcome) -> Result<(), P> {
@@ -278,11 +266,7 @@ impl Model {
         if !right {
             return Err(P::RevisionNotCurrent);
         }
-        if number == thing.latest() {
-            Ok(())
-        } else {
-            Err(P::Superseded)
-        }
+        refused_if(number != thing.latest(), P::Superseded)
     }
 
     fn cosigned(&self, who: Who, label: usize, of: Of) -> Result<(), P> {
@@ -301,17 +285,13 @@ impl Model {
         if !thing.waiting {
             return Err(P::StateForbids);
         }
-        if thing.signer.same_person(who) {
-            Err(P::NotAllowed)
-        } else {
-            Ok(())
-        }
+        refused_if(thing.signer.same_person(who), P::NotAllowed)
     }
 
     /// What was delivered to a party: the revision of an organisation, and its tier there.
     fn delivered(
         &self,
-        who: Who,
+        party: Desk,
         to: Desk,
         label: usize,
         of: Of,
@@ -322,14 +302,33 @@ impl Model {
             .get(&label)
             .filter(|t| t.owner == to && right)
             .and_then(|thing| {
-                let tier = thing.rev(number)?.told.get(&who.desk()?)?;
+                let tier = thing.rev(number)?.told.get(&party)?;
                 Some((thing, number, *tier))
             });
         found.ok_or(P::UnknownItem)
     }
 
-    fn acknowledged(&self, who: Who, to: Desk, item: &Item) -> Result<(), P> {
-        let (thing, _, _) = self.delivered(who, to, item.label, item.of)?;
+    /// A revision of an organisation that names a party, as the coordinator's word about the two needs.
+    fn notified(&self, to: Desk, party: Desk, label: usize, of: Of) -> Result<(&Thing, usize), P> {
+        let (number, right) = self.number(label, of);
+        let thing = self.things.get(&label).filter(|t| t.owner == to && right);
+        let thing = thing.ok_or(P::UnknownItem)?;
+        if thing.revs[number - 1].told.contains_key(&party) {
+            Ok((thing, number))
+        } else {
+            Err(P::NotNotifiedToParty)
+        }
+    }
+
+    fn acknowledged(&self, step: &Step, to: Desk, item: &Item) -> Result<(), P> {
+        let party = step.speaks_for().ok_or(P::UnknownItem)?;
+        if step.behalf.is_some() {
+            let (thing, number) = self.notified(to, party, item.label, item.of)?;
+            if thing.revs[number - 1].spoke.contains(&party) {
+                return Err(P::PartySpokeItself);
+            }
+        }
+        let (thing, _, _) = self.delivered(party, to, item.label, item.of)?;
         if item.state != AckState::Queried {
             return Ok(());
         }
@@ -348,20 +347,17 @@ impl Model {
     }
 
     fn warned(&self, who: Who, to: Desk, label: usize, of: Of) -> Result<(), P> {
-        let (thing, _, tier) = self.delivered(who, to, label, of)?;
+        let party = who.desk().ok_or(P::UnknownItem)?;
+        let (thing, _, tier) = self.delivered(party, to, label, of)?;
         if thing.ended {
             return Err(P::AlreadyClosed);
         }
-        if tier == Tier::Withdrawn {
-            Err(P::UnknownItem)
-        } else {
-            Ok(())
-        }
+        refused_if(tier == Tier::Withdrawn, P::UnknownItem)
     }
 
     fn replied(
         &self,
-        who: Who,
+        step: &Step,
         to: Desk,
         label: usize,
         thread: Option<usize>,
@@ -373,36 +369,37 @@ impl Model {
         let thing = self
             .things
             .get(&label)
-            .filter(|t| Some(t.owner) == who.desk());
+            .filter(|t| Some(t.owner) == step.speaks_for());
         let thing = thing.ok_or(P::UnknownNotification)?;
+        if step.behalf.is_some() && !thing.behalf {
+            return Err(P::StateForbids);
+        }
         let thread = thread.ok_or(P::NothingToReplyTo)?;
         if thread.party != to {
             return Err(P::ReplyToAnotherParty);
         }
         let (number, _) = self.number(label, amended);
         let later = number > thread.rev && !thing.revs[number - 1].end;
-        if answer == Answer::Amended && !later {
-            Err(P::AmendmentUnknown)
-        } else {
-            Ok(())
-        }
+        refused_if(answer == Answer::Amended && !later, P::AmendmentUnknown)
     }
 
-    fn own_latest(&self, who: Who, label: usize, of: Of) -> Result<&Thing, P> {
+    fn own_latest(&self, step: &Step, label: usize, of: Of) -> Result<&Thing, P> {
         let (number, right) = self.number(label, of);
         let thing = self
             .things
             .get(&label)
-            .filter(|t| Some(t.owner) == who.desk() && right);
+            .filter(|t| Some(t.owner) == step.speaks_for() && right);
         let thing = thing.ok_or(P::UnknownNotification)?;
         if thing.ended {
             return Err(P::AlreadyClosed);
         }
-        if number == thing.latest() {
-            Ok(thing)
-        } else {
-            Err(P::Superseded)
+        if number != thing.latest() {
+            return Err(P::Superseded);
         }
+        if step.behalf.is_some() && !thing.behalf {
+            return Err(P::StateForbids);
+        }
+        Ok(thing)
     }
 
     fn called(&self, who: Who, call: usize, about: Option<(usize, Of)>) -> Result<(), P> {
@@ -416,11 +413,7 @@ impl Model {
             .things
             .get(&label)
             .is_some_and(|t| Some(t.owner) == who.desk());
-        if own && self.number(label, of).1 {
-            Ok(())
-        } else {
-            Err(P::UnknownNotification)
-        }
+        refused_if(!(own && self.number(label, of).1), P::UnknownNotification)
     }
 
     fn responded(&self, who: Who, to: Desk, call: usize) -> Result<(), P> {
@@ -430,12 +423,13 @@ impl Model {
         if who != Who::Cora && !called {
             return Err(P::UnknownCall);
         }
-        if call.resolved {
-            Err(P::StateForbids)
-        } else {
-            Ok(())
-        }
+        refused_if(call.resolved, P::StateForbids)
     }
+}
+
+/// A fault, if it is one.
+const fn refused_if(fault: bool, kind: P) -> Result<(), P> {
+    if fault { Err(kind) } else { Ok(()) }
 }
 
 /// Section 7's column "who signs".

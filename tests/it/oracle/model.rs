@@ -107,8 +107,10 @@ pub struct Rev {
     pub told: BTreeMap<Desk, Tier>,
     /// When its window begins.
     pub begins: Option<OffsetDateTime>,
-    /// Parties of which an officer has said something on it.
+    /// Parties of which an officer has signed something on it.
     pub spoke: BTreeSet<Desk>,
+    /// Parties of which a letter about it was transcribed, and the latest statement that did so, among those taken.
+    pub letters: BTreeMap<Desk, usize>,
 }
 
 impl Thing {
@@ -238,6 +240,20 @@ impl Model {
         readers
     }
 
+    /// What the server cannot read is sealed by whoever sends it, and to no desk that nobody has admitted.
+    fn sealed_by_the_sender(
+        &self,
+        mut readers: BTreeMap<Desk, BTreeSet<String>>,
+        owner: Desk,
+    ) -> BTreeMap<Desk, BTreeSet<String>> {
+        if self.standing[&owner] == Standing::Enrolled
+            && let Some(parts) = readers.get_mut(&owner)
+        {
+            parts.remove("attachment.1");
+        }
+        readers
+    }
+
     /// How a desk stands to a notification.
     pub fn of_thing(thing: &Thing, told: &BTreeMap<Desk, Tier>, desk: Desk) -> Reader {
         match told.get(&desk) {
@@ -295,7 +311,8 @@ impl Model {
                 self.about(*label, (Kind::Screen, which), parts)
             }
             What::Cosign { label, .. } => self.cosign(step.who, *label),
-            What::Ack { items, .. } => self.ack(step.who, items, when),
+            What::Ack { items, .. } => self.ack(step, items, when),
+            What::Relay { label, party, .. } => self.between(*label, Kind::Relay, *party),
             What::Warn {
                 label, of, cease_h, ..
             } => {
@@ -432,6 +449,7 @@ impl Model {
             told: told.clone(),
             begins,
             spoke: BTreeSet::new(),
+            letters: BTreeMap::new(),
         });
         let thing = thing.clone();
         self.rising(revise.label, &thing, begins, when.at);
@@ -441,7 +459,7 @@ impl Model {
                 .map(|party| format!("audience.{}", party.name())),
         );
         parts.extend(revise.contact.then(|| "contact".to_owned()));
-        if revise.attach && step.behalf.is_none() && owner.has_photo() {
+        if revise.attach && step.who.desk().is_some_and(Desk::has_photo) {
             parts.extend(["attachment.1".to_owned(), "blobs".to_owned()]);
         }
         let kind = if revise.moves {
@@ -450,7 +468,8 @@ impl Model {
             Kind::Site
         };
         let relation = |desk| Self::of_thing(&thing, &told, desk);
-        vec![Self::own(kind, self.readers((kind, ""), &parts, relation))]
+        let readers = self.readers((kind, ""), &parts, relation);
+        vec![Self::own(kind, self.sealed_by_the_sender(readers, owner))]
     }
 
     fn end(&mut self, label: usize, kind: Kind, parts: &[&str]) -> Vec<Say> {
@@ -465,6 +484,7 @@ impl Model {
             told: thing.told.clone(),
             begins: None,
             spoke: BTreeSet::new(),
+            letters: BTreeMap::new(),
         });
         says
     }
@@ -482,17 +502,20 @@ impl Model {
         self.about(label, (Kind::Cosign, which), &[])
     }
 
-    fn ack(&mut self, who: Who, items: &[Item], when: When) -> Vec<Say> {
-        let party = who.desk().expect("a party's");
+    fn ack(&mut self, step: &Step, items: &[Item], when: When) -> Vec<Say> {
+        let party = step.speaks_for().expect("a party's");
+        let transcribed = step.behalf.is_some();
         let device = items.iter().all(|item| item.state == AckState::ReachedDesk);
         let thing = &self.things[&items[0].label];
         let relation = |desk| Self::of_party(thing, party, desk);
-        let (which, parts): (_, &[&str]) = if device {
-            ("by a device", &[])
-        } else {
-            ("by an officer", &["detail"])
+        let (which, parts): (_, &[&str]) = match (transcribed, device) {
+            (true, _) => ("transcribed", &["detail", "attachment.1", "blobs"]),
+            (false, true) => ("by a device", &[]),
+            (false, false) => ("by an officer", &["detail"]),
         };
+        let owner = thing.owner;
         let readers = self.readers((Kind::Ack, which), &owned(parts), relation);
+        let readers = self.sealed_by_the_sender(readers, owner);
         let mut says = vec![Self::own(Kind::Ack, readers)];
         for item in items {
             let rev = self.number(item.label, item.of).0;
@@ -503,7 +526,9 @@ impl Model {
             }
             let thing = self.things.get_mut(&item.label).expect("it is there");
             let revision = &mut thing.revs[rev - 1];
-            if item.state != AckState::ReachedDesk {
+            if transcribed {
+                revision.letters.insert(party, self.taken);
+            } else if item.state != AckState::ReachedDesk {
                 revision.spoke.insert(party);
             }
             let exact = revision.told.get(&party) == Some(&Tier::Exact);

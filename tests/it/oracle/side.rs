@@ -8,7 +8,7 @@ use herald::crypto::digest::Digest;
 use super::cast::Desk;
 use super::compare::{Slot, Story};
 use super::hear::Listener;
-use super::model::Model;
+use super::model::{Model, Standing};
 use super::speak::{Bound, member};
 use super::stage::Stage;
 use super::steps::{Step, What};
@@ -98,6 +98,15 @@ impl Side {
                 let end = from + u64::try_from(heard.len()).unwrap();
                 let listener = self.listeners.get_mut(&desk).expect("each desk listens");
                 heard = listener.all(end, &member(world, desk).desk).await?;
+            }
+            if self.model.standing[&desk] == Standing::Enrolled {
+                if heard.is_empty() {
+                    continue;
+                }
+                return Err(format!(
+                    "{} is handed what waits for it before it is admitted",
+                    desk.name()
+                ));
             }
             let story = Story {
                 slots: &self.slots,

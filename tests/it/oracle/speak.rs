@@ -6,19 +6,19 @@ use std::collections::BTreeMap;
 use herald::crypto::digest::Digest;
 use herald::domain::ack::AckState;
 use herald::domain::actor::{ActorKind, Mode, Role};
-use herald::domain::exchange::{Answer, DISTRESS_SENTENCE, WARNING_SENTENCE};
+use herald::domain::exchange::{Answer, DISTRESS_SENTENCE, RELAY_SENTENCE, WARNING_SENTENCE};
 use herald::domain::ids::{ActorId, ContextId, Issuer, Nid, Revision};
 use herald::domain::notification::Tier;
 use herald::wire::build::{Built, Part, build};
 use herald::wire::claims::{
     About, AckClaims, AckItem, Admission, AdmitClaims, Checked, Claims, CloseClaims, Common,
     ConfirmClaims, CosignClaims, DeviceKey, DistressClaims, DutyClaims, InviteClaims, KeysClaims,
-    MovementClaims, NotificationClaims, OnBehalf, PolicyClaims, ProgressClaims, ReplyClaims,
-    ResolveClaims, RespondClaims, RevocationReason, RevokeClaims, ScreenClaims, ScreenResult,
-    WarnClaims, WithdrawClaims,
+    MovementClaims, NotificationClaims, OnBehalf, PolicyClaims, ProgressClaims, RelayClaims,
+    ReplyClaims, ResolveClaims, RespondClaims, RevocationReason, RevokeClaims, ScreenClaims,
+    ScreenResult, WarnClaims, WithdrawClaims,
 };
 use herald::wire::invite::InviteCode;
-use herald::wire::parts::{Audience, InvitedPerson, name};
+use herald::wire::parts::{Audience, Blobs, InvitedPerson, name};
 use herald::wire::policy::Policy;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -26,7 +26,7 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::cast::{Desk, Who};
-use super::model::{Model, UNDER_WAY_H, named};
+use super::model::{Model, Standing, UNDER_WAY_H, named};
 use super::steps::{Follow, Item, LABELS, Of, Revise, Rules, Step, Twist, Way, What};
 use crate::server::{Attached, Member, Site, Unit, World};
 
@@ -162,6 +162,8 @@ impl Speaker<'_> {
             Twist::Jti => {
                 let before = self.bound.jtis.get(&step.who);
                 common.jti = before.copied().unwrap_or(common.jti);
+                // Without parts, what is said in the same second would be the same bytes.
+                common.iat -= 7;
             }
             Twist::None | Twist::Bearer | Twist::Abroad | Twist::Carried => {}
         }
@@ -264,7 +266,14 @@ impl Speaker<'_> {
                 let (nid, rev, of) = self.revision(*label, *of);
                 (CosignClaims::new(common, nid, rev, of).into(), Vec::new())
             }
-            What::Ack { to, items } => self.ack(*to, items, common),
+            What::Ack { to, items } => self.ack(step, *to, items, common),
+            What::Relay {
+                to,
+                party,
+                label,
+                of,
+                wrong,
+            } => self.relay((*to, *party), (*label, *of), *wrong, common),
             What::Warn {
                 to,
                 label,
@@ -287,7 +296,7 @@ impl Speaker<'_> {
                 thread,
                 answer,
                 amended,
-            } => self.reply((*to, *label, *thread), *answer, *amended, common),
+            } => self.reply(step, (*to, *label, *thread), (*answer, *amended), common),
             What::Progress {
                 label,
                 of,
@@ -307,14 +316,14 @@ impl Speaker<'_> {
                 };
                 let parts = vec![self.sealed(name::PROGRESS, &said)];
                 (
-                    ProgressClaims::new(common, nid, rev, of, None).into(),
+                    ProgressClaims::new(common, nid, rev, of, Self::on_behalf(step)).into(),
                     parts,
                 )
             }
             What::Confirm { label, of } => {
                 let (nid, rev, of) = self.revision(*label, *of);
                 (
-                    ConfirmClaims::new(common, nid, rev, of, None).into(),
+                    ConfirmClaims::new(common, nid, rev, of, Self::on_behalf(step)).into(),
                     Vec::new(),
                 )
             }
@@ -410,13 +419,14 @@ impl Speaker<'_> {
             readers.push(&self.world.coordinator);
             site = site.contact(&readers);
         }
-        let own = step
-            .who
-            .desk()
-            .and_then(|desk| Some((desk, self.photos.get(&desk)?)));
-        if let (true, Some((desk, photo))) = (revise.attach, own) {
+        let photo = step.who.desk().and_then(|desk| self.photos.get(&desk));
+        if let (true, Some(photo)) = (revise.attach, photo) {
             let mut readers = parties(&[Tier::Exact]);
-            readers.extend([&self.world.coordinator, member(self.world, desk)]);
+            readers.push(&self.world.coordinator);
+            let own = step
+                .speaks_for()
+                .filter(|own| self.has_desk(*own) && *own != Desk::Ocha);
+            readers.extend(own.map(|own| member(self.world, own)));
             site = site.attach(&[photo], &readers);
         }
         let (nid, behalf) = (self.bound.nids[revise.label], Self::on_behalf(step));
@@ -429,7 +439,7 @@ impl Speaker<'_> {
         (claims, site.parts(self.world))
     }
 
-    fn ack(&self, to: Desk, items: &[Item], common: Common) -> (Claims, Vec<Part>) {
+    fn ack(&self, step: &Step, to: Desk, items: &[Item], common: Common) -> (Claims, Vec<Part>) {
         let (mut said, mut details) = (Vec::new(), Vec::new());
         for item in items {
             let (nid, rev, of) = self.revision(item.label, item.of);
@@ -460,22 +470,80 @@ impl Speaker<'_> {
                 state: item.state,
             });
         }
+        let transcribed = step.behalf.is_some();
         let device = items.iter().all(|item| item.state == AckState::ReachedDesk);
-        let detail = json!({"officer": Self::officer(), "items": details});
-        let parts = (!device)
-            .then(|| self.sealed(name::DETAIL, &detail))
-            .into_iter();
-        (
-            AckClaims::new(common, actor(to), said, None).into(),
-            parts.collect(),
-        )
+        let mut parts = Vec::new();
+        if transcribed || !device {
+            let detail = json!({"officer": Self::officer(), "items": details});
+            parts.push(self.sealed(name::DETAIL, &detail));
+        }
+        if transcribed {
+            parts.extend(self.letter(to));
+        }
+        let claims = AckClaims::new(common, actor(to), said, Self::on_behalf(step));
+        (claims.into(), parts)
+    }
+
+    /// The letter that an acknowledgement is transcribed from: for the coordinator, and the organisation if it has a desk.
+    fn letter(&self, to: Desk) -> [Part; 2] {
+        let photo = &self.photos[&Desk::Ocha];
+        let mut letter = Part::new(name::attachment(1), &photo.part()).unwrap();
+        letter = letter.sealed_to(self.world.coordinator.reader());
+        if self.has_desk(to) && to != Desk::Ocha {
+            letter = letter.sealed_to(member(self.world, to).reader());
+        }
+        let blobs = Blobs {
+            blobs: vec![photo.named()],
+        };
+        let blobs = Part::new(name::BLOBS, &blobs).unwrap();
+        [letter, blobs.sealed_to(&self.world.reader)]
+    }
+
+    /// Whether the coordinator has admitted a desk, so that something may be sealed to it.
+    fn has_desk(&self, desk: Desk) -> bool {
+        self.model.standing[&desk] != Standing::Enrolled
+    }
+
+    fn relay(
+        &self,
+        (to, party): (Desk, Desk),
+        (label, of): (usize, Of),
+        wrong: bool,
+        common: Common,
+    ) -> (Claims, Vec<Part>) {
+        let number = self.model.number(label, of).0;
+        let rev = self
+            .model
+            .things
+            .get(&label)
+            .and_then(|thing| thing.rev(number));
+        let tier = rev.and_then(|rev| rev.told.get(&party)).copied();
+        let tier = match tier.unwrap_or(Tier::Exact) {
+            Tier::Exact if wrong => Tier::Cell,
+            _ if wrong => Tier::Exact,
+            tier => tier,
+        };
+        let (nid, rev, of) = self.revision(label, of);
+        let said = json!({
+            "items": [{"nid": nid, "tier": tier.as_str()}],
+            "means": "email", "recipient": "liaison@example.org", "officer": Self::officer(), "serial": 1,
+            "files": [{"name": "list.xlsx", "sha256": nothing(), "size": 10}],
+            "says": RELAY_SENTENCE,
+        });
+        let claims = RelayClaims::new(
+            common,
+            actor(to),
+            actor(party),
+            vec![About { nid, rev, of }],
+        );
+        (claims.into(), vec![self.sealed(name::DETAIL, &said)])
     }
 
     fn reply(
         &self,
+        step: &Step,
         (to, label, thread): (Desk, usize, Option<usize>),
-        answer: Answer,
-        amended: Of,
+        (answer, amended): (Answer, Of),
         common: Common,
     ) -> (Claims, Vec<Part>) {
         let opened = self.model.thread(thread, label);
@@ -488,7 +556,14 @@ impl Speaker<'_> {
             said["amended"] = self.model.number(label, amended).0.into();
         }
         let nid = self.bound.nids[label];
-        let claims = ReplyClaims::new(common, actor(to), nid, revision(number), re, None);
+        let claims = ReplyClaims::new(
+            common,
+            actor(to),
+            nid,
+            revision(number),
+            re,
+            Self::on_behalf(step),
+        );
         (claims.into(), vec![self.sealed(name::DETAIL, &said)])
     }
 

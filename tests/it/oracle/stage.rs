@@ -157,6 +157,13 @@ impl Stage {
             self.set_ahead(0).await;
         }
         self.change("DELETE FROM hn.due").await;
+        // Of what waits for a desk until it is admitted, nothing is from before.
+        self.change(
+            "DELETE FROM hn.mailbox WHERE actor = 'stranger';
+             UPDATE hn.actor SET mailbox_seq = 0, call_seq = 0 WHERE actor = 'stranger';
+             UPDATE hn.device SET cursor_seq = 0 WHERE actor = 'stranger'",
+        )
+        .await;
         self.change("UPDATE hn.notification SET state = 'closed' WHERE state = 'current'")
             .await;
         self.change(
@@ -311,12 +318,19 @@ impl Stage {
     }
 }
 
-/// A photo that an organisation has sent, and named in a site, so that it stays.
+/// A photo that a desk has sent, and named in a site, so that it stays. The coordinator names it for an organisation.
 async fn photo(world: &World, desk: Desk) -> Attached {
     let (own, photo) = (member(world, desk), Attached::photo(1_000));
     world.upload(own.first(), &photo).await;
-    let site = Site::at(44.2, 15.4).to(&world.east, Tier::Exact);
-    let site = site.attach(&[&photo], &[&world.coordinator, own, &world.east]);
+    let mut site = Site::at(44.2, 15.4).to(&world.east, Tier::Exact);
+    let mut readers = vec![&world.coordinator, &world.east];
+    if desk == Desk::Ocha {
+        readers.push(&world.msf);
+        site = site.on_behalf_of(&world.msf.id, b"a letter");
+    } else {
+        readers.push(own);
+    }
+    let site = site.attach(&[&photo], &readers);
     world.notify(own.first(), &site).await;
     photo
 }

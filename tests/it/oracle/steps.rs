@@ -132,6 +132,14 @@ pub enum What {
     Cosign { label: usize, of: Of },
     /// An acknowledgement.
     Ack { to: Desk, items: Vec<Item> },
+    /// The coordinator handed a party what is notified to it; `wrong` says that it disclosed something else.
+    Relay {
+        to: Desk,
+        party: Desk,
+        label: usize,
+        of: Of,
+        wrong: bool,
+    },
     /// A warning.
     Warn {
         to: Desk,
@@ -233,6 +241,13 @@ impl Rules {
     };
 }
 
+impl Step {
+    /// The actor whose word it is: the signer's, or whom the signer says.
+    pub fn speaks_for(&self) -> Option<Desk> {
+        self.behalf.or(self.who.desk())
+    }
+}
+
 impl What {
     /// The kind of statement that is signed; none where something else happens.
     pub fn kind(&self) -> Option<Kind> {
@@ -244,6 +259,7 @@ impl What {
             Self::Screen { .. } => Kind::Screen,
             Self::Cosign { .. } => Kind::Cosign,
             Self::Ack { .. } => Kind::Ack,
+            Self::Relay { .. } => Kind::Relay,
             Self::Warn { .. } => Kind::Warn,
             Self::Reply { .. } => Kind::Reply,
             Self::Progress { .. } => Kind::Progress,

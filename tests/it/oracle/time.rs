@@ -77,6 +77,8 @@ pub struct Alert {
     pub percent: Option<u8>,
     /// How many minutes of a call.
     pub step: Option<u32>,
+    /// The statement that transcribed the party's letter, if there is one, among those taken.
+    pub letter: Option<usize>,
     /// The moment.
     pub due: OffsetDateTime,
     /// What it is about.
@@ -283,6 +285,7 @@ impl Model {
             party: None,
             percent: None,
             step: None,
+            letter: None,
             due: falls.at,
             items: BTreeSet::from([item]),
         };
@@ -294,7 +297,10 @@ impl Model {
                 percent,
             } => {
                 let thing = stands(label, *rev)?;
-                if thing.revs[rev - 1].spoke.contains(party) {
+                let revision = &thing.revs[rev - 1];
+                let letter = revision.letters.get(party).copied();
+                // After a letter nobody is reminded; that nothing was signed is said at the beginning all the same.
+                if revision.spoke.contains(party) || (letter.is_some() && *percent < 100) {
                     return None;
                 }
                 let event = if *percent == 100 {
@@ -310,6 +316,7 @@ impl Model {
                 let said = Alert {
                     party: Some(*party),
                     percent: Some(*percent),
+                    letter,
                     ..said
                 };
                 Some((Some(said), None))
