@@ -112,6 +112,13 @@ impl World {
         let cosign = CosignClaims::new(self.common(rae), behalf.nid, behalf.rev, behalf.hash);
         self.said(rae, cosign, &[]).await;
 
+        // The coordinator relays the convoy to west, and transcribes west's letter about it.
+        let relayed = self
+            .relay(&self.west.id, &self.msf, &[(&moving, Tier::Cell)])
+            .await;
+        assert_eq!(relayed.status.as_u16(), 201, "{relayed:?}");
+        self.transcribes(&self.west.id, &moving).await;
+
         self.distress(ada, &Cry::here().to(&self.east, Tier::Exact))
             .await;
     }
@@ -141,7 +148,7 @@ async fn folding_the_statements_again_from_the_first_gives_the_same_state() {
             .1
     };
     for table in [
-        "revision", "ack", "thread", "distress", "progress", "mailbox",
+        "revision", "ack", "relay", "thread", "distress", "progress", "mailbox",
     ] {
         assert!(compared(table) > 0, "{table}");
     }

@@ -7,7 +7,7 @@ use herald::domain::actor::{ActorKind, Role};
 use herald::domain::exchange::{AlertEvent, Means, RELAY_SENTENCE};
 use herald::domain::ids::{ActorId, LogPosition};
 use herald::domain::notification::Tier;
-use herald::wire::api::{KeyDirectory, NotificationStatus, PartyStatus, Queue};
+use herald::wire::api::{KeyDirectory, NotificationStatus, PartyStatus, Queue, Statistics};
 use herald::wire::build::Part;
 use herald::wire::claims::{
     About, AckClaims, Admission, Claims, ConfirmClaims, NoticeCode, OnBehalf, ProgressClaims,
@@ -145,6 +145,14 @@ impl World {
         let items = vec![ack_item(of, how.state)];
         let claims = AckClaims::new(self.common(unit), how.org.id.clone(), items, Some(word));
         self.say(unit, claims, &parts).await
+    }
+
+    /// The coordinator transcribes a letter that says that it was received; it must be taken.
+    pub async fn transcribes(&self, party: &ActorId, of: &Notified) {
+        let (office, letter) = (self.coordinator.first(), Attached::photo(2_000));
+        self.upload(office, &letter).await;
+        let how = self.transcription(party, AckState::Received, &letter);
+        taken(&self.transcribe(office, of, &how).await);
     }
 
     async fn stands_with(&self, unit: &Unit, of: &Notified, party: &ActorId) -> PartyStatus {
@@ -392,6 +400,14 @@ async fn a_letter_is_transcribed_kept_and_read_again_and_is_never_a_signature() 
         panic!("one word, not {:?}", stands.acknowledgements);
     };
     assert!(said.transcribed && said.entered_elsewhere && stands.fetched_at.is_none());
+
+    let counts: Statistics = world.get(office, "/v1/statistics").await.json();
+    assert_eq!(counts.acknowledgements.get("transcribed"), Some(&1));
+    assert_eq!(
+        counts.acknowledgements.get("entered"),
+        None,
+        "counted apart"
+    );
 
     // Organisation and coordinator are handed the letter, whole, and nobody else.
     for member in [&world.msf, &world.coordinator] {
