@@ -19,7 +19,7 @@ use super::super::{Answer, World};
 use super::{PLACE, Said, ask, question, speak, three};
 
 /// What is told only in the first context: a number to call.
-const CALL: &str = "+96777000111";
+const CALL: &str = "+96777123987";
 
 /// What a new operation is told.
 const MISSING: &str = "say here what a device of another context gets of it: nothing";
