@@ -159,8 +159,8 @@ async fn run(
     begin(&mut folded, about).await?;
     drop(folded);
     let mut report = Report::default();
-    take_all(replay, &mut report, stop, progress).await?;
-    settle(replay).await?;
+    let last = take_all(replay, &mut report, stop, progress).await?;
+    settle(replay, last).await?;
     compare(replay, &mut report, stop).await?;
     Ok(report)
 }
@@ -184,13 +184,14 @@ async fn take_all(
     report: &mut Report,
     stop: &CancellationToken,
     progress: Progress<'_>,
-) -> Result<(), RebuildError> {
+) -> Result<OffsetDateTime, RebuildError> {
     let all = store::count(&mut replay.live).await?;
+    let mut last = OffsetDateTime::UNIX_EPOCH;
     let (mut after, mut refused) = (LogPosition(0), 0);
     loop {
         let page = store::page(&mut replay.live, after, PAGE).await?;
         if page.is_empty() {
-            return Ok(());
+            return Ok(last);
         }
         for stored in &page {
             if stop.is_cancelled() {
@@ -199,13 +200,13 @@ async fn take_all(
             if stored.pos.0 != after.0 + 1 {
                 report.differs("statement", stored.pos.to_string(), "a gap before it");
             }
-            after = stored.pos;
+            (after, last) = (stored.pos, last.max(stored.at));
             if let Err(problem) = replay.take(stored).await {
                 refused += 1;
                 report.differs("statement", stored.pos.to_string(), why(stored, &problem));
             }
             if refused >= REFUSED {
-                return Ok(());
+                return Ok(last);
             }
             report.statements += 1;
         }
@@ -246,8 +247,9 @@ fn written((about, what, party, rev): &(uuid::Uuid, String, String, u32)) -> Str
 }
 
 /// Lets what had fallen due by now, and brought nothing, go from the schedule, where it is gone from the live one.
-async fn settle(replay: &mut Replay) -> Result<(), RebuildError> {
-    let now = statements::now(&mut replay.live).await?;
+/// `last` is the latest time of a statement: a drill's clock may have been set right since.
+async fn settle(replay: &mut Replay, last: OffsetDateTime) -> Result<(), RebuildError> {
+    let now = statements::now(&mut replay.live).await?.max(last);
     let core = replay.core.clone();
     let live = schedule(&core, &mut replay.live).await?;
     for ctx in core.deployment.contexts.keys() {
