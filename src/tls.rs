@@ -14,6 +14,7 @@ use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature,
     verify_tls13_signature,
 };
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{
@@ -152,6 +153,37 @@ pub fn client_config(
         None => builder.with_no_client_auth(),
     };
     Ok(without_resumption(config))
+}
+
+/// A client's configuration for servers outside Herald, mail servers and gateways: TLS 1.2 or 1.3, for not all of them have
+/// 1.3; trusts the certificates in `ca` (PEM) alone, or else the system's authorities.
+///
+/// # Errors
+/// When there is no certificate to trust.
+pub fn outward_config(ca: Option<&[u8]>) -> Result<ClientConfig, TlsError> {
+    let failed = |source| TlsError::Material {
+        what: "trusted certificates",
+        source,
+    };
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+        .map_err(failed)?;
+    let builder = if let Some(pem) = ca {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem).flatten() {
+            roots.add(certificate).map_err(failed)?;
+        }
+        if roots.is_empty() {
+            return Err(failed(CertificateError::UnknownIssuer.into()));
+        }
+        builder.with_root_certificates(roots)
+    } else {
+        let verifier = rustls_platform_verifier::Verifier::new(provider()).map_err(failed)?;
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+    };
+    Ok(builder.with_no_client_auth())
 }
 
 /// A client's configuration for enrolment: trusts the CA in the presented chain whose certificate has the SHA-256

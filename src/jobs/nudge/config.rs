@@ -283,6 +283,11 @@ mod tests {
         carriers.map(|c| c.ways()).map_err(|e| e.to_string())
     }
 
+    fn validity() -> crate::crypto::x509::Validity {
+        let day = time::macros::datetime!(2026-11-01 0:00 UTC);
+        crate::crypto::x509::Validity::days(day, 30).expect("a month")
+    }
+
     const SECRET: (&str, &str) = ("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
 
     #[test]
@@ -295,9 +300,11 @@ mod tests {
 
     #[test]
     fn both_ways_are_read_from_the_operators_file() {
-        let json = r#"{"mail": {"host": "mail.example.org", "from": "hn@example.org", "user": "hn", "password_file": "pw"},
-                       "webhook": {"url": "https://127.0.0.1:8444/sms", "secret_file": "secret"}}"#;
-        let ways = loaded(json, &[("pw", "correct horse\n"), SECRET]);
+        let json = r#"{"mail": {"host": "mail.example.org", "from": "hn@example.org", "user": "hn", "password_file": "pw", "ca_file": "ca.pem"},
+                       "webhook": {"url": "https://127.0.0.1:8444/sms", "secret_file": "secret", "ca_file": "ca.pem"}}"#;
+        let ca = crate::crypto::x509::Authority::create("A test", validity()).expect("made");
+        let ca = ca.certificate().to_pem();
+        let ways = loaded(json, &[("pw", "correct horse\n"), SECRET, ("ca.pem", &ca)]);
         assert_eq!(
             ways,
             Ok(Ways {

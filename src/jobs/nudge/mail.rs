@@ -1,18 +1,20 @@
 //! Carries a nudge by e-mail: SMTP submission (RFC 6409) under STARTTLS (RFC 3207), which is never left out. A message is
 //! a few lines of ASCII that are written here, so that it holds what stands below and nothing else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lettre::Address;
 use lettre::address::Envelope;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{
-    AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters,
-};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
+use rustls::pki_types::ServerName;
 use time::format_description::well_known::Rfc2822;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
-use super::Failed;
+use super::{Failed, starttls};
 use crate::domain::clock::Clock;
 use crate::service::nudge::send::Outgoing;
 
@@ -29,7 +31,8 @@ pub struct Mailer {
     port: u16,
     from: Address,
     login: Option<Credentials>,
-    tls: TlsParameters,
+    tls: TlsConnector,
+    name: ServerName<'static>,
 }
 
 impl Mailer {
@@ -42,18 +45,14 @@ impl Mailer {
         login: Option<(String, zeroize::Zeroizing<String>)>,
         ca: Option<&[u8]>,
     ) -> Option<Self> {
-        let mut tls = TlsParameters::builder(host.to_owned());
-        if let Some(pem) = ca {
-            tls = tls
-                .certificate_store(CertificateStore::None)
-                .add_root_certificate(Certificate::from_pem(pem).ok()?);
-        }
+        let tls = Arc::new(crate::tls::outward_config(ca).ok()?);
         Some(Self {
             host: host.to_owned(),
             port,
             from: from.parse().ok()?,
             login: login.map(|(user, password)| Credentials::new(user, password.to_string())),
-            tls: tls.build().ok()?,
+            tls: TlsConnector::from(tls),
+            name: ServerName::try_from(host.to_owned()).ok()?,
         })
     }
 
@@ -73,18 +72,22 @@ impl Mailer {
             Envelope::new(Some(self.from.clone()), vec![to]).map_err(|_| Failed::Address)?;
         let text = self.message(message)?;
         let hello = ClientId::Domain(self.from.domain().to_owned());
-        let server = (self.host.as_str(), self.port);
-        let mut smtp =
-            AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT), &hello, None, None)
+        let tcp =
+            tokio::time::timeout(CONNECT, TcpStream::connect((self.host.as_str(), self.port)))
                 .await
+                .map_err(|_| Failed::TooSlow)?
                 .map_err(|_| Failed::Unreachable)?;
-        let sent = self.dialogue(&mut smtp, &hello, &envelope, &text).await;
-        match sent {
+        let domain = self.from.domain();
+        let secured = starttls::secure(tcp, domain, &self.tls, self.name.clone()).await?;
+        let mut smtp = AsyncSmtpConnection::connect_with_transport(Box::new(secured), &hello)
+            .await
+            .map_err(|_| Failed::Refused)?;
+        let sent = self.dialogue(&mut smtp, &envelope, &text).await;
+        if sent.is_ok() {
             // The server has it; how it says goodbye changes nothing.
-            Ok(()) => drop(smtp.quit().await),
-            // No connection is left: lettre takes it apart for the handshake, and panics when it is used again.
-            Err(Failed::Tls) => {}
-            Err(_) => smtp.abort().await,
+            drop(smtp.quit().await);
+        } else {
+            smtp.abort().await;
         }
         sent
     }
@@ -92,16 +95,9 @@ impl Mailer {
     async fn dialogue(
         &self,
         smtp: &mut AsyncSmtpConnection,
-        hello: &ClientId,
         envelope: &Envelope,
         text: &str,
     ) -> Result<(), Failed> {
-        if !smtp.can_starttls() {
-            return Err(Failed::NoStartTls);
-        }
-        smtp.starttls(self.tls.clone(), hello)
-            .await
-            .map_err(|_| Failed::Tls)?;
         if let Some(login) = &self.login {
             smtp.auth(LOGINS, login).await.map_err(|_| Failed::Login)?;
         }

@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod mail;
+mod starttls;
 pub mod webhook;
 
 use std::future::Future;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Url};
+use reqwest::{Client, Url};
 
 use super::Failed;
 use crate::crypto::webhook::WebhookSecret;
@@ -29,17 +29,15 @@ impl Gateway {
     /// A way to a gateway that is verified against `ca` (PEM), else against the system's authorities. None when the parts
     /// do not fit together.
     pub(super) fn new(url: Url, secret: WebhookSecret, ca: Option<&[u8]>) -> Option<Self> {
-        crate::tls::install_provider();
-        let mut client = Client::builder()
+        let tls = crate::tls::outward_config(ca).ok()?;
+        let client = Client::builder()
             .https_only(true)
             .redirect(Policy::none())
             .no_proxy()
             .connect_timeout(CONNECT)
             .timeout(TRY)
-            .pool_max_idle_per_host(1);
-        if let Some(pem) = ca {
-            client = client.tls_certs_only(Certificate::from_pem_bundle(pem).ok()?);
-        }
+            .pool_max_idle_per_host(1)
+            .tls_backend_preconfigured(tls);
         Some(Self {
             url,
             secret,
