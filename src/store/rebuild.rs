@@ -178,7 +178,7 @@ pub async fn owner(scratch: &Endpoint) -> Result<PgConnection, StoreError> {
 pub async fn create_scratch(endpoint: &Endpoint, suffix: &str) -> Result<String, StoreError> {
     let mut admin = PgConnection::connect_with(&endpoint.options(Role::Admin)).await?;
     let left: Vec<String> = sqlx::query_scalar(
-        "SELECT datname::text FROM pg_catalog.pg_database WHERE starts_with(datname::text, $1)",
+        "SELECT quote_ident(datname) FROM pg_catalog.pg_database WHERE starts_with(datname::text, $1)",
     )
     .bind(SCRATCH)
     .fetch_all(&mut admin)

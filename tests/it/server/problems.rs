@@ -35,6 +35,11 @@ use super::{Attached, Notified, Site, Unit, ack_item};
 /// Provoked at their own layer: on real sockets with limits short enough to wait for, or in an answer.
 const ELSEWHERE: &[(P, &str, &str)] = &[
     (
+        P::NudgeAddress,
+        "NudgeAddress",
+        include_str!("nudges/mod.rs"),
+    ),
+    (
         P::NotNotifiedToParty,
         "NotNotifiedToParty",
         include_str!("relay.rs"),
