@@ -6,11 +6,9 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use futures_util::FutureExt;
-use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
 use crate::config::ServerConfig;
-use crate::crypto::keyring::Keyring;
 use crate::domain::actor::{ActorKind, Mode};
 use crate::domain::clock::{Clock, from_micros};
 use crate::domain::ids::ContextId;
@@ -21,7 +19,7 @@ use crate::http::v1::events::{EventsState, OpenStream};
 use crate::http::{Acceptor, Platform, openapi};
 use crate::jobs::clockwork::{self, ClockworkTimes};
 use crate::jobs::nudge::config::{Carriers, NudgeConfigError};
-use crate::jobs::{clearing, deliver, nudge};
+use crate::jobs::{clearing, deliver, nudge, retaining};
 use crate::service::check::Checks;
 use crate::service::core::Core;
 use crate::service::deployment::{self, About, AboutContext, DeploymentError, Loaded};
@@ -30,6 +28,7 @@ use crate::service::intake::{Committed, Intake, Wake};
 use crate::service::mailbox::Mailboxes;
 use crate::service::nudge::Ways;
 use crate::service::records::Record;
+use crate::service::retention::{self, Retention};
 use crate::service::schedule::Schedule;
 use crate::shutdown::{Shutdown, ShutdownReport};
 use crate::store::cluster::{Cluster, ClusterConfig, ClusterError, Health};
@@ -42,8 +41,6 @@ use crate::wire::policy::Policy;
 use crate::ws::frame::SocketLimits;
 use crate::ws::upgrade::Streams;
 
-/// Between looks whether the coming months have their keys.
-const PROVISION_EVERY: std::time::Duration = std::time::Duration::from_hours(6);
 /// The shortest time between two rings of the database's bell.
 const RING_SETTLE: std::time::Duration = std::time::Duration::from_millis(5);
 
@@ -111,6 +108,9 @@ pub enum StartError {
         /// What the files say.
         mode: Mode,
     },
+    /// The present month's key could not be made, or not be written down.
+    #[error("the keys of the months could not be seen to: {0}")]
+    Months(crate::wire::problem::Problem),
     /// The keyring could not seal.
     #[error("the keyring cannot be used: {0}")]
     Keyring(#[from] crate::crypto::keyring::KeyringError),
@@ -195,7 +195,8 @@ impl Server {
             keyring: Arc::new(keyring),
             pools,
         };
-        seed(&core, &about, Clock::System.now()).await?;
+        retention::turn(&core).await.map_err(StartError::Months)?;
+        seed(&core, &about).await?;
 
         let shutdown = Shutdown::new();
         let readiness = Readiness::new(&["database", "listener"]);
@@ -295,10 +296,10 @@ pub async fn database(config: &ServerConfig) -> Result<(Option<Cluster>, Endpoin
 
 /// Puts the contexts and their coordinators' first invites into the database, where they are not there yet. A database that
 /// knows a context that the deployment's files do not is not served, nor is a live context under a clock that was moved.
-async fn seed(core: &Core, about: &About, now: OffsetDateTime) -> Result<(), StartError> {
+async fn seed(core: &Core, about: &About) -> Result<(), StartError> {
     let mut tx = core.pools.intake.begin().await.map_err(StoreError::from)?;
     for context in &about.contexts {
-        seed_context(core, &mut tx, context, now).await?;
+        seed_context(core, &mut tx, context).await?;
     }
     for ctx in actors::contexts(&mut tx).await? {
         if !core.deployment.contexts.contains_key(&ctx) {
@@ -319,7 +320,6 @@ async fn seed_context(
     core: &Core,
     tx: &mut crate::store::Connection,
     about: &AboutContext,
-    now: OffsetDateTime,
 ) -> Result<(), StartError> {
     let policy = Policy {
         country: about.country.clone(),
@@ -337,8 +337,7 @@ async fn seed_context(
     let kind = ActorKind::Coordinator;
     actors::ensure(tx, &about.ctx, &first.actor, kind, &first.name).await?;
     if !invites::exists(tx, &first.code).await? {
-        let month = crate::crypto::month::Month::of(now.date())
-            .map_err(|_| StoreError::Driver("the machine's clock is out of range"))?;
+        let month = core.keyring.present()?;
         let at = Record::invite_person(&first.actor, &first.code);
         let person = core
             .keyring
@@ -360,11 +359,15 @@ async fn seed_context(
     Ok(())
 }
 
-/// Starts intake, delivery and the keyring's look ahead; gives the way in.
+/// Starts intake, delivery and what time does; gives the way in.
 fn run_jobs(core: &Core, hub: &Arc<Hub>, shutdown: &Shutdown) -> Intake {
     let wake = wake(core, hub, shutdown);
     let (intake, worker) = Intake::new(core.clone(), Arc::clone(&wake));
     shutdown.jobs.spawn(worker.run(shutdown.stop_jobs.clone()));
+    shutdown.jobs.spawn(retaining::run(
+        Retention::new(core.clone(), Arc::clone(&wake)),
+        shutdown.stop_jobs.clone(),
+    ));
     shutdown.jobs.spawn(clockwork::run(
         Schedule::new(core.clone(), wake),
         ClockworkTimes::default(),
@@ -380,22 +383,7 @@ fn run_jobs(core: &Core, hub: &Arc<Hub>, shutdown: &Shutdown) -> Intake {
         times,
         shutdown.stop_jobs.clone(),
     ));
-    let (keyring, stop) = (Arc::clone(&core.keyring), shutdown.stop_jobs.clone());
-    shutdown.jobs.spawn(async move {
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(PROVISION_EVERY) => provision(&keyring),
-            }
-        }
-    });
     intake
-}
-
-fn provision(keyring: &Keyring) {
-    if let Err(error) = keyring.provision(Clock::System.now().date()) {
-        tracing::error!(%error, "the coming months' keys could not be made; statements will be refused when the month ends");
-    }
 }
 
 /// After a commit: wake this node's sockets at once, close those of revoked devices, and ring for other nodes, at most

@@ -38,6 +38,10 @@ pub fn words(detail: &AlertDetail) -> String {
                 "minute"
             )
         ),
+        AlertEvent::RetentionEnded => format!(
+            "what was sealed in {} is destroyed: the time for which it is kept is over",
+            detail.month.as_deref().unwrap_or("a month")
+        ),
     }
 }
 
@@ -56,7 +60,9 @@ pub fn describe(text: &mut String, detail: &AlertDetail) {
     } else {
         format!(" and {more} more")
     };
-    put(text, "about", &format!("{}{more}", references.join(", ")));
+    if !references.is_empty() {
+        put(text, "about", &format!("{}{more}", references.join(", ")));
+    }
     put(text, "of", detail.organisation.as_str());
     put(text, "due", &time_words(detail.due));
     if let Some(letter) = &detail.transcribed {

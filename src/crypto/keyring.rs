@@ -1,7 +1,8 @@
 //! What is stored at rest: parts under AES-256-GCM with a key of their own, derived from the key of the month (KEK). The
 //! KEKs live in files outside the database, wrapped by a root key, so that a dump or a backup of the database alone opens
-//! nothing, and destroying a month's file destroys what was sealed under it. A record is bound to its place in the
-//! database: moved to another row it does not open.
+//! nothing, and destroying a month's key destroys what was sealed under it. A record is bound to its place in the
+//! database: moved to another row it does not open. Of a record that was destroyed the header stays, so that whoever asks
+//! for it hears of which month it was.
 
 use std::{
     collections::BTreeMap,
@@ -34,6 +35,8 @@ pub const RECORD_OVERHEAD_BYTES: usize = HEADER_BYTES + NONCE_LEN + TAG_BYTES;
 
 /// Version (1 byte), year (2, big-endian), month (1).
 const HEADER_BYTES: usize = 4;
+/// Bytes that stay of a record that was destroyed with its month: its header.
+pub const TOMBSTONE_BYTES: usize = HEADER_BYTES;
 const TAG_BYTES: usize = 16;
 const VERSION: u8 = 1;
 const ROOT_FILE: &str = "root.key";
@@ -58,10 +61,14 @@ pub enum KeyringError {
     #[error("{0} does not unwrap: it was altered, renamed, or belongs to another root key")]
     KekWrapped(PathBuf),
     /// There is no key for the month.
-    #[error(
-        "there is no key for {0}: provision the keyring, or, for an old record, its key was destroyed"
-    )]
+    #[error("there is no key for {0}: restore its file from the keyring's backup")]
     NoKek(Month),
+    /// The record was destroyed with its month, or the month's key was.
+    #[error("it was destroyed with the month {0}")]
+    Destroyed(Month),
+    /// No month was provisioned yet.
+    #[error("the keyring was not provisioned: nothing can be sealed")]
+    NotProvisioned,
     /// The date lies outside the years that have months here.
     #[error(transparent)]
     Month(#[from] MonthError),
@@ -151,6 +158,8 @@ pub struct Keyring {
     dir: PathBuf,
     root: Kek,
     keks: RwLock<BTreeMap<Month, Arc<Kek>>>,
+    /// The month whose key seals what is stored now.
+    present: RwLock<Option<Month>>,
 }
 
 impl Keyring {
@@ -188,17 +197,20 @@ impl Keyring {
             dir: dir.to_owned(),
             root,
             keks: RwLock::default(),
+            present: RwLock::default(),
         }
     }
 
-    /// Makes the keys that are missing for this month and the next two, and says which. Several nodes may do so at once
-    /// on one directory: the first file stands.
+    /// Makes the keys that are missing for this month and the next two, and says which. From now on this month's key seals
+    /// what is stored; where it was destroyed, in a drill whose clock was set back, the next one's that was not. Several
+    /// nodes may do so at once on one directory: the first file stands.
     ///
     /// # Errors
     /// [`KeyringError::File`], [`KeyringError::Month`], and those of a month's file that is there and damaged.
     pub fn provision(&self, today: time::Date) -> Result<Vec<Month>, KeyringError> {
         let mut made = Vec::new();
-        let mut month = Month::of(today)?;
+        let present = self.turning(today)?;
+        let mut month = present;
         for ahead in 0..MONTHS_AHEAD {
             if ahead > 0 {
                 month = month.next()?;
@@ -206,9 +218,32 @@ impl Keyring {
             if self.make_kek(month)? {
                 made.push(month);
             }
-            self.kek(month)?;
+            match self.kek(month) {
+                Ok(_) | Err(KeyringError::Destroyed(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = Some(present);
         Ok(made)
+    }
+
+    /// The month whose key will seal what is stored once [`Self::provision`] was called with this date.
+    ///
+    /// # Errors
+    /// [`KeyringError::File`], [`KeyringError::Month`].
+    pub fn turning(&self, today: time::Date) -> Result<Month, KeyringError> {
+        self.first_kept(Month::of(today)?)
+    }
+
+    /// The month whose key seals what is stored now: that of the last [`Self::provision`].
+    ///
+    /// # Errors
+    /// [`KeyringError::NotProvisioned`].
+    pub fn present(&self) -> Result<Month, KeyringError> {
+        self.present
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .ok_or(KeyringError::NotProvisioned)
     }
 
     /// Seals a record under the key of `month`, which is the month of the transaction that stores it.
@@ -229,13 +264,16 @@ impl Keyring {
     /// Opens a record that stands at `at`.
     ///
     /// # Errors
-    /// [`KeyringError::Record`] when it was altered or stood elsewhere; [`KeyringError::NoKek`],
-    /// [`KeyringError::RecordForm`], [`KeyringError::Binding`], and those of the month's file.
+    /// [`KeyringError::Record`] when it was altered or stood elsewhere; [`KeyringError::Destroyed`] when it, or the month's
+    /// key, was destroyed; [`KeyringError::NoKek`], [`KeyringError::RecordForm`], [`KeyringError::Binding`], and those of the month's file.
     pub fn open_record(
         &self,
         at: &RecordRef<'_>,
         bytes: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, KeyringError> {
+        if let Some(month) = destroyed_with(bytes) {
+            return Err(KeyringError::Destroyed(month));
+        }
         open_with(self.kek(month_of(bytes)?)?.as_ref(), at, bytes)
     }
 
@@ -262,6 +300,9 @@ impl Keyring {
             Err(SecretFileError::Missing(_)) => return Err(KeyringError::NoKek(month)),
             Err(error) => return Err(error.into()),
         };
+        if text.as_slice() == months::DESTROYED {
+            return Err(KeyringError::Destroyed(month));
+        }
         let bytes = line(&text, KEK_WORD)
             .and_then(from_b64url)
             .filter(|bytes| bytes.len() == NONCE_LEN + KEK_BYTES + TAG_BYTES)
@@ -336,6 +377,14 @@ pub fn month_of(bytes: &[u8]) -> Result<Month, KeyringError> {
             Month::new(u16::from_be_bytes([*y1, *y2]), *month).map_err(|_| KeyringError::RecordForm)
         }
         _ => Err(KeyringError::RecordForm),
+    }
+}
+
+/// The month with which a record was destroyed: of such a one only the header stands. None of any other bytes.
+pub fn destroyed_with(bytes: &[u8]) -> Option<Month> {
+    match bytes {
+        [VERSION, y1, y2, month] => Month::new(u16::from_be_bytes([*y1, *y2]), *month).ok(),
+        _ => None,
     }
 }
 
@@ -437,6 +486,8 @@ fn open_in_place(
     bytes.truncate(length);
     Some(bytes)
 }
+
+mod months;
 
 #[cfg(test)]
 mod tests;

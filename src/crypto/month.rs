@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use time::{Date, OffsetDateTime};
+
 /// Not a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a month is written as YYYY-MM, with a year from 2000 to 9999")]
@@ -47,6 +49,16 @@ impl Month {
             Self::new(self.year, self.month + 1)
         }
     }
+
+    /// When the time is over for which what was sealed in this month is kept, so many months after its end: the first
+    /// moment (UTC) of the month after those. None behind the calendar's end.
+    pub fn kept_until(self, months: u16) -> Option<OffsetDateTime> {
+        let after = u32::from(self.year) * 12 + u32::from(self.month) + u32::from(months);
+        let year = i32::try_from(after / 12).ok()?;
+        let month = u8::try_from(after % 12 + 1).ok()?;
+        let first = Date::from_calendar_date(year, time::Month::try_from(month).ok()?, 1).ok()?;
+        Some(first.midnight().assume_utc())
+    }
 }
 
 impl fmt::Display for Month {
@@ -75,6 +87,19 @@ mod tests {
     use time::macros::date;
 
     use super::*;
+
+    #[test]
+    fn a_month_is_kept_whole_and_then_for_as_many_months_as_are_asked() {
+        let until = |text: &str, months| {
+            let month: Month = text.parse().expect("a month");
+            month.kept_until(months).map(OffsetDateTime::date)
+        };
+        assert_eq!(until("2026-11", 0), Some(date!(2026 - 12 - 01)));
+        assert_eq!(until("2026-12", 0), Some(date!(2027 - 01 - 01)));
+        assert_eq!(until("2026-11", 1), Some(date!(2027 - 01 - 01)));
+        assert_eq!(until("2026-11", 24), Some(date!(2028 - 12 - 01)));
+        assert_eq!(until("9999-12", 0), None);
+    }
 
     #[test]
     fn a_month_has_one_spelling() {

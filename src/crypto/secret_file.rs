@@ -153,6 +153,20 @@ pub fn replace(path: &Path, secret: &[u8]) -> Result<(), SecretFileError> {
     sync_dir_of(path)
 }
 
+/// Writes `length` zeros over a secret file, in its place on the disk, as far as the file system writes in place.
+///
+/// # Errors
+/// [`SecretFileError::Io`].
+pub fn wipe(path: &Path, length: usize) -> Result<(), SecretFileError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .open(path)
+        .map_err(io_error(path, "opened"))?;
+    file.write_all(&vec![0; length])
+        .map_err(io_error(path, "written over"))?;
+    file.sync_all().map_err(io_error(path, "brought to disk"))
+}
+
 /// Reads a secret file that nobody but its owner may read. The mode is taken from the opened file, so that it cannot be
 /// swapped in between.
 ///

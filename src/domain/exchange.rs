@@ -140,6 +140,8 @@ words!(
         ReplyOverdue = "reply_overdue",
         /// A distress call is unanswered for another minute.
         DistressUnanswered = "distress_unanswered",
+        /// The time is over for which a month's sealed parts are kept, and nothing holds them: they are destroyed.
+        RetentionEnded = "retention_ended",
     }
 );
 
@@ -148,6 +150,9 @@ pub const WARNING_SENTENCE: &str = "This is what a party alleges. This system de
 
 /// The sentence that stands in every alert about silence.
 pub const SILENCE_SENTENCE: &str = "Silence changes no one's protection. An acknowledgement is not approval and confers no access, and its absence takes nothing away.";
+
+/// The sentence that stands in every alert about a month that is destroyed.
+pub const RETENTION_SENTENCE: &str = "What was sealed in this month is destroyed: parts and attachments, for everybody. Statements, receipts and digests stay and still verify. This changes no one's protection.";
 
 /// The sentence that stands in every distress call.
 pub const DISTRESS_SENTENCE: &str =

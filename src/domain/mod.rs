@@ -17,6 +17,7 @@ pub mod nudge;
 pub mod phone;
 pub mod plural;
 pub mod policy;
+pub mod retention;
 pub mod text;
 mod words;
 

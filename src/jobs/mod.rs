@@ -4,3 +4,4 @@ pub mod clearing;
 pub mod clockwork;
 pub mod deliver;
 pub mod nudge;
+pub mod retaining;

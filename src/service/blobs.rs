@@ -5,13 +5,11 @@
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
-use super::core::{Core, internal, keyring, store as failed};
-use super::intake::this_month;
+use super::core::{Core, destroyed, internal, keyring, store as failed};
 use super::principal::Principal;
 use super::records::Record;
 use crate::crypto::blob::MAX_BLOB_BYTES;
 use crate::crypto::digest::{Digest, Running};
-use crate::crypto::keyring::KeyringError;
 use crate::domain::actor::ActorState;
 use crate::store::blobs::{self as store, BlobRow, PIECE_BYTES};
 use crate::store::error::StoreError;
@@ -71,9 +69,12 @@ impl Upload {
             .map_err(|e| failed(&e))?;
         let row = match store::own(&mut tx, &digest).await.map_err(|e| failed(&e))? {
             Some(row) => row,
-            None => begin(&mut tx, &tenant, digest, size).await?,
+            None => begin(core, &mut tx, &tenant, digest, size).await?,
         };
         tx.commit().await.map_err(|e| failed(&e.into()))?;
+        if row.destroyed {
+            return Err(destroyed(row.month));
+        }
         if row.size != size {
             return Err(Problem::new(ProblemKind::AttachmentMismatch)
                 .detail("this content was announced with another size")
@@ -171,6 +172,7 @@ impl Upload {
 
 /// Begins a blob within the quota.
 async fn begin(
+    core: &Core,
     conn: &mut Connection,
     tenant: &Tenant,
     digest: Digest,
@@ -180,6 +182,7 @@ async fn begin(
     if let Some(row) = store::own(conn, &digest).await.map_err(|e| failed(&e))? {
         return Ok(row);
     }
+    let month = core.month()?;
     let (policy, _) = actors::policy(conn, &tenant.ctx)
         .await
         .map_err(|e| failed(&e))?;
@@ -194,7 +197,7 @@ async fn begin(
             mib(size),
         )));
     }
-    store::begin(conn, &digest, size, this_month()?)
+    store::begin(conn, &digest, size, month)
         .await
         .map_err(|e| failed(&e))?;
     store::own(conn, &digest)
@@ -224,7 +227,7 @@ impl Readable {
     /// Finds it. What this desk may not read is not found.
     ///
     /// # Errors
-    /// `not-found`; the database's.
+    /// `not-found`; `destroyed` with its month; the database's.
     pub async fn find(core: &Core, principal: &Principal, digest: Digest) -> Result<Self, Problem> {
         let tenant = principal.tenant();
         let mut tx = tx::begin(&core.pools.app, &tenant)
@@ -234,6 +237,9 @@ impl Readable {
             .await
             .map_err(|e| failed(&e))?
             .ok_or_else(not_found)?;
+        if row.destroyed {
+            return Err(destroyed(row.month));
+        }
         Ok(Self {
             core: core.clone(),
             tenant,
@@ -249,7 +255,7 @@ impl Readable {
     /// The bytes from `at` to the end of the piece that holds it, or to `end`.
     ///
     /// # Errors
-    /// `not-found` when it was destroyed meanwhile; the keyring's and the database's.
+    /// `destroyed`, or `not-found`, when that was meanwhile; the keyring's and the database's.
     pub async fn read(&self, at: u64, end: u64) -> Result<Bytes, Problem> {
         let n = number(at);
         let mut tx = tx::begin(&self.core.pools.app, &self.tenant)
@@ -285,11 +291,7 @@ async fn piece(
     let at = Record::blob_chunk(&row.actor, &row.digest, n);
     core.keyring
         .open_record(&at.at(), &sealed)
-        .map_err(|error| match error {
-            KeyringError::NoKek(month) => Problem::new(ProblemKind::NotFound)
-                .detail(format!("it was destroyed with all of {month}")),
-            error => keyring(&error),
-        })
+        .map_err(|error| keyring(&error))
 }
 
 /// Takes away what no statement named within 24 hours. Gives how many.

@@ -94,6 +94,15 @@ impl Core {
         Ok((jws, hash))
     }
 
+    /// The month whose key seals what is stored now, by the database's clock. Which month it is decides only when the record
+    /// is destroyed: that the clock was looked at a second ago is good enough.
+    ///
+    /// # Errors
+    /// `internal`, before the keyring was provisioned; none in practice.
+    pub fn month(&self) -> Result<Month, Problem> {
+        self.keyring.present().map_err(|error| keyring(&error))
+    }
+
     /// Seals a record under the keyring.
     ///
     /// # Errors
@@ -110,10 +119,19 @@ impl Core {
     }
 }
 
-/// Logs what the keyring says, which names files and never content, and answers that the server failed.
+/// Logs what the keyring says, which names files and never content, and answers that the server failed; of what was
+/// destroyed with its month, that it was.
 pub fn keyring(error: &KeyringError) -> Problem {
+    if let KeyringError::Destroyed(month) = error {
+        return destroyed(*month);
+    }
     tracing::error!(%error, "the keyring could not be used");
     internal("the keyring could not be used")
+}
+
+/// What is asked for was destroyed with its month.
+pub fn destroyed(month: Month) -> Problem {
+    Problem::new(ProblemKind::Destroyed).detail(format!("it was destroyed with the month {month}"))
 }
 
 /// The server failed; `detail` says at what, without content.

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::records::Record;
 use crate::crypto::disclosure::Disclosure;
-use crate::crypto::keyring::Keyring;
+use crate::crypto::keyring::{Keyring, KeyringError};
 use crate::crypto::seal;
 use crate::crypto::seal_key::{SealPublicKey, seal_kid};
 use crate::domain::actor::ActorKind;
@@ -422,10 +422,15 @@ impl Job {
                 (Read::PassOn, Some(kid)) => pass_on(keyring, record, &slot, kid),
                 (Read::Never | Read::Reseal | Read::PassOn, _) => continue,
             };
+            let content = match content {
+                // Its digest stands in the statement; nobody is kept from what came after it.
+                Err(PartError::Keyring(KeyringError::Destroyed(_))) => continue,
+                content => content.map_err(|error| refused(&error))?,
+            };
             attachments.push(Attachment {
                 part: record.part.clone(),
                 sd: record.sd,
-                content: content.map_err(|error| refused(&error))?,
+                content,
             });
         }
         let event = Event {
@@ -508,7 +513,7 @@ impl Job {
 #[derive(Debug, thiserror::Error)]
 enum PartError {
     #[error(transparent)]
-    Keyring(#[from] crate::crypto::keyring::KeyringError),
+    Keyring(#[from] KeyringError),
     #[error(transparent)]
     Disclosure(#[from] crate::crypto::disclosure::DisclosureError),
     #[error(transparent)]

@@ -14,6 +14,7 @@ pub mod nudge;
 pub mod principal;
 pub mod rebuild;
 pub mod records;
+pub mod retention;
 pub mod schedule;
 pub mod status;
 pub mod threads;

@@ -2,7 +2,7 @@
 //! database, through the same code, and compares table by table what follows from them. The live data is only read, as it
 //! stands at one moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use time::OffsetDateTime;
@@ -12,7 +12,7 @@ use super::core::{Core, Deployment};
 use super::deployment::{About, Loaded};
 use super::intake::{Replay, due_key, moments};
 use super::records::Record;
-use crate::crypto::keyring::Keyring;
+use crate::crypto::keyring::{Keyring, KeyringError};
 use crate::crypto::random::random_bytes;
 use crate::domain::actor::ActorKind;
 use crate::domain::ids::{ContextId, LogPosition};
@@ -222,6 +222,26 @@ fn why(stored: &Stored, problem: &Problem) -> String {
 /// The schedule of a database, opened: what falls due, and when.
 type Schedule = BTreeMap<(ContextId, String), (OffsetDateTime, Option<OffsetDateTime>)>;
 
+/// As [`schedule`], without what brings nothing any more where `lacks` says that parts were destroyed: what is still to come
+/// of a notification that has ended cannot be made again without them, and is nothing.
+async fn to_come(
+    core: &Core,
+    conn: &mut Connection,
+    lacks: bool,
+) -> Result<Schedule, RebuildError> {
+    let mut all = schedule(core, conn).await?;
+    if lacks {
+        let ended: BTreeSet<String> = store::ended(conn)
+            .await?
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let about = |key: &str| key.split(' ').next().unwrap_or_default().to_owned();
+        all.retain(|(_, key), _| !ended.contains(&about(key)));
+    }
+    Ok(all)
+}
+
 async fn schedule(core: &Core, conn: &mut Connection) -> Result<Schedule, RebuildError> {
     let (mut after, mut out) = (0, Schedule::new());
     loop {
@@ -283,8 +303,9 @@ async fn compare(
             report.differs(table.table, key, says(how));
         }
     }
-    let live = schedule(&core, &mut replay.live).await?;
-    let made = schedule(&core, &mut folded).await?;
+    let lacks = replay.lacks_parts();
+    let live = to_come(&core, &mut replay.live, lacks).await?;
+    let made = to_come(&core, &mut folded, lacks).await?;
     report
         .rows
         .push(("due", u64::try_from(live.len()).unwrap_or(0)));
@@ -313,6 +334,9 @@ async fn threads(
         let opened = core
             .keyring
             .open_record(&Record::thread(server, &id).at(), &due);
+        if matches!(opened, Err(KeyringError::Destroyed(_))) {
+            continue;
+        }
         // One that does not open is another than any that does.
         out.insert(
             id,

@@ -6,6 +6,7 @@ use time::{Date, OffsetDateTime};
 
 use super::core::{Core, store as failed};
 use super::intake::{Wake, fire, moments};
+use super::retention;
 use crate::domain::ids::ContextId;
 use crate::store::due;
 use crate::store::error::StoreError;
@@ -27,6 +28,8 @@ pub struct Schedule {
     seen: Date,
     /// The last row that was read.
     after: i64,
+    /// The day on which the month's key was last seen to.
+    turned: Option<Date>,
 }
 
 impl Schedule {
@@ -38,6 +41,7 @@ impl Schedule {
             known: BTreeSet::new(),
             seen: Date::MIN,
             after: 0,
+            turned: None,
         }
     }
 
@@ -47,6 +51,19 @@ impl Schedule {
     /// The database's, or the keyring's. What has not happened happens at the next look.
     pub async fn tick(&mut self) -> Result<(), Problem> {
         let now = self.read().await?;
+        if self.turned != Some(due::day(now)) {
+            // Before anything is said on another day: what is sealed then is sealed under its month.
+            match retention::turn(&self.core).await {
+                Ok(()) => self.turned = Some(due::day(now)),
+                Err(problem) => {
+                    let kind = problem.kind();
+                    tracing::error!(
+                        ?kind,
+                        "the present month's key could not be seen to; the one before is used on"
+                    );
+                }
+            }
+        }
         let mut failed = BTreeMap::new();
         // A context in which something fails does not hold up the others.
         while let Some((ctx, ids)) = self.due(now, &failed) {

@@ -67,7 +67,7 @@ fn due(core: &Core, row: &ThreadRow) -> Result<Option<OffsetDateTime>, Problem> 
     let at = Record::thread(&core.deployment.node.actor, &row.id);
     let opened = match core.keyring.open_record(&at.at(), &row.due) {
         Ok(opened) => opened,
-        Err(KeyringError::NoKek(_)) => return Ok(None),
+        Err(KeyringError::Destroyed(_)) => return Ok(None),
         Err(error) => return Err(keyring(&error)),
     };
     let micros = opened

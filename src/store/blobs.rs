@@ -30,6 +30,8 @@ pub struct BlobRow {
     pub complete: bool,
     /// The month whose key seals its pieces.
     pub month: Month,
+    /// Whether its contents were destroyed with that month.
+    pub destroyed: bool,
 }
 
 fn blob(row: &PgRow) -> Result<BlobRow, StoreError> {
@@ -45,6 +47,7 @@ fn blob(row: &PgRow) -> Result<BlobRow, StoreError> {
         have: bytes("have")?,
         complete: row.try_get("complete")?,
         month: read::text(row, "month")?,
+        destroyed: row.try_get("destroyed")?,
     })
 }
 
@@ -66,7 +69,7 @@ pub async fn lock_quota(conn: &mut PgConnection) -> Result<(), StoreError> {
 /// [`StoreError`].
 pub async fn taken(conn: &mut PgConnection) -> Result<u64, StoreError> {
     let pieces: i64 = sqlx::query_scalar(
-        "SELECT coalesce(sum((size + $1 - 1) / $1), 0)::bigint FROM hn.blob WHERE ctx = hn.ctx() AND actor = hn.me()",
+        "SELECT coalesce(sum((size + $1 - 1) / $1), 0)::bigint FROM hn.blob WHERE ctx = hn.ctx() AND actor = hn.me() AND destroyed_at IS NULL",
     )
     .bind(i32::try_from(PIECE_BYTES).unwrap_or(i32::MAX))
     .fetch_one(conn)
@@ -82,7 +85,7 @@ pub async fn taken(conn: &mut PgConnection) -> Result<u64, StoreError> {
 /// [`StoreError`].
 pub async fn own(conn: &mut PgConnection, digest: &Digest) -> Result<Option<BlobRow>, StoreError> {
     let row = sqlx::query(
-        "SELECT id, actor, digest, size, have, complete, month FROM hn.blob
+        "SELECT id, actor, digest, size, have, complete, month, destroyed_at IS NOT NULL AS destroyed FROM hn.blob
           WHERE ctx = hn.ctx() AND actor = hn.me() AND digest = $1",
     )
     .bind(digest.as_bytes().as_slice())
@@ -100,8 +103,8 @@ pub async fn readable(
     digest: &Digest,
 ) -> Result<Option<BlobRow>, StoreError> {
     let row = sqlx::query(
-        "SELECT id, actor, digest, size, have, complete, month FROM hn.blob
-          WHERE ctx = hn.ctx() AND digest = $1 ORDER BY complete DESC, actor = hn.me() DESC, id LIMIT 1",
+        "SELECT id, actor, digest, size, have, complete, month, destroyed_at IS NOT NULL AS destroyed FROM hn.blob
+          WHERE ctx = hn.ctx() AND digest = $1 ORDER BY destroyed_at IS NULL DESC, complete DESC, actor = hn.me() DESC, id LIMIT 1",
     )
     .bind(digest.as_bytes().as_slice())
     .fetch_optional(conn)
@@ -216,7 +219,7 @@ pub async fn sent_by(
     digests: &[Digest],
 ) -> Result<Vec<BlobRow>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id, actor, digest, size, have, complete, month FROM hn.blob
+        "SELECT id, actor, digest, size, have, complete, month, destroyed_at IS NOT NULL AS destroyed FROM hn.blob
           WHERE ctx = $1 AND actor = $2 AND digest = ANY($3)",
     )
     .bind(ctx.as_str())

@@ -14,6 +14,7 @@ pub mod invites;
 pub mod listen;
 pub mod mailbox;
 pub mod migrate;
+pub mod months;
 pub mod notifications;
 pub mod nudge_out;
 pub mod nudge_plan;

@@ -14,6 +14,7 @@ use super::statements::NewRecord;
 use crate::crypto::digest::{Digest, Kid};
 use crate::domain::ids::{ActorId, ContextId, LogPosition, Nid, Revision};
 use crate::domain::kind::Kind;
+use crate::domain::notification::Tier;
 
 /// What every scratch database's name begins with.
 const SCRATCH: &str = "herald_rebuild_";
@@ -99,6 +100,10 @@ pub const NOT_DERIVED: &[(&str, &str)] = &[
     ),
     ("blob_chunk", "contents in transit"),
     ("check_log", "questions and answers take no position"),
+    (
+        "month",
+        "which months are kept and which are destroyed; the statements that say so are compared",
+    ),
     (
         "nudge",
         "where a person is nudged is no statement, and may be erased",
@@ -487,4 +492,137 @@ pub async fn tables(conn: &mut PgConnection) -> Result<Vec<String>, StoreError> 
     )
     .fetch_all(conn)
     .await?)
+}
+
+/// The parties that a revision names, and how much each sees.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn chosen(
+    conn: &mut PgConnection,
+    nid: uuid::Uuid,
+    rev: u32,
+) -> Result<Vec<(ActorId, Tier)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT party AS actor, tier FROM hn.audience WHERE nid = $1 AND rev = $2 ORDER BY party",
+    )
+    .bind(nid)
+    .bind(i32::try_from(rev).unwrap_or(i32::MAX))
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(seen).collect()
+}
+
+/// The parties that a call for help went to, and how much each sees.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn parties_called(
+    conn: &mut PgConnection,
+    nid: Nid,
+) -> Result<Vec<(ActorId, Tier)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT actor, tier FROM hn.called WHERE nid = $1 AND tier IS NOT NULL ORDER BY actor",
+    )
+    .bind(nid.uuid())
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(seen).collect()
+}
+
+fn seen(row: &PgRow) -> Result<(ActorId, Tier), StoreError> {
+    Ok((read::text(row, "actor")?, read::text(row, "tier")?))
+}
+
+/// The contents that a statement names, and how long each is.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn blobs_named(
+    conn: &mut PgConnection,
+    pos: LogPosition,
+) -> Result<Vec<(Digest, u64)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT b.digest, b.size::bigint AS size FROM hn.blob_use u JOIN hn.blob b ON b.id = u.blob WHERE u.pos = $1 ORDER BY b.id",
+    )
+    .bind(read::bigint(pos.0))
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((read::digest(row, "digest")?, read::unsigned(row, "size")?)))
+        .collect()
+}
+
+/// The notifications of which an acknowledgement says that they were entered elsewhere.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn elsewhere(
+    conn: &mut PgConnection,
+    pos: LogPosition,
+) -> Result<std::collections::BTreeSet<Nid>, StoreError> {
+    let rows = sqlx::query("SELECT nid FROM hn.ack WHERE pos = $1 AND elsewhere")
+        .bind(read::bigint(pos.0))
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(|row| read::nid(row, "nid")).collect()
+}
+
+/// The desks that a statement was delivered to.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn delivered(
+    conn: &mut PgConnection,
+    pos: LogPosition,
+) -> Result<Vec<ActorId>, StoreError> {
+    let rows = sqlx::query("SELECT actor FROM hn.mailbox WHERE pos = $1 ORDER BY actor")
+        .bind(read::bigint(pos.0))
+        .fetch_all(conn)
+        .await?;
+    rows.iter().map(|row| read::text(row, "actor")).collect()
+}
+
+/// Puts into the scratch database of what sort the word on a movement's progress was, where it is the latest of its sort.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn copy_progress(
+    live: &mut PgConnection,
+    scratch: &mut PgConnection,
+    pos: LogPosition,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query("SELECT nid, rev, sort, ctx, org FROM hn.progress WHERE pos = $1")
+        .bind(read::bigint(pos.0))
+        .fetch_all(live)
+        .await?;
+    for row in rows {
+        sqlx::query(
+            "INSERT INTO hn.progress (nid, rev, sort, ctx, org, pos) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (nid, rev, sort) DO UPDATE SET pos = excluded.pos",
+        )
+        .bind(row.try_get::<uuid::Uuid, _>("nid")?)
+        .bind(row.try_get::<i32, _>("rev")?)
+        .bind(row.try_get::<String, _>("sort")?)
+        .bind(row.try_get::<String, _>("ctx")?)
+        .bind(row.try_get::<String, _>("org")?)
+        .bind(read::bigint(pos.0))
+        .execute(&mut *scratch)
+        .await?;
+    }
+    Ok(())
+}
+
+/// The notifications that have ended: what the schedule still has of them brings nothing.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn ended(
+    conn: &mut PgConnection,
+) -> Result<std::collections::BTreeSet<uuid::Uuid>, StoreError> {
+    let nids: Vec<uuid::Uuid> =
+        sqlx::query_scalar("SELECT nid FROM hn.notification WHERE state <> 'current'")
+            .fetch_all(conn)
+            .await?;
+    Ok(nids.into_iter().collect())
 }

@@ -657,7 +657,7 @@ pub struct AlertDetail {
     /// The party concerned, if one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub party: Option<ActorId>,
-    /// The notifications concerned, 1 to 1,000; or the distress call.
+    /// The notifications concerned, 1 to 1,000; or the distress call. None of a month that is destroyed.
     pub items: Vec<About>,
     /// The part of the lead time that has passed, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -672,8 +672,12 @@ pub struct AlertDetail {
     /// (`no_acknowledgement`): no signed word, and no silence either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcribed: Option<Digest>,
-    /// Always [`crate::domain::exchange::SILENCE_SENTENCE`], or of a distress call
-    /// [`crate::domain::exchange::DISTRESS_SENTENCE`].
+    /// The month whose sealed parts are destroyed, as `2026-11` (`retention_ended`, which names no items).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub month: Option<String>,
+    /// Always [`crate::domain::exchange::SILENCE_SENTENCE`], of a distress call
+    /// [`crate::domain::exchange::DISTRESS_SENTENCE`], and of a month that is destroyed
+    /// [`crate::domain::exchange::RETENTION_SENTENCE`].
     pub says: String,
 }
 

@@ -12,6 +12,12 @@ use crate::domain::notification::Tier;
 /// Mebibytes for an organisation's attachments, where the policy does not say.
 pub const ATTACHMENTS_MIB: u32 = 1_024;
 
+/// Months for which sealed parts are kept after the month in which they were received, where the policy does not say.
+pub const RETENTION_MONTHS: u16 = 24;
+
+/// The most months that a policy may set: a century.
+pub const MAX_RETENTION_MONTHS: u16 = 1_200;
+
 /// The policy of a context.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +47,10 @@ pub struct Policy {
     /// Mebibytes that an organisation's attachments may take on the server.
     #[serde(default = "attachments_mib")]
     pub attachments_mib: u32,
+    /// Months for which sealed parts and attachments are kept after the end of the month in which they were received, 1 to
+    /// 1,200. Then they are destroyed, unless something holds the month; statements stay.
+    #[serde(default = "retention_months")]
+    pub retention_months: u16,
     /// The coordinator's number for answers that are indeterminate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
@@ -115,6 +125,7 @@ impl Default for Policy {
             reconfirm_days: RECONFIRM_DAYS,
             reply_within_h: REPLY_WITHIN_H,
             attachments_mib: ATTACHMENTS_MIB,
+            retention_months: RETENTION_MONTHS,
             call: None,
             escalation: Vec::new(),
         }
@@ -123,6 +134,10 @@ impl Default for Policy {
 
 const fn attachments_mib() -> u32 {
     ATTACHMENTS_MIB
+}
+
+const fn retention_months() -> u16 {
+    RETENTION_MONTHS
 }
 
 const fn reconfirm_days() -> u16 {

@@ -102,6 +102,7 @@ problem_kinds! {
     AttachmentOffset => 409, "attachment-offset", "The content does not go on at this offset", "Ask with HEAD how much is there, and go on from there.";
     AttachmentQuota => 409, "attachment-quota", "The organisation's attachments take as much as the policy gives", "Send fewer or smaller files, or ask the coordinator for more.";
     TooManyAttachments => 400, "too-many-attachments", "A revision has more attachments than are taken", "Send at most ten with one revision.";
+    Destroyed => 410, "destroyed", "What is asked for was destroyed with its month", "It cannot be had again: the time for which sealed parts are kept has ended. Statements, receipts and digests stay, and still verify.";
     RangeNotSatisfiable => 416, "range-not-satisfiable", "The range lies behind the end of the content", "Ask for a range within it.";
     UnknownItem => 400, "unknown-item", "An item names a statement that was not delivered to this desk", "Acknowledge only what the stream delivered.";
     NotNotifiedToParty => 400, "not-notified-to-party", "The revision that is named was not notified to this party", "Name a party that the notification names, and the revision that names it.";

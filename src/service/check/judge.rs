@@ -9,7 +9,6 @@ use crate::domain::check::Verdict;
 use crate::domain::ids::ActorId;
 use crate::domain::notification::Tier;
 use crate::service::core::{Core, internal};
-use crate::service::intake::this_month;
 use crate::service::records::Record;
 use crate::store::checks::{CandidateRow, Moment};
 use crate::store::error::StoreError;
@@ -111,7 +110,7 @@ impl Job {
         );
         let built = build::build(claims, &parts, &self.core.deployment.signing)
             .map_err(|_| internal("an answer could not be signed"))?;
-        let month = this_month()?;
+        let month = self.core.month()?;
         let seal = |part: &str, text: &str| {
             let at = Record::check(&signed.actor, &signed.hash, part);
             self.core.seal_record(&at.at(), month, text.as_bytes())

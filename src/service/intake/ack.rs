@@ -1,7 +1,7 @@
 //! Acknowledgements: a party's signed word on revisions that were delivered to it. Positions as entered are compared
 //! with the place as notified, and both sides are told when they lie apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use time::Date;
 use time::format_description::well_known::Iso8601;
@@ -13,6 +13,7 @@ use super::open::{self, OpenedParts};
 use super::own;
 use super::prepare::Facts;
 use super::{relay, thread};
+use crate::crypto::keyring::destroyed_with;
 use crate::domain::ack::{AckState, ENTERED_TOLERANCE_M, MAX_ITEMS};
 use crate::domain::exchange::ThreadKind;
 use crate::domain::ids::{ActorId, Nid};
@@ -34,6 +35,8 @@ pub(super) struct AckFacts {
     pub detail: Option<AckDetail>,
     /// The content of the letter that it was transcribed from.
     pub blobs: Vec<NamedBlob>,
+    /// Which notifications it was said of that they were entered elsewhere, where that cannot be compared any more.
+    pub elsewhere: Option<BTreeSet<Nid>>,
 }
 
 /// Judges what can be judged without the state.
@@ -70,6 +73,7 @@ pub(super) fn read(claims: &AckClaims, opened: &OpenedParts) -> Result<AckFacts,
     Ok(AckFacts {
         detail,
         blobs: blobs.map_or_else(Vec::new, |named| named.blobs),
+        elsewhere: None,
     })
 }
 
@@ -116,7 +120,7 @@ fn check_detail(
             .detail("the officer's name")
             .pointer("/detail/officer/name"));
     }
-    let mut named = std::collections::BTreeSet::new();
+    let mut named = BTreeSet::new();
     for (index, item) in detail.items.iter().enumerate() {
         if !seen.contains_key(&item.nid) || !named.insert(item.nid) {
             return Err(Problem::new(ProblemKind::InvalidMember)
@@ -185,7 +189,10 @@ pub(super) async fn take(
         }
         let found = delivered(claims, item, found.as_ref(), index)?;
         let distance_m = distance_as_entered(batch, item, found, detail)?;
-        let elsewhere = distance_m.is_some_and(|m| m > ENTERED_TOLERANCE_M);
+        let elsewhere = match &facts.elsewhere {
+            Some(said) => said.contains(&item.nid),
+            None => distance_m.is_some_and(|m| m > ENTERED_TOLERANCE_M),
+        };
         if let (true, Some(distance_m)) = (elsewhere, distance_m) {
             apart.push((item.clone(), distance_m));
         }
@@ -312,6 +319,10 @@ fn distance_as_entered(
     else {
         return Ok(None);
     };
+    if destroyed_with(sealed).is_some() {
+        // Nobody knows any more where it was; what the party says stands all the same.
+        return Ok(None);
+    }
     let place: Place = open::stored(
         batch.core,
         &found.org,

@@ -12,12 +12,13 @@ use super::{
     relay, thread,
 };
 use crate::crypto::digest::Digest;
+use crate::crypto::month::Month;
 use crate::domain::actor::{ActorState, DeviceState};
 use crate::domain::ids::{ActorId, LogPosition};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Tier;
 use crate::domain::policy::{self, Signer};
-use crate::store::statements;
+use crate::store::{months, statements};
 use crate::wire::claims::{Claims, ReceiptClaims};
 use crate::wire::policy::Policy;
 use crate::wire::problem::{Problem, ProblemKind};
@@ -102,6 +103,7 @@ async fn new<'a>(batch: &mut Batch<'a>, job: &'a Job, fresh: bool) -> Result<Tak
         check_fresh(batch, prepared, &policy)?;
     }
     check_standing(batch, prepared).await?;
+    check_month(batch, prepared).await?;
     let incoming = Incoming {
         prepared,
         bearer: &job.bearer,
@@ -271,6 +273,22 @@ fn check_fresh(batch: &Batch<'_>, prepared: &Prepared, policy: &Policy) -> Resul
         return Err(Problem::new(ProblemKind::FromTheFuture).pointer("/iat"));
     }
     Ok(())
+}
+
+/// What travels with the statement is sealed under a month that is kept. It can be another only where a drill's clock was
+/// moved by months since it was prepared: it is prepared again.
+async fn check_month(batch: &mut Batch<'_>, prepared: &Prepared) -> Result<(), Fault> {
+    let Some(record) = prepared.records.first() else {
+        return Ok(());
+    };
+    let now = Month::of(batch.at.date()).ok();
+    if batch.receipt.is_some() || now <= record.month.next().ok() {
+        return Ok(());
+    }
+    if months::is_kept(batch.conn, batch.ctx(), record.month).await? {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::NotReady).retry_after_s(1).into())
 }
 
 /// Where signer's device and actor stand now, inside the transaction: what was looked up before may have changed.

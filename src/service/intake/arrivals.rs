@@ -129,7 +129,7 @@ pub(super) async fn flush(batch: &mut Batch<'_>) -> Result<(), StoreError> {
             revision: &one.revision,
             subject: one.subject,
             cover: NewCover {
-                ewkb: &facts.cover,
+                ewkb: facts.cover.as_deref().unwrap_or_default(),
                 from: facts.validity.from(),
                 until: facts.validity.until(),
             },

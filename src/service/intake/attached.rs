@@ -11,7 +11,7 @@ use crate::crypto::seal_key::SealPublicKey;
 use crate::domain::actor::ActorKind;
 use crate::domain::ids::ActorId;
 use crate::domain::notification::Tier;
-use crate::service::core::internal;
+use crate::service::core::{destroyed, internal};
 use crate::store::actors::ActorRow;
 use crate::store::blobs as store;
 use crate::store::notifications::NewRevision;
@@ -118,6 +118,9 @@ pub(super) async fn find(
         let pointer = format!("/blobs/blobs/{index}");
         // Another organisation's content is as unknown as one that nobody sent.
         let found = sent.iter().find(|row| row.digest == named.blob);
+        if let Some(row) = found.filter(|row| row.destroyed) {
+            return Err(destroyed(row.month).pointer(pointer).into());
+        }
         let Some(row) = found.filter(|row| row.complete) else {
             let have = found.map_or(0, |row| row.have);
             return Err(Problem::new(ProblemKind::AttachmentIncomplete)

@@ -26,7 +26,7 @@ use crate::wire::claims::{
 };
 use crate::wire::object::{MAX_BUFFER_M, MAX_TEXT};
 use crate::wire::parts::{InvitedPerson, Reasons, name};
-use crate::wire::policy::{Number, Policy};
+use crate::wire::policy::{MAX_RETENTION_MONTHS, Number, Policy};
 use crate::wire::problem::{Problem, ProblemKind};
 
 /// How long an invite is good, seconds.
@@ -114,6 +114,12 @@ fn check_policy(policy: &Policy) -> Result<(), Problem> {
         return refuse(
             "/reply_within_h",
             format!("1 to {MAX_REPLY_WITHIN_H} hours"),
+        );
+    }
+    if !(1..=MAX_RETENTION_MONTHS).contains(&policy.retention_months) {
+        return refuse(
+            "/retention_months",
+            format!("1 to {MAX_RETENTION_MONTHS} months"),
         );
     }
     if policy
@@ -249,8 +255,10 @@ pub(super) async fn invite(
     incoming: &Incoming<'_>,
     claims: &InviteClaims,
 ) -> Result<Stored, Fault> {
-    let Facts::Person(person) = &incoming.prepared.facts else {
-        return Err(internal("an invite without its person").into());
+    let person = match &incoming.prepared.facts {
+        Facts::Person(person) => person.as_str(),
+        Facts::Destroyed => "",
+        _ => return Err(internal("an invite without its person").into()),
     };
     let ctx = &incoming.prepared.common.ctx;
     let now = batch.at.unix_timestamp();
@@ -290,7 +298,7 @@ pub(super) async fn invite(
             .pointer("/code")
             .into());
     }
-    let month = super::open::this_month()?;
+    let month = batch.core.month()?;
     let sealed = batch.core.seal_record(
         &Record::invite_person(&claims.actor, &claims.code).at(),
         month,

@@ -5,7 +5,6 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::batch::{Batch, Fault};
-use super::open;
 use crate::domain::clock::{from_micros, micros};
 use crate::domain::due::{self, Due};
 use crate::domain::ids::{ActorId, Nid, Revision};
@@ -55,7 +54,7 @@ pub(super) async fn schedule(batch: &mut Batch<'_>, falls: &[Falls]) -> Result<(
 
 /// A row of the schedule, its moments sealed.
 pub(super) fn seal(core: &Core, falls: &Falls) -> Result<NewDue, Problem> {
-    let month = open::this_month()?;
+    let month = core.month()?;
     let party = falls.party.as_ref().map_or("", ActorId::as_str);
     let at = Record::due(
         &core.deployment.node.actor,

@@ -164,6 +164,7 @@ async fn say(batch: &mut Batch<'_>, said: &Said, items: Vec<About>) -> Result<()
         due: said.due,
         step: said.step,
         transcribed: said.transcribed,
+        month: None,
         says: sentence.to_owned(),
     };
     let claims = AlertClaims::new(batch.common());

@@ -3,9 +3,9 @@
 
 use time::OffsetDateTime;
 
+use super::Bearer;
 use super::apply::{self, Incoming, Stored};
 use super::batch::{Batch, Fault};
-use super::{Bearer, open};
 use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::keys::VerifyingKey;
 use crate::crypto::seal_key::SealPublicKey;
@@ -83,7 +83,7 @@ pub(super) async fn enrol(
             .detail("a device with this name or key is enrolled already")
             .into());
     }
-    let month = open::this_month()?;
+    let month = core.month()?;
     let person = core
         .keyring
         .open_record(

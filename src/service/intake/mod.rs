@@ -22,7 +22,9 @@ mod place;
 mod prepare;
 mod progress;
 mod relay;
+mod remains;
 mod replay;
+mod retain;
 mod standing;
 mod thread;
 
@@ -43,11 +45,11 @@ pub(in crate::service) use self::desk::root_kid;
 pub(in crate::service) use self::due::moments;
 pub(in crate::service) use self::fire::fire;
 pub use self::identity::EnrolFacts;
-pub(in crate::service) use self::open::this_month;
 pub(in crate::service) use self::prepare::{
     check_addressed, device_key, payload, read_claims, refused_member, refused_statement,
 };
 pub(in crate::service) use self::replay::{Replay, due_key};
+pub(in crate::service) use self::retain::{Judged, retain};
 
 /// Statements that may wait for the intake; more are refused at once, so that nobody waits for nothing.
 const QUEUE: usize = 2_048;

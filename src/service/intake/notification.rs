@@ -120,12 +120,14 @@ pub(super) async fn revise<'a>(
     let new = new_revision(batch, incoming, claims, stored.pos)?;
     notifications::insert_revision(batch.conn, &new, claims.subject, state).await?;
     attached::name(batch, &new, &contents).await?;
-    let cover = NewCover {
-        ewkb: &facts.cover,
-        from: facts.validity.from(),
-        until: facts.validity.until(),
-    };
-    notifications::insert_cover(batch.conn, &new, &cover).await?;
+    if let Some(ewkb) = &facts.cover {
+        let cover = NewCover {
+            ewkb,
+            from: facts.validity.from(),
+            until: facts.validity.until(),
+        };
+        notifications::insert_cover(batch.conn, &new, &cover).await?;
+    }
     let chosen = choose(
         &facts.audiences,
         stored.seqs.get(before_parties..).unwrap_or_default(),

@@ -9,9 +9,7 @@ use serde_json::Value;
 use super::prepare::refused_member;
 use crate::crypto::digest::Kid;
 use crate::crypto::disclosure::Disclosure;
-use crate::crypto::month::Month;
 use crate::crypto::seal_key::SealKey;
-use crate::domain::clock::Clock;
 use crate::domain::disclosure_policy::{Read, comes_as};
 use crate::domain::ids::{ActorId, Nid, Revision};
 use crate::service::core::{Core, internal, keyring};
@@ -178,7 +176,7 @@ pub(super) fn records(
     envelope: &Envelope,
 ) -> Result<Vec<NewRecord>, Problem> {
     let org: ActorId = claims.speaks_for();
-    let month = this_month()?;
+    let month = core.month()?;
     let mut out = Vec::with_capacity(envelope.attachments.len());
     for (part, disclosure) in &opened.0 {
         let at = Record::part(&org, slot.id(), slot.rev(), part);
@@ -211,11 +209,4 @@ pub(super) fn records(
         });
     }
     Ok(out)
-}
-
-/// The month whose key seals what is stored now. Which month it is decides only when the record is destroyed, so the
-/// machine's clock is good enough for it.
-pub(in crate::service) fn this_month() -> Result<Month, Problem> {
-    Month::of(Clock::System.now().date())
-        .map_err(|_| internal("the machine's clock is out of range"))
 }

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::apply;
 use super::batch::{Batch, Fault};
-use super::open;
 use crate::domain::ids::{ActorId, LogPosition};
 use crate::service::core::internal;
 use crate::service::records::Record;
@@ -33,7 +32,7 @@ pub(super) async fn say(
     let signing = &batch.core.deployment.signing;
     let built = build::build(claims, &[part], signing)
         .map_err(|_| internal("a statement of the server could not be made"))?;
-    let month = open::this_month()?;
+    let month = batch.core.month()?;
     let mut records = Vec::with_capacity(built.disclosures.len());
     for disclosure in &built.disclosures {
         let at = Record::part(&common.iss.actor, slot.id(), slot.rev(), disclosure.name());

@@ -23,8 +23,8 @@ pub(super) struct PlaceFacts {
     pub audiences: Vec<Audience>,
     /// The contents of its attachments.
     pub blobs: Vec<NamedBlob>,
-    /// EWKB of the cover.
-    pub cover: Vec<u8>,
+    /// EWKB of the cover; none of a place that was destroyed.
+    pub cover: Option<Vec<u8>>,
     /// When it is there; a movement's stays open at the end until it is said to have arrived.
     pub validity: Window,
     /// When it begins, for the lead time.
@@ -63,7 +63,7 @@ pub(super) fn read(claims: &Claims, opened: &OpenedParts) -> Result<PlaceFacts, 
     Ok(PlaceFacts {
         audiences,
         blobs: blobs.map(|named| named.blobs).unwrap_or_default(),
-        cover: cover.to_ewkb(),
+        cover: Some(cover.to_ewkb()),
         validity: stored_validity(subject, object.validity),
         begins: object.validity.from(),
         ends: object.validity.until(),

@@ -79,6 +79,8 @@ pub(super) enum Facts {
     Progress(Box<ProgressPart>),
     /// A distress call.
     Distress(Box<distress::CallFacts>),
+    /// What its parts said was destroyed with their month, and decides nothing any more.
+    Destroyed,
 }
 
 impl Prepared {
@@ -256,11 +258,16 @@ pub(super) fn prepare(
     })
 }
 
-/// A stored statement, verified anew, with its parts as they are stored. Whatever it says was judged before.
+/// A stored statement, verified anew, with its parts as they are stored. Whatever it says was judged before. Of one whose
+/// parts were destroyed nothing is read; what the state depends on is the caller's to add.
 ///
 /// # Errors
 /// What is wrong with it now.
-pub(super) async fn again(core: &Core, stored: &Stored) -> Result<Prepared, Problem> {
+pub(super) async fn again(
+    core: &Core,
+    stored: &Stored,
+    destroyed: bool,
+) -> Result<Prepared, Problem> {
     let unverified =
         statement::parse(stored.jws.as_bytes()).map_err(|error| refused_statement(&error))?;
     let kind = kind_of(&unverified)?;
@@ -290,8 +297,14 @@ pub(super) async fn again(core: &Core, stored: &Stored) -> Result<Prepared, Prob
         check_issuer(&common, &signer)?;
         check_authority(&claims, &signer)?;
     }
-    let opened = open::stored_parts(core, &claims, &stored.records)?;
-    let facts = facts(&claims, &opened)?;
+    let facts = if destroyed {
+        Facts::Destroyed
+    } else {
+        facts(
+            &claims,
+            &open::stored_parts(core, &claims, &stored.records)?,
+        )?
+    };
     Ok(Prepared {
         jws: stored.jws.clone(),
         hash,

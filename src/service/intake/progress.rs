@@ -10,13 +10,16 @@ use super::fire::{self, Brings, Said};
 use super::notification::own_revision;
 use super::open::{self, OpenedParts};
 use super::prepare::Facts;
+use crate::crypto::keyring::destroyed_with;
 use crate::domain::due::Due;
 use crate::domain::exchange::{MAX_DELAY_S, Step};
+use crate::domain::ids::{Nid, Revision};
 use crate::domain::kind::Kind;
 use crate::domain::machine::{MOVEMENT, MovementEvent, MovementState, RevisionEvent};
 use crate::domain::notification::{NotificationState, Subject, Tier};
 use crate::service::core::internal;
 use crate::store::due::{self as schedule, DueRow};
+use crate::store::notifications::RevisionRow;
 use crate::store::{actors, notifications, progress as store};
 use crate::wire::claims::ProgressClaims;
 use crate::wire::object::{MAX_TEXT, Object};
@@ -62,8 +65,10 @@ pub(super) async fn take(
     incoming: &Incoming<'_>,
     claims: &ProgressClaims,
 ) -> Result<Stored, Fault> {
-    let Facts::Progress(said) = &incoming.prepared.facts else {
-        return Err(internal("a word on progress without its part").into());
+    let said = match &incoming.prepared.facts {
+        Facts::Progress(said) => Some(said),
+        Facts::Destroyed => None,
+        _ => return Err(internal("a word on progress without its part").into()),
     };
     let revision = own_revision(
         batch,
@@ -80,26 +85,13 @@ pub(super) async fn take(
     let place = store::part(batch.conn, revision.pos, name::PLACE)
         .await?
         .ok_or_else(|| internal("a movement without its place"))?;
-    let place: Place = open::stored(
-        batch.core,
-        &revision.org,
-        claims.nid,
-        claims.rev,
-        (name::PLACE, &place),
-    )?;
-    let mut object = Object::read(&place, Subject::Movement, &incoming.policy)?;
-    check_waypoint(said, &place)?;
-    check_moment(said, batch.at, &incoming.policy)?;
-    let event = match said.step {
-        Step::Departed | Step::AtWaypoint => MovementEvent::Passed,
-        Step::Delayed => MovementEvent::Delayed,
-    };
-    let missed = object
-        .validity
-        .until()
-        .is_some_and(|until| until < batch.at);
-    let ended = revision.state != NotificationState::Current;
-    MOVEMENT.next(Some(MovementState::of(ended, missed, true)), event)?;
+    // Of a movement that was destroyed, and of a word on it that was, only who said it is left.
+    let mut delayed = None;
+    if let Some(said) = said.filter(|_| destroyed_with(&place).is_none()) {
+        let at = (claims.nid, claims.rev, name::PLACE, place.as_slice());
+        let object = judge(batch, incoming, &revision, at, said)?;
+        delayed = (said.step == Step::Delayed).then_some(object);
+    }
     let ctx = incoming.prepared.common.ctx.clone();
     let mut desks = vec![(revision.org.clone(), None)];
     for coordinator in actors::coordinators(batch.conn, &ctx).await? {
@@ -115,12 +107,37 @@ pub(super) async fn take(
     );
     let stored = apply::store_seen(batch, incoming, &desks).await?;
     let at = (claims.nid, claims.rev);
-    store::set(batch.conn, &ctx, &revision.org, at, said.step, stored.pos).await?;
-    if said.step == Step::Delayed {
+    if let Some(said) = said {
+        store::set(batch.conn, &ctx, &revision.org, at, said.step, stored.pos).await?;
+    }
+    if let (Some(mut object), Some(said)) = (delayed, said) {
         object.delay(said);
         later(batch, claims, object.validity.until()).await?;
     }
     Ok(stored)
+}
+
+/// Judges what is said against the movement as it was notified, which it gives.
+fn judge(
+    batch: &Batch<'_>,
+    incoming: &Incoming<'_>,
+    revision: &RevisionRow,
+    (nid, rev, part, place): (Nid, Revision, &str, &[u8]),
+    said: &ProgressPart,
+) -> Result<Object, Problem> {
+    let place: Place = open::stored(batch.core, &revision.org, nid, rev, (part, place))?;
+    let object = Object::read(&place, Subject::Movement, &incoming.policy)?;
+    check_waypoint(said, &place)?;
+    check_moment(said, batch.at, &incoming.policy)?;
+    let event = match said.step {
+        Step::Departed | Step::AtWaypoint => MovementEvent::Passed,
+        Step::Delayed => MovementEvent::Delayed,
+    };
+    let until = object.validity.until();
+    let missed = until.is_some_and(|until| until < batch.at);
+    let ended = revision.state != NotificationState::Current;
+    MOVEMENT.next(Some(MovementState::of(ended, missed, true)), event)?;
+    Ok(object)
 }
 
 fn check_waypoint(said: &ProgressPart, place: &Place) -> Result<(), Problem> {

@@ -73,8 +73,10 @@ pub(super) async fn take(
     incoming: &Incoming<'_>,
     claims: &RelayClaims,
 ) -> Result<Stored, Fault> {
-    let Facts::Relay(detail) = &incoming.prepared.facts else {
-        return Err(internal("a relay without its facts").into());
+    let detail = match &incoming.prepared.facts {
+        Facts::Relay(detail) => Some(detail),
+        Facts::Destroyed => None,
+        _ => return Err(internal("a relay without its facts").into()),
     };
     let ctx = incoming.prepared.common.ctx.clone();
     let has_device = has_device(batch, incoming, &claims.party, "/party").await?;
@@ -87,7 +89,11 @@ pub(super) async fn take(
                 .pointer(format!("/items/{index}/rev"))
                 .into());
         }
-        if detail.items.get(index).is_none_or(|d| d.tier != found.tier) {
+        let differs = |detail: &RelayDetail| {
+            let said = detail.items.get(index);
+            said.is_none_or(|d| d.tier != found.tier)
+        };
+        if detail.is_some_and(|detail| differs(detail)) {
             return Err(Problem::new(ProblemKind::TierMismatch)
                 .pointer(format!("/detail/items/{index}/tier"))
                 .into());

@@ -2,7 +2,7 @@
 //! they have, and with their parts as they are stored. What the server itself said is taken as it stands, and must have
 //! its cause; what fell due in silence is judged again when its moment has passed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use time::{Date, Duration, OffsetDateTime};
 use tokio::sync::oneshot;
@@ -10,11 +10,13 @@ use tokio::sync::oneshot;
 use super::batch::{Batch, Fault};
 use super::due::{self, Moments};
 use super::fire::{self, Brings, Fell};
-use super::prepare::{self, Prepared};
-use super::{Bearer, Job, NewCertificate, apply};
-use crate::crypto::keyring::month_of;
+use super::prepare::{self, Facts, Prepared};
+use super::{Bearer, Job, NewCertificate, apply, remains};
+use crate::crypto::digest::Digest;
+use crate::crypto::keyring::{destroyed_with, month_of};
 use crate::domain::actor::Role;
-use crate::domain::ids::{ActorId, ContextId, DeviceId};
+use crate::domain::exchange::AlertEvent;
+use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition};
 use crate::domain::kind::Kind;
 use crate::service::core::{Core, internal, keyring, store as failed};
 use crate::service::principal::Principal;
@@ -54,6 +56,8 @@ pub(in crate::service) struct Replay {
     after: i64,
     /// Up to when fetches were noted, by context.
     fetched: BTreeMap<ContextId, OffsetDateTime>,
+    /// Statements whose parts were destroyed with their month.
+    gone: BTreeSet<Digest>,
 }
 
 impl Replay {
@@ -66,7 +70,13 @@ impl Replay {
             known: BTreeMap::new(),
             after: 0,
             fetched: BTreeMap::new(),
+            gone: BTreeSet::new(),
         }
+    }
+
+    /// Whether any statement that was taken had lost its parts.
+    pub fn lacks_parts(&self) -> bool {
+        !self.gone.is_empty()
     }
 
     /// Takes one statement again.
@@ -83,7 +93,13 @@ impl Replay {
         }
         rebuild::copy_blobs(&mut self.live, &mut self.admin, stored.pos).await?;
         let own = stored.actor == self.core.deployment.node.actor;
-        let prepared = prepare::again(&self.core, stored).await?;
+        let mut records = stored.records.iter();
+        let destroyed = records.any(|record| destroyed_with(&record.content).is_some());
+        let mut prepared = prepare::again(&self.core, stored, destroyed).await?;
+        if destroyed {
+            self.gone.insert(stored.hash);
+        }
+        remains::remember(&mut self.live, &mut prepared, stored, &self.gone).await?;
         let job = self.job(stored, prepared).await?;
         let core = self.core.clone();
         let mut tx = begin(&core).await?;
@@ -98,6 +114,9 @@ impl Replay {
             let taken = Box::pin(apply::one(&mut batch, &job, false)).await?;
             if taken.known || taken.pos != stored.pos {
                 return Err(ProblemKind::ReusedJti.into());
+            }
+            if destroyed && stored.kind == Kind::Progress {
+                rebuild::copy_progress(&mut self.live, batch.conn, stored.pos).await?;
             }
         }
         batch.finish().await?;
@@ -157,7 +176,7 @@ impl Replay {
         stands: impl Fn(&DueKey, OffsetDateTime) -> bool,
     ) -> Result<(), Fault> {
         let policy = batch.standing.policy(batch.conn, batch.ctx()).await?;
-        let mut looked_at = std::collections::BTreeSet::new();
+        let mut looked_at = BTreeSet::new();
         loop {
             self.read(batch).await?;
             let fallen = self.known.iter().take_while(|((at, _), _)| *at <= upto);
@@ -214,6 +233,9 @@ impl Replay {
         prepared: &Prepared,
     ) -> Result<(), Fault> {
         let desks = match &prepared.claims {
+            _ if matches!(prepared.facts, Facts::Destroyed) => {
+                rebuild::delivered(&mut self.live, stored.pos).await?
+            }
             Claims::Notice(claims) => {
                 let detail: NoticeDetail = prepare::own_detail(&self.core, stored)?;
                 let ctx = batch.ctx();
@@ -223,7 +245,12 @@ impl Replay {
             }
             Claims::Alert(_) => {
                 let detail: AlertDetail = prepare::own_detail(&self.core, stored)?;
-                self.cause(batch, &detail).await?
+                if detail.event == AlertEvent::RetentionEnded {
+                    // The calendar and the policy are its cause, and that nothing held the month then.
+                    fire::desks(batch, &detail.organisation, None).await?
+                } else {
+                    self.cause(batch, &detail, stored.pos).await?
+                }
             }
             _ => return Err(ProblemKind::StatementKind.into()),
         };
@@ -253,6 +280,7 @@ impl Replay {
         &mut self,
         batch: &mut Batch<'_>,
         detail: &AlertDetail,
+        pos: LogPosition,
     ) -> Result<Vec<ActorId>, Fault> {
         let policy = batch.standing.policy(batch.conn, batch.ctx()).await?;
         self.read(batch).await?;
@@ -261,6 +289,9 @@ impl Replay {
         let fallen = fallen.filter(|(_, of)| *of == batch.ctx());
         let ids: Vec<i64> = fallen.map(|((_, id), _)| *id).collect();
         let (mut said, mut desks, mut next) = (Vec::new(), Vec::new(), Vec::new());
+        // What was to come of a statement whose parts were destroyed stood in those parts.
+        let lost = detail.items.iter();
+        let lost = lost.filter(|item| self.gone.contains(&item.of)).count();
         for row in schedule::still_there(batch.conn, batch.ctx(), &ids).await? {
             let moments = due::moments(batch.core, &row)?;
             let fell = fire::judge(batch, &row, moments, &policy).await?;
@@ -274,8 +305,11 @@ impl Replay {
                 next.extend(brings.next);
             }
         }
-        if said.len() != detail.items.len() {
+        if said.len() + lost < detail.items.len() || said.len() > detail.items.len() {
             return Err(internal("an alert without its cause in the schedule").into());
+        }
+        if said.len() < detail.items.len() {
+            desks = rebuild::delivered(&mut self.live, pos).await?;
         }
         schedule::remove(batch.conn, &said).await?;
         due::schedule(batch, &next).await?;

@@ -10,7 +10,7 @@ use super::batch::{Batch, Fault};
 use super::due::{self, Falls, Moments};
 use super::fire::{self, Brings, Said};
 use super::notification::check_still_on_behalf;
-use super::open::{self, OpenedParts};
+use super::open::OpenedParts;
 use super::prepare::Facts;
 use crate::crypto::digest::Digest;
 use crate::domain::ack::AckState;
@@ -170,7 +170,7 @@ pub(super) async fn open(
         return Ok(());
     }
     let (of, party) = (incoming.prepared.hash, incoming.prepared.speaks_for());
-    let month = open::this_month()?;
+    let month = batch.core.month()?;
     let (mut items, mut falls) = (Vec::new(), Vec::new());
     for opening in openings {
         let id = id(&of, opening.nid);
@@ -213,8 +213,10 @@ pub(super) async fn warn(
     incoming: &Incoming<'_>,
     claims: &WarnClaims,
 ) -> Result<Stored, Fault> {
-    let Facts::Warning(warning) = &incoming.prepared.facts else {
-        return Err(internal("a warning without its facts").into());
+    let cease_by = match &incoming.prepared.facts {
+        Facts::Warning(warning) => warning.cease_by,
+        Facts::Destroyed => None,
+        _ => return Err(internal("a warning without its facts").into()),
     };
     let party = incoming.prepared.actor().clone();
     let asked = [(claims.nid, claims.rev)];
@@ -238,7 +240,7 @@ pub(super) async fn warn(
         item: 0,
         nid: claims.nid,
         rev: claims.rev,
-        due: warning_due(warning.cease_by, batch.at, incoming.policy.reply_within_h),
+        due: warning_due(cease_by, batch.at, incoming.policy.reply_within_h),
     };
     let desks = between(batch, incoming, &claims.to).await?;
     let stored = apply::store(batch, incoming, &desks).await?;
@@ -266,8 +268,10 @@ pub(super) async fn reply(
     incoming: &Incoming<'_>,
     claims: &ReplyClaims,
 ) -> Result<Stored, Fault> {
-    let Facts::Reply(detail) = &incoming.prepared.facts else {
-        return Err(internal("a reply without its facts").into());
+    let amended = match &incoming.prepared.facts {
+        Facts::Reply(detail) => detail.amended,
+        Facts::Destroyed => None,
+        _ => return Err(internal("a reply without its facts").into()),
     };
     // Nobody learns from a refusal that another's notification exists.
     let own = notifications::revision(batch.conn, batch.ctx(), claims.nid, claims.rev).await?;
@@ -289,7 +293,7 @@ pub(super) async fn reply(
             .pointer("/to")
             .into());
     }
-    if let Some(amended) = detail.amended {
+    if let Some(amended) = amended {
         let revision =
             notifications::revision(batch.conn, batch.ctx(), claims.nid, amended).await?;
         let later = amended > claims.rev

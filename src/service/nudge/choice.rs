@@ -4,7 +4,7 @@
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::{People, Ways, seal, this_month};
+use super::{People, Ways, month, seal};
 use crate::domain::ids::Seq;
 use crate::domain::nudge::{Sort, Way, allowance, mail_address, reached};
 use crate::domain::phone;
@@ -57,7 +57,7 @@ pub async fn put(
     let mut tx = begin(core, principal).await?;
     leave(core, &mut tx, &person, &choice).await?;
     let stored = async {
-        let month = this_month()?;
+        let month = month(core)?;
         let content = seal(core, &person, month, &choice)?;
         store::set(&mut tx, &person, month, &content).await?;
         let settings = settings(core, &mut tx, principal, ways).await?;

@@ -16,7 +16,6 @@ use super::records::Record;
 use crate::crypto::keyring::KeyringError;
 use crate::crypto::month::Month;
 use crate::domain::actor::Mode;
-use crate::domain::clock::Clock;
 use crate::domain::ids::{ActorId, ContextId, DeviceId};
 use crate::domain::nudge::{Away, Way, reached};
 use crate::store::Connection;
@@ -78,8 +77,8 @@ impl People {
     }
 
     /// As [`Self::load`], and seals anew what an earlier month's key sealed: what lives must outlast that key.
-    async fn load_and_reseal(core: &Core, conn: &mut Connection) -> Result<Self, StoreError> {
-        let month = this_month()?;
+    pub async fn load_and_reseal(core: &Core, conn: &mut Connection) -> Result<Self, StoreError> {
+        let month = month(core)?;
         for row in store::choices(conn).await? {
             if row.month == month {
                 continue;
@@ -164,7 +163,7 @@ pub(in crate::service) fn open_content(
     let at = Record::nudge(&person.ctx, &person.actor, &person.device);
     match core.keyring.open_record(&at.at(), content) {
         Ok(opened) => serde_json::from_slice(&opened).ok(),
-        Err(KeyringError::NoKek(_)) => None,
+        Err(KeyringError::Destroyed(_)) => None,
         Err(error) => {
             tracing::error!(%error, "a choice of nudges does not open");
             None
@@ -190,7 +189,8 @@ fn seal(
         })
 }
 
-fn this_month() -> Result<Month, StoreError> {
-    Month::of(Clock::System.now().date())
-        .map_err(|_| StoreError::Driver("the machine's clock is out of range"))
+fn month(core: &Core) -> Result<Month, StoreError> {
+    core.keyring
+        .present()
+        .map_err(|_| StoreError::Driver("the keyring was not provisioned"))
 }

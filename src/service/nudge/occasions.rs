@@ -139,6 +139,8 @@ fn told(opened: Opened) -> Vec<(Occasion, Vec<Nid>)> {
                 AlertEvent::ReconfirmationOverdue => Occasion::ReconfirmationOverdue,
                 AlertEvent::ReplyOverdue => Occasion::ReplyOverdue,
                 AlertEvent::DistressUnanswered => Occasion::CallUnanswered,
+                // There is nothing to be done about it: nobody is needed.
+                AlertEvent::RetentionEnded => return Vec::new(),
             };
             let nids = detail.items.iter().map(|item| item.nid).collect();
             vec![(occasion, nids)]

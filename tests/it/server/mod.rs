@@ -21,6 +21,7 @@ mod progress;
 mod rebuild;
 mod relay;
 mod renewal;
+mod retention;
 mod say;
 mod threads;
 mod time;

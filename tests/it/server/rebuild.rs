@@ -33,7 +33,7 @@ const DAY: i64 = 24 * HOUR;
 
 impl World {
     /// Folds everything again and compares.
-    async fn fold_again(&self) -> Report {
+    pub async fn fold_again(&self) -> Report {
         let loaded = deployment::load(&self.config.dir, now()).unwrap();
         let endpoint = Endpoint::external(self.config.database_url.as_ref().unwrap()).unwrap();
         let stop = CancellationToken::new();
