@@ -294,6 +294,23 @@ pub async fn database(config: &ServerConfig) -> Result<(Option<Cluster>, Endpoin
     Ok((Some(cluster), endpoint))
 }
 
+/// As [`database`], to read beside a server that runs: its private cluster is used where it is up.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn database_beside(
+    config: &ServerConfig,
+) -> Result<(Option<Cluster>, Endpoint), StartError> {
+    match database(config).await {
+        Err(StartError::Cluster(error @ ClusterError::InUse { .. })) => {
+            let running = Cluster::running(&config.data_dir);
+            let endpoint = running.ok_or(StartError::Cluster(error))?;
+            Ok((None, endpoint))
+        }
+        opened => opened,
+    }
+}
+
 /// Puts the contexts and their coordinators' first invites into the database, where they are not there yet. A database that
 /// knows a context that the deployment's files do not is not served, nor is a live context under a clock that was moved.
 async fn seed(core: &Core, about: &About) -> Result<(), StartError> {

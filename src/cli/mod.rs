@@ -60,6 +60,7 @@ pub mod enrol;
 pub mod import;
 pub mod init;
 pub mod invite;
+pub mod keyring;
 pub mod lint;
 pub mod listen;
 pub mod notify;
@@ -139,6 +140,8 @@ pub enum Command {
     Serve(serve::Args),
     /// Check that the database says what the stored statements add up to
     Rebuild(rebuild::Args),
+    /// Show until when what is sealed is kept, and what holds it
+    Keyring(keyring::Args),
     /// Enrol this device with an invite
     Enrol(enrol::Args),
     /// Show, sign or renew your devices
@@ -386,6 +389,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError>
         Command::Context(args) => Box::pin(context::run(args, context)).await,
         Command::Serve(args) => Box::pin(serve::run(args, context)).await,
         Command::Rebuild(args) => Box::pin(rebuild::run(args, context)).await,
+        Command::Keyring(args) => Box::pin(keyring::run(args, context)).await,
         Command::Enrol(args) => Box::pin(enrol::run(args, context)).await,
         Command::Devices(args) => Box::pin(devices::run(args, context)).await,
         Command::Revoke(args) => Box::pin(revoke::run(args, context)).await,

@@ -300,7 +300,7 @@ impl Keyring {
             Err(SecretFileError::Missing(_)) => return Err(KeyringError::NoKek(month)),
             Err(error) => return Err(error.into()),
         };
-        if text.as_slice() == months::DESTROYED {
+        if months::is_mark(&text) {
             return Err(KeyringError::Destroyed(month));
         }
         let bytes = line(&text, KEK_WORD)

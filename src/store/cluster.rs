@@ -137,6 +137,13 @@ impl Cluster {
         }
     }
 
+    /// How to reach the database of a cluster in `dir` that another process runs; none where its socket is not there.
+    #[must_use]
+    pub fn running(dir: &Path) -> Option<Endpoint> {
+        let socket_dir = directory::running_socket_dir(dir)?;
+        Some(Endpoint::private(&socket_dir, DATABASE))
+    }
+
     /// How to reach the server's database in this cluster.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {

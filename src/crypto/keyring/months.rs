@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::PoisonError;
 
+use zeroize::Zeroizing;
+
 use super::{KEK_BYTES, Keyring, KeyringError, Month, NONCE_LEN, TAG_BYTES, kek_file};
 use crate::crypto::secret_file::{self, SecretFileError};
 
@@ -29,11 +31,15 @@ impl Keyring {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&month);
-        if self.is_destroyed(month)? {
+        let path = self.dir.join(kek_file(month));
+        let found = contents(&path)?;
+        if found
+            .as_ref()
+            .is_some_and(|text| text.as_slice() == DESTROYED)
+        {
             return Ok(held.is_some());
         }
-        let path = self.dir.join(kek_file(month));
-        if path.exists() {
+        if found.is_some() {
             secret_file::wipe(&path, WIPED_BYTES)?;
         }
         secret_file::replace(&path, DESTROYED)?;
@@ -45,11 +51,8 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::File`]; a file that is not there was not destroyed.
     pub fn is_destroyed(&self, month: Month) -> Result<bool, KeyringError> {
-        match secret_file::read(&self.dir.join(kek_file(month))) {
-            Ok(text) => Ok(text.as_slice() == DESTROYED),
-            Err(SecretFileError::Missing(_)) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        let found = contents(&self.dir.join(kek_file(month)))?;
+        Ok(found.is_some_and(|text| is_mark(&text)))
     }
 
     /// The months that have a file here, and whether their key was destroyed, oldest first.
@@ -74,6 +77,20 @@ impl Keyring {
             month = month.next()?;
         }
         Ok(month)
+    }
+}
+
+/// Whether this is what stands in the place of a destroyed key: the mark, or what it was written over with before it.
+pub(super) fn is_mark(text: &[u8]) -> bool {
+    text == DESTROYED || (!text.is_empty() && text.iter().all(|byte| *byte == 0))
+}
+
+/// What stands in a key's file; none where there is none.
+fn contents(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
+    match secret_file::read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(SecretFileError::Missing(_)) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -282,3 +282,70 @@ proptest! {
         prop_assert!(open_with(&[3; 32], &AT, &bytes).is_err());
     }
 }
+
+#[test]
+fn a_destroyed_month_opens_for_nobody_is_never_made_anew_and_leaves_the_others_alone() {
+    let (dir, ours) = keyring();
+    let path = dir.path().join("keyring");
+    let theirs = Keyring::open(&path).expect("opened");
+    let old = ours
+        .seal_record(&AT, month("2026-11"), b"old")
+        .expect("sealed");
+    let young = ours
+        .seal_record(&AT, month("2026-12"), b"young")
+        .expect("sealed");
+    let key = fs::read(path.join("kek-2026-11")).expect("read");
+    assert!(ours.destroy(month("2026-11")).expect("destroyed"));
+    assert!(!ours.destroy(month("2026-11")).expect("nothing to do"));
+    let gone = |ring: &Keyring| {
+        let opened = ring.open_record(&AT, &old);
+        matches!(opened, Err(KeyringError::Destroyed(m)) if m == month("2026-11"))
+    };
+    assert!(gone(&ours) && gone(&theirs));
+    assert_eq!(
+        ours.open_record(&AT, &young).expect("opens").as_slice(),
+        b"young"
+    );
+    for ring in [&ours, &Keyring::open(&path).expect("opened")] {
+        let made = ring.provision(date!(2026 - 11 - 23)).expect("provisioned");
+        assert!(!made.contains(&month("2026-11")), "{made:?}");
+        assert_eq!(ring.present().expect("one"), month("2026-12"));
+        assert!(gone(ring));
+    }
+    // A key that is put back is destroyed again; one that was written over and has no mark yet is as good as gone.
+    for left in [key.clone(), vec![0; key.len()]] {
+        fs::write(path.join("kek-2026-11"), left).expect("written");
+        assert!(ours.destroy(month("2026-11")).expect("destroyed"));
+        assert!(gone(&ours));
+    }
+    fs::write(path.join("kek-2026-11"), vec![0; key.len()]).expect("written");
+    assert!(ours.is_destroyed(month("2026-11")).expect("read"));
+    assert!(gone(&Keyring::open(&path).expect("opened")));
+}
+
+#[test]
+fn of_a_record_that_was_destroyed_the_header_says_with_which_month() {
+    let (_dir, ours) = keyring();
+    let record = ours
+        .seal_record(&AT, month("2026-11"), b"x")
+        .expect("sealed");
+    assert_eq!(destroyed_with(&record), None);
+    let (left, _) = record.split_at(TOMBSTONE_BYTES);
+    assert_eq!(destroyed_with(left), Some(month("2026-11")));
+    assert!(matches!(
+        ours.open_record(&AT, left),
+        Err(KeyringError::Destroyed(m)) if m == month("2026-11")
+    ));
+    for bad in [
+        &b""[..],
+        b"\x01\x07\xea",
+        b"\x02\x07\xea\x0b",
+        b"\x01\x07\xea\x0d",
+    ] {
+        assert_eq!(destroyed_with(bad), None);
+        assert!(matches!(
+            ours.open_record(&AT, bad),
+            Err(KeyringError::RecordForm)
+        ));
+    }
+}

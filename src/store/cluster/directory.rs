@@ -314,6 +314,16 @@ fn remove_if_there(path: &Path) -> Result<(), ClusterError> {
     }
 }
 
+/// Where the socket of a cluster in `dir` stands that another process runs.
+pub fn running_socket_dir(dir: &Path) -> Option<PathBuf> {
+    let root = fs::canonicalize(dir).ok()?;
+    let short = fs::read_to_string(root.join("socket-dir")).ok();
+    let short = short.map(PathBuf::from);
+    let usual = root.join("run");
+    let mut places = [Some(usual), short].into_iter().flatten();
+    places.find(|place| place.join(SOCKET_NAME).exists())
+}
+
 /// Takes the exclusive lock, or says who holds it.
 fn take_lock(root: &Path) -> Result<File, ClusterError> {
     let path = root.join("herald.lock");
