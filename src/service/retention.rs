@@ -15,12 +15,14 @@ use super::core::{Core, keyring, store as failed};
 use super::intake::{Judged, Wake, retain};
 use super::nudge;
 use super::records::Record;
+use crate::crypto::keyring::KeyringError;
 use crate::crypto::month::Month;
 use crate::domain::ids::ContextId;
 use crate::domain::retention::Hold;
 use crate::store::error::StoreError;
 use crate::store::months::{self, MonthRow};
-use crate::store::{Connection, actors, statements};
+use crate::store::tx::Transaction;
+use crate::store::{actors, statements};
 use crate::wire::problem::Problem;
 
 /// Statements that are emptied in one transaction.
@@ -147,8 +149,9 @@ async fn over(core: &Core, now: OffsetDateTime) -> Result<Vec<(ContextId, Month)
     Ok(over.map(|row| (row.ctx, row.month)).collect())
 }
 
-/// Empties what was said to be destroyed, as far as anything is left of it: first what outlasts the month is sealed anew.
+/// Empties what was said to be destroyed, as far as anything is left of it. First what outlasts its month is sealed anew.
 async fn empty(core: &Core) -> Result<(), Problem> {
+    reseal(core).await?;
     let read = async {
         let mut conn = core.pools.intake.acquire().await?;
         months::all(&mut conn).await
@@ -158,9 +161,7 @@ async fn empty(core: &Core) -> Result<(), Problem> {
         let (Some((_, at)), None) = (row.destroyed, row.emptied_at) else {
             continue;
         };
-        let of = (&row.ctx, row.month);
-        reseal(core, of).await?;
-        let emptied = empty_month(core, of, at).await;
+        let emptied = empty_month(core, (&row.ctx, row.month), at).await;
         emptied.map_err(|e| failed(&e))?;
         metrics::counter!("herald_months_destroyed_total").increment(1);
     }
@@ -190,70 +191,92 @@ async fn empty_month(
 }
 
 /// Seals anew, under the present month, what outlasts its own: who holds which device, what is still to fall due, and where
-/// people are nudged.
-async fn reseal(core: &Core, (ctx, month): (&ContextId, Month)) -> Result<(), Problem> {
+/// people are nudged. It is done each month, not only when one is destroyed: a backup of the database that is restored then
+/// has lost none of it.
+async fn reseal(core: &Core) -> Result<(), Problem> {
     let nudges = async {
         let mut tx = core.pools.worker.begin().await?;
         nudge::People::load_and_reseal(core, &mut tx).await?;
         tx.commit().await.map_err(StoreError::from)
     };
     nudges.await.map_err(|e: StoreError| failed(&e))?;
+    for ctx in core.deployment.contexts.keys() {
+        reseal_holders(core, ctx).await?;
+        reseal_due(core, ctx).await?;
+    }
+    Ok(())
+}
+
+async fn reseal_holders(core: &Core, ctx: &ContextId) -> Result<(), Problem> {
+    let (present, mut last) = (core.month()?, None);
     loop {
-        let begun = core.pools.intake.begin().await;
-        let mut tx = begun.map_err(|e| failed(&e.into()))?;
-        let holders = reseal_holders(core, &mut tx, (ctx, month)).await?;
-        let due = reseal_due(core, &mut tx, (ctx, month)).await?;
-        let ended = tx.commit().await;
-        ended.map_err(|e| failed(&e.into()))?;
-        if holders + due == 0 {
+        let mut tx = begin(core).await?;
+        let page = (last.as_ref(), RESEALED_AT_ONCE);
+        let mut holders = months::holders(&mut tx, ctx, present, page)
+            .await
+            .map_err(|e| failed(&e))?;
+        for holder in &holders {
+            let at = Record::device_person(&holder.actor, &holder.device);
+            if let Some(sealed) = anew(core, &at, present, &holder.person)? {
+                months::reseal_holder(&mut tx, ctx, holder, (present, &sealed))
+                    .await
+                    .map_err(|e| failed(&e))?;
+            }
+        }
+        tx.commit().await.map_err(|e| failed(&e.into()))?;
+        last = holders.pop();
+        if last.is_none() {
             return Ok(());
         }
     }
 }
 
-async fn reseal_holders(
-    core: &Core,
-    conn: &mut Connection,
-    (ctx, month): (&ContextId, Month),
-) -> Result<usize, Problem> {
-    let holders = months::holders(conn, ctx, month, RESEALED_AT_ONCE).await;
-    let holders = holders.map_err(|e| failed(&e))?;
-    for holder in &holders {
-        let at = Record::device_person(&holder.actor, &holder.device);
-        let (present, sealed) = anew(core, &at, &holder.person)?;
-        months::reseal_holder(conn, ctx, holder, (present, &sealed))
+async fn reseal_due(core: &Core, ctx: &ContextId) -> Result<(), Problem> {
+    let (server, present, mut after) = (&core.deployment.node.actor, core.month()?, 0);
+    loop {
+        let mut tx = begin(core).await?;
+        let rows = months::due(&mut tx, ctx, present, (after, RESEALED_AT_ONCE))
             .await
             .map_err(|e| failed(&e))?;
+        for row in &rows {
+            let at = Record::due(server, &row.about, row.rev, row.what.as_str(), &row.party);
+            if let Some(sealed) = anew(core, &at, present, &row.content)? {
+                months::reseal_due(&mut tx, row.id, (present, &sealed))
+                    .await
+                    .map_err(|e| failed(&e))?;
+            }
+        }
+        tx.commit().await.map_err(|e| failed(&e.into()))?;
+        match rows.last() {
+            Some(row) => after = row.id,
+            None => return Ok(()),
+        }
     }
-    Ok(holders.len())
 }
 
-async fn reseal_due(
+async fn begin(core: &Core) -> Result<Transaction, Problem> {
+    let begun = core.pools.intake.begin().await;
+    begun.map_err(|e| failed(&e.into()))
+}
+
+/// A record sealed under the present month. None of one whose key was destroyed before the database was set back to a time
+/// at which it was still sealed under it: it is lost.
+fn anew(
     core: &Core,
-    conn: &mut Connection,
-    (ctx, month): (&ContextId, Month),
-) -> Result<usize, Problem> {
-    let rows = months::due(conn, ctx, month, RESEALED_AT_ONCE).await;
-    let rows = rows.map_err(|e| failed(&e))?;
-    let server = &core.deployment.node.actor;
-    for row in &rows {
-        let at = Record::due(server, &row.about, row.rev, row.what.as_str(), &row.party);
-        let (present, sealed) = anew(core, &at, &row.content)?;
-        months::reseal_due(conn, row.id, (present, &sealed))
-            .await
-            .map_err(|e| failed(&e))?;
-    }
-    Ok(rows.len())
-}
-
-/// A record sealed under the present month, and which that is.
-fn anew(core: &Core, at: &Record, sealed: &[u8]) -> Result<(Month, Vec<u8>), Problem> {
-    let opened: Zeroizing<Vec<u8>> = core
-        .keyring
-        .open_record(&at.at(), sealed)
-        .map_err(|error| keyring(&error))?;
-    let month = core.month()?;
-    Ok((month, core.seal_record(&at.at(), month, &opened)?))
+    at: &Record,
+    present: Month,
+    sealed: &[u8],
+) -> Result<Option<Vec<u8>>, Problem> {
+    let opened: Zeroizing<Vec<u8>> = match core.keyring.open_record(&at.at(), sealed) {
+        Ok(opened) => opened,
+        Err(KeyringError::Destroyed(month)) => {
+            metrics::counter!("herald_records_lost_total").increment(1);
+            tracing::warn!(%month, "what should have outlasted its month was sealed under a destroyed key, and is lost");
+            return Ok(None);
+        }
+        Err(error) => return Err(keyring(&error)),
+    };
+    core.seal_record(&at.at(), present, &opened).map(Some)
 }
 
 /// Destroys the keys under which no context has anything left.

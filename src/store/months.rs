@@ -269,21 +269,26 @@ pub struct Holder {
     pub person: Vec<u8>,
 }
 
-/// The holders of devices whose names are sealed under a month, at most `limit`.
+/// The holders of devices whose names are sealed under another month than the present one, behind one of them, at most
+/// `limit`.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn holders(
     conn: &mut PgConnection,
     ctx: &ContextId,
-    month: Month,
-    limit: i64,
+    present: Month,
+    (after, limit): (Option<&Holder>, i64),
 ) -> Result<Vec<Holder>, StoreError> {
+    let (actor, device) = after.map_or(("", ""), |one| (one.actor.as_str(), one.device.as_str()));
     let rows = sqlx::query(
-        "SELECT actor, device, person FROM hn.device WHERE ctx = $1 AND person_month = $2 ORDER BY actor, device LIMIT $3",
+        "SELECT actor, device, person FROM hn.device
+          WHERE ctx = $1 AND person_month <> $2 AND (actor, device) > ($3, $4) ORDER BY actor, device LIMIT $5",
     )
     .bind(ctx.as_str())
-    .bind(month.to_string())
+    .bind(present.to_string())
+    .bind(actor)
+    .bind(device)
     .bind(limit)
     .fetch_all(conn)
     .await?;
@@ -323,7 +328,7 @@ pub async fn reseal_holder(
     Ok(())
 }
 
-/// A row of the schedule that is sealed under a month.
+/// A row of the schedule that is to be sealed anew.
 pub struct SealedDue {
     /// Its number.
     pub id: i64,
@@ -339,21 +344,23 @@ pub struct SealedDue {
     pub content: Vec<u8>,
 }
 
-/// Rows of the schedule that are sealed under a month, at most `limit`.
+/// Rows of the schedule that are sealed under another month than the present one, behind one of them, at most `limit`.
 ///
 /// # Errors
 /// [`StoreError`].
 pub async fn due(
     conn: &mut PgConnection,
     ctx: &ContextId,
-    month: Month,
-    limit: i64,
+    present: Month,
+    (after, limit): (i64, i64),
 ) -> Result<Vec<SealedDue>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id, what, about, rev, party, content FROM hn.due WHERE ctx = $1 AND month = $2 ORDER BY id LIMIT $3",
+        "SELECT id, what, about, rev, party, content FROM hn.due
+          WHERE ctx = $1 AND month <> $2 AND id > $3 ORDER BY id LIMIT $4",
     )
     .bind(ctx.as_str())
-    .bind(month.to_string())
+    .bind(present.to_string())
+    .bind(after)
     .bind(limit)
     .fetch_all(conn)
     .await?;

@@ -34,6 +34,7 @@ use super::{Attached, Notified, Site, Unit, ack_item};
 
 /// Provoked at their own layer: on real sockets with limits short enough to wait for, or in an answer.
 const ELSEWHERE: &[(P, &str, &str)] = &[
+    (P::Destroyed, "P::Destroyed", include_str!("retention.rs")),
     (P::NudgeCover, "NudgeCover", include_str!("nudges/mod.rs")),
     (P::NudgeLeave, "NudgeLeave", include_str!("nudges/mod.rs")),
     (

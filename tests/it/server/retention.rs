@@ -579,6 +579,17 @@ async fn a_kill_between_any_two_steps_is_made_good_at_the_next_start() {
     );
     let report = world.fold_again().await;
     assert_eq!(report.differences, []);
+
+    // The database is set back to before: the key stays destroyed, and it is all said and done once more.
+    world.stop().await;
+    world
+        .sql("UPDATE hn.month SET destroyed_pos = NULL, destroyed_at = NULL, emptied_at = NULL")
+        .await;
+    world.restart().await;
+    world.gone().await;
+    assert_eq!(world.told_of_destruction(&world.msf).await.len(), 2);
+    let report = world.fold_again().await;
+    assert_eq!(report.differences, []);
 }
 
 /// Waits until it is said that the present month is destroyed.
