@@ -79,6 +79,7 @@ impl Retention {
             return Ok(());
         }
         self.done = None;
+        turn(&core).await?;
         let mut wrong = Vec::new();
         wrong.extend(self.say(now).await.err());
         wrong.extend(empty(&core).await.err());

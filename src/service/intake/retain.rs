@@ -55,7 +55,9 @@ async fn in_transaction(
     let Some(due) = due.filter(|due| *due <= batch.at) else {
         return Ok(Judged::Kept);
     };
-    if !months::is_kept(batch.conn, ctx, month).await? {
+    // What is said of it must not be sealed under it.
+    let turned = core.month()? > month;
+    if !turned || !months::is_kept(batch.conn, ctx, month).await? {
         return Ok(Judged::Kept);
     }
     if !months::holds(batch.conn, ctx, month, 1).await?.is_empty() {
