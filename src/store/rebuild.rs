@@ -176,14 +176,17 @@ pub async fn owner(scratch: &Endpoint) -> Result<PgConnection, StoreError> {
     Ok(conn)
 }
 
-/// Makes an empty database beside the live one, and takes away those that earlier checks left behind. Gives its name.
+/// Makes an empty database beside the live one, and takes away those that checks left behind an hour ago or more: one that is
+/// younger may be another check's that has not connected yet. Gives its name.
 ///
 /// # Errors
 /// [`StoreError`]; [`StoreError::Forbidden`] where the role may not create databases.
 pub async fn create_scratch(endpoint: &Endpoint, suffix: &str) -> Result<String, StoreError> {
     let mut admin = PgConnection::connect_with(&endpoint.options(Role::Admin)).await?;
     let left: Vec<String> = sqlx::query_scalar(
-        "SELECT quote_ident(datname) FROM pg_catalog.pg_database WHERE starts_with(datname::text, $1)",
+        "SELECT quote_ident(datname) FROM pg_catalog.pg_database
+          WHERE starts_with(datname::text, $1)
+            AND coalesce(substring(datname::text FROM '_t([0-9]{1,12})_')::bigint, 0) < extract(epoch FROM now()) - 3600",
     )
     .bind(SCRATCH)
     .fetch_all(&mut admin)
@@ -197,7 +200,10 @@ pub async fn create_scratch(endpoint: &Endpoint, suffix: &str) -> Result<String,
             tracing::debug!(%error, "a scratch database is in use");
         }
     }
-    let name = format!("{SCRATCH}{suffix}");
+    let made: i64 = sqlx::query_scalar("SELECT extract(epoch FROM now())::bigint")
+        .fetch_one(&mut admin)
+        .await?;
+    let name = format!("{SCRATCH}t{made}_{suffix}");
     for sql in [
         format!("CREATE DATABASE {name}"),
         // It is thrown away in the end: nothing in it need reach the disk.

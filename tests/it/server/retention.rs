@@ -28,7 +28,7 @@ use herald::wire::problem::ProblemKind as P;
 use herald::wire::read;
 use reqwest::Method;
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Executor as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use time::format_description::well_known::Rfc3339;
 
 use super::devices::now;
@@ -90,15 +90,19 @@ impl World {
     /// Runs SQL as a superuser; gives the number that it selects.
     async fn number(&self, sql: &str) -> i64 {
         let mut admin = self.db.connect(Database::Admin).await;
-        sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
+        let number = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
             .fetch_one(&mut admin)
             .await
-            .unwrap()
+            .unwrap();
+        // Asked often: none of these sessions stays behind.
+        admin.close().await.unwrap();
+        number
     }
 
     async fn sql(&self, sql: &str) {
         let mut admin = self.db.connect(Database::Admin).await;
         admin.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+        admin.close().await.unwrap();
     }
 
     /// What is sealed under the present month in this context and still stands, row by row of every table that has any.
