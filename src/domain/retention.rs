@@ -6,7 +6,8 @@ use super::words;
 words!(
     /// What holds a month whose time is over.
     HeldBy {
-        /// A notification that still counts has a revision of that month, or a word on how far it is.
+        /// A notification that still counts has a revision of that month, or a word on how far it is. A site whose window has
+        /// ended counts in no check any more.
         Notification = "notification",
         /// A query or a warning of that month, or on a revision of it, has no reply.
         Thread = "thread",

@@ -128,7 +128,9 @@ pub async fn holds(
 const HELD_BY_NOTIFICATIONS: &str = "SELECT DISTINCT n.nid, NULL::text AS party
    FROM hn.notification n
    JOIN hn.revision r ON r.nid = n.nid AND r.kind IN ('site', 'movement')
+   LEFT JOIN hn.cover c ON c.nid = r.nid AND c.rev = r.rev
   WHERE n.ctx = $1 AND n.state = 'current'
+    AND (c.validity IS NULL OR upper_inf(c.validity) OR upper(c.validity) > (SELECT hn.now()))
     AND (r.rev = n.rev OR EXISTS (SELECT FROM hn.audience a WHERE a.nid = r.nid AND a.rev = r.rev AND a.counts))
     AND (EXISTS (SELECT FROM hn.part p WHERE p.pos = r.pos AND p.month = $2)
          OR EXISTS (SELECT FROM hn.blob_use u JOIN hn.blob b ON b.id = u.blob WHERE u.pos = r.pos AND b.month = $2)

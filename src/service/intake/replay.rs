@@ -56,7 +56,8 @@ pub(in crate::service) struct Replay {
     after: i64,
     /// Up to when fetches were noted, by context.
     fetched: BTreeMap<ContextId, OffsetDateTime>,
-    /// Statements whose parts were destroyed with their month.
+    /// Statements whose parts were destroyed with their month, and those of which an alert that was destroyed told: what is
+    /// still said of them has perhaps no cause any more.
     gone: BTreeSet<Digest>,
 }
 
@@ -234,6 +235,9 @@ impl Replay {
     ) -> Result<(), Fault> {
         let desks = match &prepared.claims {
             _ if matches!(prepared.facts, Facts::Destroyed) => {
+                if stored.kind == Kind::Alert {
+                    self.fell_by(batch, stored.at).await?;
+                }
                 rebuild::delivered(&mut self.live, stored.pos).await?
             }
             Claims::Notice(claims) => {
@@ -271,6 +275,31 @@ impl Replay {
         statements::insert(batch.conn, &new).await?;
         statements::insert_records(batch.conn, pos, &prepared.records).await?;
         apply::deliver(batch, &desks, pos).await?;
+        Ok(())
+    }
+
+    /// Takes away what had fallen due by the time of an alert that nobody can read any more, and puts what follows there. By
+    /// then the clockwork had said it all, in this alert or in one beside it, which is as old.
+    async fn fell_by(&mut self, batch: &mut Batch<'_>, at: OffsetDateTime) -> Result<(), Fault> {
+        let policy = batch.standing.policy(batch.conn, batch.ctx()).await?;
+        self.read(batch).await?;
+        let fallen = self.known.range(..=(at, i64::MAX));
+        let fallen = fallen.filter(|(_, of)| *of == batch.ctx());
+        let ids: Vec<i64> = fallen.map(|((_, id), _)| *id).collect();
+        for row in schedule::still_there(batch.conn, batch.ctx(), &ids).await? {
+            let moments = due::moments(batch.core, &row)?;
+            let next = match fire::judge(batch, &row, moments, &policy).await? {
+                Some(Fell::Says(brings)) => {
+                    self.gone.insert(brings.item.of);
+                    brings.next
+                }
+                Some(Fell::Later(falls)) => Some(falls),
+                None => None,
+            };
+            schedule::remove(batch.conn, &[row.id]).await?;
+            self.known.remove(&(moments.at, row.id));
+            due::schedule(batch, next.as_slice()).await?;
+        }
         Ok(())
     }
 

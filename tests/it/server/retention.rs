@@ -675,6 +675,55 @@ async fn each_context_keeps_as_long_as_its_own_policy_says_and_the_key_goes_with
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_said_long_ago_of_a_site_that_still_stands_goes_and_folds_to_the_same_state() {
+    let mut world = World::start().await;
+    let policy = Policy {
+        reconfirm_days: 10,
+        ..keeps(1)
+    };
+    world.set_policy(1, policy).await;
+    let ada = world.msf.first();
+    let stands = Site::at(44.2, 15.4).to(&world.east, Tier::Exact);
+    let stands = world.notify(ada, &stands).await;
+    // One whose window has ended counts no longer, though nobody has closed it.
+    let at = |days: i64| {
+        (now() + time::Duration::days(days))
+            .format(&Rfc3339)
+            .unwrap()
+    };
+    let mut over = Site::at(44.3, 15.5).to(&world.east, Tier::Exact);
+    over.place["properties"]["window"] = json!({"from": at(-2), "until": at(2)});
+    let over = world.notify(ada, &over).await;
+
+    // The organisation is reminded, and reminded; then the months in which it was are destroyed one after the other.
+    let alerts = "SELECT least(count(*), 4) FROM hn.statement WHERE kind = 'alert'";
+    world.move_time(40 * DAY).await;
+    until(&world, alerts, 4).await;
+    world.move_time(120 * DAY).await;
+    let emptied = "SELECT least(count(*), 1) FROM hn.month WHERE emptied_at IS NOT NULL";
+    until(&world, emptied, 1).await;
+    let details = "SELECT least(count(*), 1) FROM hn.part p JOIN hn.statement s USING (pos)
+                    WHERE s.kind = 'alert' AND octet_length(p.content) = 4";
+    assert_eq!(
+        world.number(details).await,
+        1,
+        "what was said of it is destroyed"
+    );
+    let held = world.month().await.held_by;
+    assert_eq!(held.len(), 1, "{held:?}");
+    assert_eq!(
+        (held[0].by, held[0].nid),
+        (HeldBy::Notification, stands.nid)
+    );
+    assert_ne!(held[0].nid, over.nid);
+    let report = world.fold_again().await;
+    assert_eq!(report.differences, [], "{:?}", report.rows);
+    world.restart().await;
+    let report = world.fold_again().await;
+    assert_eq!(report.differences, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_holds_a_device_is_known_after_the_month_in_which_it_enrolled_is_gone() {
     let mut world = World::start().await;
     let policy = Policy {
