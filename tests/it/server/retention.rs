@@ -766,3 +766,24 @@ async fn a_policy_that_keeps_for_no_time_or_for_ages_is_refused() {
         assert_eq!(pointer.as_deref(), Some("/policy/retention_months"));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_table_that_is_sealed_under_a_month_is_emptied_or_sealed_anew() {
+    let world = World::start().await;
+    let mut admin = world.db.connect(Database::Admin).await;
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT table_name::text FROM information_schema.columns
+          WHERE table_schema = 'hn' AND column_name LIKE '%month' ORDER BY 1",
+    )
+    .fetch_all(&mut admin)
+    .await
+    .unwrap();
+    let emptied = ["blob", "check_log", "invite", "part", "seal", "thread"];
+    let sealed_anew = ["device", "due", "nudge"];
+    let mut known: Vec<_> = [&emptied[..], &sealed_anew[..], &["month"]].concat();
+    known.sort_unstable();
+    assert_eq!(
+        tables, known,
+        "say of each what becomes of it: hn.empty_statements, hn.empty_rest, service::retention, and still_sealed here"
+    );
+}
