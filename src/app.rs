@@ -434,7 +434,11 @@ fn wake(core: &Core, hub: &Arc<Hub>, shutdown: &Shutdown) -> Wake {
         for (actor, device) in &committed.revoked {
             hub.close_device(ctx, actor, device);
         }
-        if !committed.woken.is_empty() || !committed.revoked.is_empty() {
+        for actor in &committed.held_back {
+            hub.close_desk(&(ctx.clone(), actor.clone()));
+        }
+        let ended = !committed.revoked.is_empty() || !committed.held_back.is_empty();
+        if ended || !committed.woken.is_empty() {
             bell.notify_one();
         }
     })

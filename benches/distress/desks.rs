@@ -135,6 +135,7 @@ impl Inviting {
             format!("Party {party}"),
             root.verifying_key().kid(),
             Admission::Admitted,
+            None,
         );
         let built = build(claims, &[], &self.profile.signing_key()?)?;
         self.api.submit(&built.envelope.encode()).await?;

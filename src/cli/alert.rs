@@ -31,6 +31,8 @@ pub fn words(detail: &AlertDetail) -> String {
             "NOT CONFIRMED in time; it stays in every list and check, flagged".to_owned()
         }
         AlertEvent::ReplyOverdue => format!("no reply yet to what {party} asked or warned of"),
+        AlertEvent::PartySuspended => format!("{party} IS SUSPENDED from now on"),
+        AlertEvent::PartyLeft => format!("{party} HAS LEFT this context"),
         AlertEvent::DistressUnanswered => format!(
             "DISTRESS CALL UNANSWERED for {}. Call the duty numbers",
             count(

@@ -17,7 +17,7 @@ use crate::domain::ids::{ContextId, LogPosition, Seq};
 use crate::domain::kind::Kind;
 use crate::wire::api::{
     BulkResponse, Calls, CurrentPolicy, Cursor, Devices, EnrolRequest, EnrolResponse, KeyDirectory,
-    Me, NotificationPage, NotificationStatus, Queue, RenewRequest, Statistics, Submitted, Threads,
+    Me, NotificationPage, NotificationStatus, RenewRequest, Statistics, Submitted, Threads,
 };
 use crate::wire::envelope::{
     self, ENVELOPE_TYPE, ENVELOPES_TYPE, EVENTS_TYPE, Envelope, Event, MAX_ENVELOPE,
@@ -419,14 +419,6 @@ impl Api {
         self.get(&format!("/v1/notifications/{id}")).await
     }
 
-    /// What waits for this desk.
-    ///
-    /// # Errors
-    /// [`ApiError`].
-    pub async fn queue(&self) -> Result<Queue, ApiError> {
-        self.get("/v1/queue").await
-    }
-
     /// Queries and warnings that wait for a reply.
     ///
     /// # Errors
@@ -484,11 +476,11 @@ impl Api {
             .request(method, format!("{}{path}", self.server))
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
         self.json(Method::GET, path, None::<&()>).await
     }
 
-    async fn json<T: DeserializeOwned>(
+    pub(super) async fn json<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,

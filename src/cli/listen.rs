@@ -13,7 +13,7 @@ use super::inbox::Inbox;
 use super::profile::Profile;
 use super::received::{Readers, Received, handed_on, receive};
 use super::stream::{Said, Stream};
-use super::{Context, calls, directory, reached, words};
+use super::{Context, calls, directory, mend, reached, words};
 use crate::crypto::random::random_bytes;
 use crate::domain::ids::Seq;
 use crate::domain::plural::count;
@@ -279,8 +279,17 @@ impl<'a> Listener<'a> {
             if calls::is_alarm(&received) {
                 self.context.out.ring();
             }
-            self.context.out.emit(&as_json(&event, &received), || {
-                words::describe(&event, &received)
+            let cells = mend::cells(&self.profile, &received);
+            let mut value = as_json(&event, &received);
+            if let (false, Some(object)) = (cells.is_empty(), value.as_object_mut()) {
+                object.insert("cells".to_owned(), json!(cells));
+            }
+            self.context.out.emit(&value, || {
+                let mut text = words::describe(&event, &received);
+                for cell in &cells {
+                    words::put(&mut text, "in your file", cell);
+                }
+                text
             });
             let policy = || seen_policy(&self.profile).unwrap_or_default();
             if calls::is_alarm(&received)

@@ -7,6 +7,7 @@ pub mod attach;
 pub mod calls;
 pub mod composing;
 pub mod connect;
+pub mod desk_api;
 pub mod directory;
 pub mod download;
 pub mod draft;
@@ -16,9 +17,11 @@ pub mod exchange;
 pub mod exit;
 pub mod files;
 pub mod find;
+pub mod html;
 pub mod inbox;
 pub mod journal;
 pub mod markup;
+pub mod mend;
 #[cfg(test)]
 mod notify_tests;
 pub mod opened;
@@ -32,6 +35,7 @@ pub mod rebuild;
 pub mod received;
 pub mod root_file;
 pub mod rows;
+pub mod source;
 pub mod stream;
 pub mod submit;
 pub mod tabular;
@@ -52,11 +56,13 @@ pub mod completions;
 pub mod confirm;
 pub mod context;
 pub mod cosign;
+pub mod daily;
 pub mod demo;
 pub mod devices;
 pub mod distress;
 pub mod duty;
 pub mod enrol;
+pub mod handover;
 pub mod import;
 pub mod init;
 pub mod invite;
@@ -76,8 +82,10 @@ pub mod respond;
 pub mod return_;
 pub mod revoke;
 pub mod screen;
+pub mod screen_many;
 pub mod send;
 pub mod serve;
+pub mod silence;
 pub mod statistics;
 pub mod status;
 pub mod template;
@@ -190,8 +198,14 @@ pub enum Command {
     Listen(listen::Args),
     /// Be told outside Herald, by e-mail or SMS, that you are needed
     Nudge(nudge::Args),
-    /// Show what waits for your desk (coordinator, party)
+    /// Show what waits for your desk, and what changed since this device last looked
     Queue(queue::Args),
+    /// Show which parties have not answered, and for how long
+    Silence(silence::Args),
+    /// Write the day as a page to print
+    Daily(daily::Args),
+    /// Leave a note to the next officer of your own desk, or read the last ones
+    Handover(handover::Args),
     /// Say that a notification's form, coordinates or sender were checked (coordinator)
     Screen(screen::Args),
     /// Send a notification back with reasons (coordinator)
@@ -415,6 +429,9 @@ async fn dispatch(command: Command, context: &Context) -> Result<Exit, CliError>
         Command::Listen(args) => Box::pin(listen::run(args, context)).await,
         Command::Nudge(args) => Box::pin(nudge::run(args, context)).await,
         Command::Queue(args) => Box::pin(queue::run(args, context)).await,
+        Command::Silence(args) => Box::pin(silence::run(args, context)).await,
+        Command::Daily(args) => Box::pin(daily::run(args, context)).await,
+        Command::Handover(args) => Box::pin(handover::run(args, context)).await,
         Command::Screen(args) => Box::pin(screen::run(args, context)).await,
         Command::Return(args) => Box::pin(return_::run(args, context)).await,
         Command::Ack(line) => Box::pin(ack::either(line, context)).await,

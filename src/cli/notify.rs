@@ -24,7 +24,7 @@ use super::own::{self, Former};
 use super::profile::{Profile, ProfileLock};
 use super::rows::{ROWS, ROWS_WAIT, Row, Rows, Seen, Standing};
 use super::tabular::columns::Field;
-use super::{Context, send, tabular};
+use super::{Context, send, source, tabular};
 use crate::domain::ids::{Nid, Reference, Revision};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Subject;
@@ -676,6 +676,8 @@ fn sign_one(
         outcome.refuse(Finding::refused("notified-before", origin.clone(), why));
         return Ok(());
     }
+    let source = source::Source::of(draft, next.nid, next.rev);
+    source::keep(signing.profile, source.as_slice())?;
     let no_longer = former.map_or_else(Vec::new, |former| former.no_longer_in(&composed));
     match keep(composed, &next, row, signing)? {
         Ok(signed) => outcome.signed.push(Signed {

@@ -13,9 +13,9 @@ use super::received::{Readers, Received, receive};
 use super::{directory, own};
 use crate::crypto::digest::Digest;
 use crate::domain::exchange::Ask;
-use crate::domain::ids::{ActorId, Nid};
+use crate::domain::ids::{ActorId, Nid, Revision, Seq};
 use crate::domain::kind::Kind;
-use crate::wire::parts::{AckDetail, AttachmentPart, Entered, Person, Place, name};
+use crate::wire::parts::{AckDetail, AttachmentPart, Entered, Person, Place, Reasons, name};
 use crate::wire::trust::Trust;
 
 /// What an officer said of one notification, beside the state. `Debug` of its parts is sealed.
@@ -165,6 +165,25 @@ impl<'a> Opened<'a> {
         };
         let entries = self.inbox.entries().iter().filter(about);
         entries.filter_map(|entry| Some((entry, self.open(entry)?)))
+    }
+
+    /// An event of the mailbox, by its place; none when it has not come here.
+    pub fn event(&self, seq: Seq) -> Option<Received> {
+        let index = usize::try_from(seq.0.checked_sub(1)?).ok()?;
+        self.open(self.inbox.entries().get(index)?)
+    }
+
+    /// The profile.
+    pub const fn profile(&self) -> &'a Profile {
+        self.profile
+    }
+
+    /// Why the coordinator returned a notification, and which revision: by its latest word that came here.
+    pub fn returned(&self, nid: Nid) -> Option<(Revision, Reasons)> {
+        let mut words = self.inbox.about(nid).rev();
+        let latest = words.find(|entry| entry.kind == Kind::Screen)?;
+        let received = self.open(latest)?;
+        Some((latest.rev?, received.part(name::REASONS)?))
     }
 
     /// An event, when every check of it holds.

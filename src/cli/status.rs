@@ -20,7 +20,7 @@ use super::markup::escape;
 use super::opened::{Opened, Said};
 use super::profile::{self, Profile};
 use super::words::{checked_words, describe_place, flag_words, plain, time_words};
-use super::{Context, attachments, calls, drill};
+use super::{Context, attachments, calls, drill, mend};
 use crate::crypto::digest::Digest;
 use crate::domain::actor::Role;
 use crate::domain::ids::LogPosition;
@@ -134,6 +134,8 @@ struct Page {
     relayed: HashMap<Digest, RelayDetail>,
     /// The attachments of the latest revision that this desk is handed.
     attachments: Vec<(usize, AttachmentPart)>,
+    /// What is to be mended, where the latest revision was returned.
+    mend: Vec<String>,
 }
 
 impl Page {
@@ -150,9 +152,15 @@ impl Page {
         let relayed = relays
             .filter_map(|relay| Some((relay.of, opened?.statement(&relay.of)?.part(name::DETAIL)?)))
             .collect();
+        let returned = status
+            .revisions
+            .last()
+            .is_some_and(|r| r.screening == ScreeningState::Returned);
+        let mend = opened.filter(|_| returned);
         Self {
             relayed,
             attachments: opened.map_or_else(Vec::new, |opened| opened.attachments(status.nid)),
+            mend: mend.map_or_else(Vec::new, |opened| mend::lines(opened, status.nid)),
             place: opened.and_then(|opened| opened.place(status.nid)),
             said,
             threads: status.threads.iter().map(thread).collect(),
@@ -171,6 +179,11 @@ impl Page {
             self.place.as_ref().map(|place| &place.properties.name),
         );
         put(&mut value, "place", self.place.as_ref());
+        put(
+            &mut value,
+            "mend",
+            Some(&self.mend).filter(|m| !m.is_empty()),
+        );
         for (number, party) in self.status.parties.iter().enumerate() {
             for (index, ack) in party.acknowledgements.iter().enumerate() {
                 let pointer = format!("/parties/{number}/acknowledgements/{index}");
@@ -327,6 +340,9 @@ fn text(page: &Page, as_of: time::OffsetDateTime) -> String {
     for revision in &status.revisions {
         writeln!(text, "  {}", revision_line(revision)).ok();
     }
+    for line in &page.mend {
+        writeln!(text, "    {line}").ok();
+    }
     text += "\nParties\n";
     for party in &status.parties {
         for line in party_lines(party, page) {
@@ -370,6 +386,9 @@ fn html(page: &Page, as_of: time::OffsetDateTime) -> String {
     body += "<h2>Revisions</h2>\n<ul>\n";
     for revision in &status.revisions {
         writeln!(body, "<li>{}</li>", escape(&revision_line(revision))).ok();
+    }
+    for line in &page.mend {
+        writeln!(body, "<li><strong>{}</strong></li>", escape(line)).ok();
     }
     body += "</ul>\n<h2>Parties</h2>\n";
     for party in &status.parties {
@@ -427,6 +446,7 @@ mod tests {
             fetched_at: None,
             without_device: false,
             relayed: Vec::new(),
+            held_back: None,
             acknowledgements,
         };
         NotificationStatus {

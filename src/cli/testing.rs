@@ -239,6 +239,7 @@ impl World {
                 name,
                 actor.root.kid(),
                 Admission::Admitted,
+                None,
             );
             statement(claims, &self.coordinator.device)
         });

@@ -20,8 +20,7 @@ use crate::domain::plural::count;
 use crate::spatial::Position;
 use crate::spatial::parse::{format, format_dtg};
 use crate::wire::claims::{
-    AckClaims, Admission, AdmitClaims, Checked, Claims, NoticeCode, RevocationReason, ScreenClaims,
-    ScreenResult,
+    AckClaims, Checked, Claims, NoticeCode, RevocationReason, ScreenClaims, ScreenResult,
 };
 use crate::wire::envelope::Event;
 use crate::wire::parts::{
@@ -158,7 +157,7 @@ fn headline(received: &Received) -> String {
             c.serial,
             count(c.devices.len(), "device")
         ),
-        Claims::Admit(c) => admitted(c),
+        Claims::Admit(c) => super::admit::words(c),
         Claims::Revoke(c) => format!(
             "the device {} of {} was taken back ({})",
             c.device,
@@ -197,6 +196,7 @@ fn headline(received: &Received) -> String {
             c.to
         ),
         Claims::Resolve(c) => format!("DISTRESS {}: {who} ends its call", c.nid.reference()),
+        Claims::Handover(_) => format!("a handover note of {}", claims.common().iss),
         Claims::Alert(_) => "ALERT of the server: a time has passed".to_owned(),
         Claims::Renew(_)
         | Claims::Invite(_)
@@ -243,24 +243,6 @@ pub fn distance_words(metres: f64) -> String {
         format!("{:.1} km", metres / 1_000.0)
     } else {
         format!("{metres:.0} m")
-    }
-}
-
-fn admitted(claims: &AdmitClaims) -> String {
-    match claims.state {
-        Admission::Admitted => {
-            format!(
-                "{} ({}) is admitted as {}",
-                claims.actor,
-                plain(&claims.name),
-                claims.kind
-            )
-        }
-        Admission::Suspended => format!(
-            "the admission of {} ({}) is suspended",
-            claims.actor,
-            plain(&claims.name)
-        ),
     }
 }
 
@@ -338,6 +320,7 @@ fn details(text: &mut String, received: &Received) {
                 put(text, "reply", &reply_words(&reply));
             }
         }
+        Claims::Handover(_) => super::handover::describe(text, received),
         _ => calls::details(text, received),
     }
 }
@@ -642,6 +625,7 @@ pub const fn kind_words(kind: Kind) -> &'static str {
         Kind::Respond => "answer to a distress call",
         Kind::Resolve => "end of a distress call",
         Kind::Alert => "alert",
+        Kind::Handover => "handover note",
     }
 }
 

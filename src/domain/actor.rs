@@ -63,10 +63,21 @@ words!(
         Enrolled = "enrolled",
         /// The coordinator compared the fingerprint and admitted it.
         Admitted = "admitted",
-        /// Admission is suspended: it may read what it has, and say nothing new but withdrawals and acknowledgements.
+        /// Admission is suspended: it may read what it has, and say nothing new but withdrawals and acknowledgements. To a
+        /// party nothing new is delivered.
         Suspended = "suspended",
+        /// A party that has left the context, for good: it would have to enrol anew, under another name.
+        Left = "left",
     }
 );
+
+impl ActorState {
+    /// Whether nothing new is handed to an actor of this kind that stands here. An organisation whose admission is
+    /// suspended still hears what is said of what it notified.
+    pub const fn holds_back(self, kind: ActorKind) -> bool {
+        matches!(self, Self::Suspended | Self::Left) && matches!(kind, ActorKind::Party)
+    }
+}
 
 words!(
     /// Where a device stands.

@@ -33,6 +33,8 @@ pub enum PartClass {
     Person,
     /// The desk's secret key for one device: the server cannot read it.
     DeskKey,
+    /// What one officer leaves to the next: the server cannot read it.
+    Note,
     /// Anything else. Nobody is handed what the table does not know.
     Other,
 }
@@ -53,6 +55,7 @@ impl PartClass {
         Self::Position,
         Self::Person,
         Self::DeskKey,
+        Self::Note,
         Self::Other,
     ];
 
@@ -71,6 +74,7 @@ impl PartClass {
             Self::Position => "position",
             Self::Person => "person",
             Self::DeskKey => "desk",
+            Self::Note => "note",
             Self::Other => "other",
         }
     }
@@ -158,6 +162,11 @@ pub const fn may_read(kind: Kind, part: PartClass, reader: Relation) -> Read {
         },
         Kind::Keys => match (part, reader) {
             (PartClass::DeskKey, Relation::Owner) => Read::PassOn,
+            _ => Read::Never,
+        },
+        // Within one actor; not even the server reads it.
+        Kind::Handover => match (part, reader) {
+            (PartClass::Note, Relation::Owner) => Read::PassOn,
             _ => Read::Never,
         },
         Kind::Renew
@@ -278,7 +287,8 @@ mod tests {
                     | (Kind::Invite, P::Person) => Read::Reseal,
                     (Kind::Site | Kind::Movement, P::Contact | P::Attachment)
                     | (Kind::Ack, P::Attachment)
-                    | (Kind::Keys, P::DeskKey) => Read::PassOn,
+                    | (Kind::Keys, P::DeskKey)
+                    | (Kind::Handover, P::Note) => Read::PassOn,
                     _ => Read::Never,
                 };
                 assert_eq!(comes_as(*kind, *part), expected, "{kind} {part:?}");
@@ -334,14 +344,8 @@ mod tests {
             (
                 &[Kind::Distress, Kind::Respond, Kind::Resolve],
                 P::Detail,
-                &[
-                    R::Coordinator,
-                    R::Owner,
-                    R::Party(Tier::Exact),
-                    R::Party(Tier::OnCheck),
-                    R::Party(Tier::Cell),
-                    R::Party(Tier::Withdrawn),
-                ],
+                // All but a stranger.
+                &RELATIONS[..6],
             ),
             (
                 &[Kind::Distress],
@@ -377,6 +381,7 @@ mod tests {
             ),
             (&[Kind::Ack], P::Attachment, &[R::Coordinator, R::Owner]),
             (&[Kind::Keys], P::DeskKey, &[R::Owner]),
+            (&[Kind::Handover], P::Note, &[R::Owner]),
         ];
         let named = |table: &[(&[Kind], P, &[R])]| {
             table.iter().any(|(kinds, p, readers)| {
@@ -423,6 +428,7 @@ mod tests {
                     P::OtherAudience,
                     P::Progress,
                     P::Position,
+                    P::Note,
                 ] {
                     assert_eq!(may_read(*kind, part, R::Party(*tier)), Read::Never);
                 }

@@ -26,6 +26,8 @@ words!(
         Reply = "reply",
         /// Nobody has answered a distress call for another minute.
         Distress = "distress",
+        /// A party's admission is suspended, or it has left.
+        Standing = "standing",
     }
 );
 
@@ -37,7 +39,12 @@ impl Due {
             Self::AckHalf => Some(50),
             Self::AckThreeQuarters => Some(75),
             Self::AckStart => Some(100),
-            Self::SignOfLife | Self::Reconfirm | Self::Stale | Self::Reply | Self::Distress => None,
+            Self::SignOfLife
+            | Self::Reconfirm
+            | Self::Stale
+            | Self::Reply
+            | Self::Distress
+            | Self::Standing => None,
         }
     }
 
@@ -48,7 +55,12 @@ impl Due {
             Self::AckHalf => Some(Self::AckThreeQuarters),
             Self::AckThreeQuarters => Some(Self::AckStart),
             Self::Reconfirm => Some(Self::Stale),
-            Self::AckStart | Self::SignOfLife | Self::Stale | Self::Reply | Self::Distress => None,
+            Self::AckStart
+            | Self::SignOfLife
+            | Self::Stale
+            | Self::Reply
+            | Self::Distress
+            | Self::Standing => None,
         }
     }
 }

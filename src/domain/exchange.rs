@@ -142,6 +142,10 @@ words!(
         DistressUnanswered = "distress_unanswered",
         /// The time is over for which a month's sealed parts are kept, and nothing holds them: they are destroyed.
         RetentionEnded = "retention_ended",
+        /// A party's admission is suspended from now on.
+        PartySuspended = "party_suspended",
+        /// A party has left the context.
+        PartyLeft = "party_left",
     }
 );
 
@@ -153,6 +157,15 @@ pub const SILENCE_SENTENCE: &str = "Silence changes no one's protection. An ackn
 
 /// The sentence that stands in every alert about a month that is destroyed.
 pub const RETENTION_SENTENCE: &str = "What was sealed in this month is destroyed: parts and attachments, for everybody. Statements, receipts and digests stay and still verify. This changes no one's protection.";
+
+/// The sentence that stands where a party is suspended or has left.
+pub const STANDING_SENTENCE: &str = "It has what it was told until then, and nothing new is handed to it. This changes no one's protection.";
+
+/// Characters of a handover note.
+pub const MAX_NOTE_CHARS: usize = 8_000;
+
+/// Notifications that a handover note may name.
+pub const MAX_NOTE_ABOUT: usize = 50;
 
 /// The sentence that stands in every distress call.
 pub const DISTRESS_SENTENCE: &str =

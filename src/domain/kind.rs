@@ -49,6 +49,8 @@ words!(
         Respond = "respond",
         /// The organisation ends a distress call, with its outcome.
         Resolve = "resolve",
+        /// An officer leaves a note to the next of the same actor.
+        Handover = "handover",
         /// A party's planner asks about an area and a window.
         Check = "check",
         /// The server: a statement is stored at a position.

@@ -54,6 +54,7 @@ pub const fn signer(kind: Kind) -> Signer {
             Signer::AdmittedOrSuspended(ORGANISATION)
         }
         Kind::Respond => Signer::AdmittedOrSuspended(ANSWERING),
+        Kind::Handover => Signer::AdmittedOrSuspended(DESKS),
         Kind::Check => Signer::Admitted(PARTY),
         Kind::Receipt | Kind::Answer | Kind::Notice | Kind::Alert => Signer::Server,
     }
@@ -117,11 +118,10 @@ pub const OPERATIONS: &[(&str, &str, Access)] = &[
     ("GET", "/v1/blobs/{digest}", Access::Roles(DESKS)),
     ("GET", "/v1/notifications", Access::Roles(DESKS)),
     ("GET", "/v1/notifications/{id}", Access::Roles(DESKS)),
-    (
-        "GET",
-        "/v1/queue",
-        Access::Roles(&[Role::Coordinator, Role::PartyDesk]),
-    ),
+    ("GET", "/v1/queue", Access::Roles(DESKS)),
+    ("GET", "/v1/changes", Access::Roles(DESKS)),
+    ("PUT", "/v1/look", Access::Roles(DESKS)),
+    ("GET", "/v1/silence", Access::Roles(DESKS)),
     ("GET", "/v1/distress", Access::Roles(DESKS)),
     ("POST", "/v1/distress", Access::AnyDevice),
     ("GET", "/v1/threads", Access::Roles(DESKS)),

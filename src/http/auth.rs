@@ -15,6 +15,7 @@ use super::middleware::{CALLS, Platform};
 use crate::crypto::digest::Digest;
 use crate::domain::policy::{self, Access};
 use crate::service::core::Core;
+use crate::service::held_back;
 use crate::service::identity;
 use crate::service::principal::Principal;
 use crate::wire::problem::{Problem, ProblemKind};
@@ -79,6 +80,9 @@ async fn admit(
     let principal = identity::by_certificate(&gate.core, &Digest::from_bytes(spki)).await?;
     let principal = principal.ok_or(ProblemKind::CertificateUnknown)?;
     principal.may_call(access)?;
+    if matches!(access, Access::Roles(_)) {
+        held_back::check(&gate.core, &principal).await?;
+    }
     Ok(Some(principal))
 }
 

@@ -20,6 +20,7 @@ fn resources() -> OpenApiRouter<AppState> {
         .merge(v1::events::router())
         .merge(v1::blobs::router())
         .merge(v1::notifications::router())
+        .merge(v1::desk::router())
         .merge(v1::distress::router())
         .merge(v1::threads::router())
         .merge(v1::nudge::router())

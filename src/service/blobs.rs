@@ -6,6 +6,8 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use super::core::{Core, destroyed, internal, keyring, store as failed};
+use super::held_back;
+use super::intake::this_month;
 use super::principal::Principal;
 use super::records::Record;
 use crate::crypto::blob::MAX_BLOB_BYTES;
@@ -54,7 +56,7 @@ impl Upload {
         offset: u64,
     ) -> Result<Self, Problem> {
         if principal.actor_state != ActorState::Admitted {
-            return Err(ProblemKind::NotAdmitted.into());
+            return Err(held_back::problem(principal.actor_state, None));
         }
         if size == 0 || usize::try_from(size).map_or(true, |size| size > MAX_BLOB_BYTES) {
             return Err(Problem::new(ProblemKind::TooLarge)

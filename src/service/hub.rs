@@ -168,6 +168,14 @@ impl Hub {
         }
     }
 
+    /// Ends the sockets of a desk to which nothing new is handed any more.
+    pub fn close_desk(&self, desk: &DeskId) {
+        let desks = self.lock();
+        for socket in desks.desks.get(desk).into_iter().flat_map(|d| &d.sockets) {
+            socket.revoked.cancel();
+        }
+    }
+
     /// The desks that listen.
     pub fn listening(&self) -> Vec<DeskId> {
         self.lock().desks.keys().cloned().collect()

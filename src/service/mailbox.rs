@@ -9,12 +9,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
+use super::held_back;
 use super::records::Record;
 use crate::crypto::disclosure::Disclosure;
 use crate::crypto::keyring::{Keyring, KeyringError};
 use crate::crypto::seal;
 use crate::crypto::seal_key::{SealPublicKey, seal_kid};
-use crate::domain::actor::ActorKind;
+use crate::domain::actor::{ActorKind, ActorState};
 use crate::domain::clock::micros;
 use crate::domain::disclosure_policy::{Read, Relation, may_read};
 use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition, Nid, Seq};
@@ -84,6 +85,14 @@ pub enum MailboxError {
     /// The device was revoked, or is not yet named by its root.
     #[error("this device is not active")]
     NotActive,
+    /// The party is suspended, or has left: nothing new is handed to it.
+    #[error("nothing new is handed to this desk")]
+    HeldBack {
+        /// Where it stands.
+        state: ActorState,
+        /// The coordinator's number.
+        number: Option<String>,
+    },
     /// No `keys` statement has named the desk's key.
     #[error("this desk has no key to seal to")]
     NoDeskKey,
@@ -107,6 +116,7 @@ impl MailboxError {
         match self {
             Self::NotActive => Problem::new(ProblemKind::NotAdmitted)
                 .detail("this device is revoked, or not yet named by its organisation's root"),
+            Self::HeldBack { state, number } => held_back::problem(*state, number.as_deref()),
             Self::NoDeskKey => Problem::new(ProblemKind::NotAdmitted)
                 .detail("this desk has no key to seal to; its root names one in a `keys` statement"),
             Self::Beyond { head } => Problem::new(ProblemKind::InvalidQuery).detail(format!(
@@ -180,9 +190,8 @@ impl Mailboxes {
             .acquire()
             .await
             .map_err(StoreError::from)?;
-        let desk = store::desk(&mut conn, &reader.ctx, &reader.actor, &reader.device).await?;
-        desk.map(|desk| (desk.cursor, desk.head, desk.call))
-            .ok_or(MailboxError::NotActive)
+        let desk = desk(&mut conn, reader).await?;
+        Ok((desk.cursor, desk.head, desk.call))
     }
 
     /// The events after `after`.
@@ -299,9 +308,7 @@ impl Mailboxes {
             .acquire()
             .await
             .map_err(StoreError::from)?;
-        let desk = store::desk(&mut conn, &reader.ctx, &reader.actor, &reader.device)
-            .await?
-            .ok_or(MailboxError::NotActive)?;
+        let desk = desk(&mut conn, reader).await?;
         if after > desk.head {
             return Err(MailboxError::Beyond { head: desk.head });
         }
@@ -358,6 +365,20 @@ impl Mailboxes {
 impl std::fmt::Debug for Mailboxes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Mailboxes([sealed])")
+    }
+}
+
+/// The desk, if anything may be handed to it.
+async fn desk(
+    conn: &mut crate::store::Connection,
+    reader: &Reader,
+) -> Result<store::Desk, MailboxError> {
+    let desk = store::desk(conn, &reader.ctx, &reader.actor, &reader.device)
+        .await?
+        .ok_or(MailboxError::NotActive)?;
+    match desk.held_back {
+        Some((state, number)) => Err(MailboxError::HeldBack { state, number }),
+        None => Ok(desk),
     }
 }
 
@@ -484,6 +505,7 @@ impl Job {
             | Claims::Close(_)
             | Claims::Progress(_)
             | Claims::Confirm(_)
+            | Claims::Handover(_)
             | Claims::Distress(_)
             | Claims::Resolve(_)
             | Claims::Alert(_)

@@ -7,20 +7,19 @@ use time::OffsetDateTime;
 
 use super::calls;
 use super::core::{Core, store};
-use super::nudge::choice;
 use super::principal::Principal;
 use super::threads;
 use crate::domain::actor::ActorKind;
 use crate::domain::check::Flag;
-use crate::domain::ids::{LogPosition, Nid, Reference};
+use crate::domain::ids::{ActorId, LogPosition, Nid, Reference};
 use crate::domain::notification::{ScreeningState, SecondSignature};
 use crate::store::error::StoreError;
 use crate::store::status::{self, RevisionLine};
 use crate::store::threads::{self as store_threads, ThreadRow};
-use crate::store::{relay, statements, tx};
+use crate::store::{actors, relay, statements, tx};
 use crate::wire::api::{
-    AckStatus, NotificationPage, NotificationStatus, PartyStatus, PendingAdmission, Queue,
-    RelayStatus, RevisionStatus, Statistics, ThreadStatus,
+    AckStatus, HeldBack, NotificationPage, NotificationStatus, PartyStatus, RelayStatus,
+    RevisionStatus, Statistics, ThreadStatus,
 };
 use crate::wire::claims::Checked;
 use crate::wire::problem::{Problem, ProblemKind};
@@ -107,59 +106,6 @@ pub async fn page(
     Ok(NotificationPage { items, next })
 }
 
-/// What waits for the asking desk.
-///
-/// # Errors
-/// The database's.
-pub async fn queue(core: &Core, principal: &Principal) -> Result<Queue, Problem> {
-    let read = async {
-        let mut tx = tx::begin(&core.pools.app, &principal.tenant()).await?;
-        let coordinator = principal.kind == ActorKind::Coordinator;
-        let (nids, waiting) = if coordinator {
-            status::unscreened(&mut tx, PAGE).await?
-        } else {
-            status::unreceived(&mut tx, &principal.actor, PAGE).await?
-        };
-        let notifications = load(&mut tx, &nids, principal).await?;
-        let admissions = if coordinator {
-            status::unadmitted(&mut tx, &principal.ctx).await?
-        } else {
-            Vec::new()
-        };
-        let unreached = if coordinator {
-            choice::troubles(&mut tx).await?
-        } else {
-            Vec::new()
-        };
-        let calls = calls::load(&mut tx, principal).await?;
-        tx.rollback().await?;
-        let shown = u64::try_from(nids.len()).unwrap_or(0);
-        let more = waiting.saturating_sub(shown);
-        Ok((calls, notifications, admissions, unreached, more))
-    };
-    let (calls, notifications, waiting, unreached, more) =
-        read.await.map_err(|e: StoreError| store(&e))?;
-    let notifications = notifications.whole(core)?;
-    let mut admissions = Vec::with_capacity(waiting.len());
-    for actor in waiting {
-        let Some(root) = &actor.root else { continue };
-        let root = super::intake::root_kid(root)?;
-        admissions.push(PendingAdmission {
-            actor: actor.actor,
-            kind: actor.kind,
-            name: actor.name,
-            root,
-        });
-    }
-    Ok(Queue {
-        calls,
-        notifications,
-        admissions,
-        unreached,
-        more,
-    })
-}
-
 /// Counts.
 ///
 /// # Errors
@@ -175,7 +121,7 @@ pub async fn statistics(core: &Core, principal: &Principal) -> Result<Statistics
 }
 
 /// What was read of some notifications; the times of their threads are still sealed.
-struct Loaded {
+pub(super) struct Loaded {
     notifications: Vec<NotificationStatus>,
     threads: Vec<ThreadRow>,
     now: OffsetDateTime,
@@ -183,7 +129,7 @@ struct Loaded {
 
 impl Loaded {
     /// The notifications, each with its threads.
-    fn whole(self, core: &Core) -> Result<Vec<NotificationStatus>, Problem> {
+    pub(super) fn whole(self, core: &Core) -> Result<Vec<NotificationStatus>, Problem> {
         let mut by_nid: HashMap<Nid, Vec<ThreadStatus>> = HashMap::new();
         for row in self.threads {
             let on = by_nid.entry(row.nid).or_default();
@@ -197,7 +143,8 @@ impl Loaded {
     }
 }
 
-async fn load(
+/// Where these notifications stand, as far as the asking actor may know.
+pub(super) async fn load(
     conn: &mut crate::store::Connection,
     nids: &[Nid],
     principal: &Principal,
@@ -208,6 +155,7 @@ async fn load(
     let acks = status::acks(conn, nids).await?;
     let relays = relay::of_notifications(conn, nids).await?;
     let calls = calls::about(conn, nids, principal).await?;
+    let held_back = held_back(conn, principal).await?;
     let mut out = Vec::with_capacity(headers.len());
     for head in headers {
         let own: Vec<&RevisionLine> = revisions.iter().filter(|r| r.nid == head.nid).collect();
@@ -233,6 +181,7 @@ async fn load(
                         of: r.hash,
                     })
                     .collect(),
+                held_back: held_back.get(&p.party).cloned(),
                 acknowledgements: acks
                     .iter()
                     .filter(|a| a.nid == head.nid && a.party == p.party)
@@ -269,6 +218,20 @@ async fn load(
         threads: store_threads::of_notifications(conn, nids).await?,
         now: statements::now(conn).await?,
     })
+}
+
+/// The parties of the context to which nothing new is handed.
+async fn held_back(
+    conn: &mut crate::store::Connection,
+    principal: &Principal,
+) -> Result<HashMap<ActorId, HeldBack>, StoreError> {
+    let actors = actors::all(conn, &principal.ctx).await?;
+    let held_back = actors.into_iter().filter(|a| a.state.holds_back(a.kind));
+    let each = held_back.map(|a| {
+        let (state, since) = (a.state, a.since);
+        (a.actor, HeldBack { state, since })
+    });
+    Ok(each.collect())
 }
 
 fn revision_status(r: &RevisionLine) -> RevisionStatus {

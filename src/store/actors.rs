@@ -1,12 +1,15 @@
 //! Actors and the context: who takes part, with which root, desk key and duty number, and by which policy.
 
 use sqlx::{PgConnection, Row};
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::error::StoreError;
 use super::read;
 use crate::crypto::digest::Kid;
 use crate::domain::actor::{ActorKind, ActorState, Mode};
 use crate::domain::ids::{ActorId, ContextId, LogPosition};
+use crate::wire::claims::About;
 use crate::wire::policy::Policy;
 
 /// An actor.
@@ -18,8 +21,12 @@ pub struct ActorRow {
     pub kind: ActorKind,
     /// Its public name.
     pub name: String,
-    /// Where it stands.
+    /// Where it stands now.
     pub state: ActorState,
+    /// Since when, where that is noted.
+    pub since: Option<OffsetDateTime>,
+    /// Where it will stand, and from when.
+    pub next: Option<(ActorState, OffsetDateTime)>,
     /// Its root's public key, once it enrolled.
     pub root: Option<Vec<u8>>,
     /// Serial of its latest `keys` statement; 0 before the first.
@@ -47,7 +54,9 @@ impl ActorRow {
     }
 }
 
-const COLUMNS: &str = "actor, kind, name, state, root, keys_serial, keys_pos, admit_pos, desk_key, duty FROM hn.actor";
+const COLUMNS: &str = "actor, kind, name, hn.standing(state, next_state, next_from) AS state, root, keys_serial, keys_pos, admit_pos, desk_key, duty, \
+     CASE WHEN next_from <= hn.moment() THEN next_from ELSE since END AS since, \
+     CASE WHEN next_from > hn.moment() THEN next_state END AS next_state, next_from FROM hn.actor";
 
 fn row(row: &sqlx::postgres::PgRow) -> Result<ActorRow, StoreError> {
     let position = |column: &str| -> Result<Option<LogPosition>, StoreError> {
@@ -55,11 +64,24 @@ fn row(row: &sqlx::postgres::PgRow) -> Result<ActorRow, StoreError> {
         Ok(value.and_then(|v| u64::try_from(v).ok()).map(LogPosition))
     };
     let serial: i32 = row.try_get("keys_serial")?;
+    let next: Option<String> = row.try_get("next_state")?;
+    let next = match (next, row.try_get("next_from")?) {
+        (Some(state), Some(from)) => {
+            let state = state.parse();
+            Some((
+                state.map_err(|_| StoreError::Decode("next_state".to_owned()))?,
+                from,
+            ))
+        }
+        _ => None,
+    };
     Ok(ActorRow {
         actor: read::text(row, "actor")?,
         kind: read::text(row, "kind")?,
         name: row.try_get("name")?,
         state: read::text(row, "state")?,
+        since: row.try_get("since")?,
+        next,
         root: row.try_get("root")?,
         keys_serial: u32::try_from(serial).unwrap_or(0),
         keys_pos: position("keys_pos")?,
@@ -290,29 +312,135 @@ pub async fn set_keys(conn: &mut PgConnection, keys: &Keys<'_>) -> Result<(), St
     Ok(())
 }
 
-/// Sets where an actor stands, by an `admit` statement.
+/// Where an actor stands from a moment on, by an `admit` statement.
+pub struct NewStanding<'a> {
+    /// Where.
+    pub state: ActorState,
+    /// From when.
+    pub from: OffsetDateTime,
+    /// The row of the schedule that says so, where that is still to come.
+    pub due: Option<Uuid>,
+    /// Its public name.
+    pub name: &'a str,
+    /// The statement's position.
+    pub pos: LogPosition,
+}
+
+/// Sets where an actor stands, now or from a moment on. What was to come before is no longer to come.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn set_admission(
+pub async fn set_standing(
     conn: &mut PgConnection,
     ctx: &ContextId,
     actor: &ActorId,
-    state: ActorState,
-    name: &str,
-    pos: LogPosition,
+    new: &NewStanding<'_>,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "UPDATE hn.actor SET state = $3, name = $4, admit_pos = $5 WHERE ctx = $1 AND actor = $2",
+        "UPDATE hn.actor SET
+                state = CASE WHEN $5::uuid IS NULL THEN $3 ELSE hn.standing(state, next_state, next_from) END,
+                since = CASE WHEN $5::uuid IS NULL THEN $4 WHEN next_from <= hn.moment() THEN next_from ELSE since END,
+                next_state = CASE WHEN $5::uuid IS NULL THEN NULL ELSE $3 END,
+                next_from = CASE WHEN $5::uuid IS NULL THEN NULL ELSE $4 END,
+                next_about = $5, name = $6, admit_pos = $7
+          WHERE ctx = $1 AND actor = $2",
     )
     .bind(ctx.as_str())
     .bind(actor.as_str())
-    .bind(state.as_str())
-    .bind(name)
-    .bind(read::bigint(pos.0))
+    .bind(new.state.as_str())
+    .bind(new.from)
+    .bind(new.due)
+    .bind(new.name)
+    .bind(read::bigint(new.pos.0))
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Lets where actors stand be judged by the moment of a stored statement that is taken again, until the transaction ends.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn judge_by(conn: &mut PgConnection, at: OffsetDateTime) -> Result<(), StoreError> {
+    sqlx::query("SELECT set_config('hn.at', $1::timestamptz::text, true)")
+        .bind(at)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Writes down that the moment of a row of the schedule has come; where the actor stands since then and since when. None
+/// when a later admission has taken its place.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn settle_standing(
+    conn: &mut PgConnection,
+    ctx: &ContextId,
+    actor: &ActorId,
+    due: Uuid,
+) -> Result<Option<(ActorState, OffsetDateTime)>, StoreError> {
+    let row = sqlx::query(
+        "UPDATE hn.actor SET state = next_state, since = next_from, next_state = NULL, next_from = NULL, next_about = NULL
+          WHERE ctx = $1 AND actor = $2 AND next_about = $3 AND next_from <= hn.moment() RETURNING state, since",
+    )
+    .bind(ctx.as_str())
+    .bind(actor.as_str())
+    .bind(due)
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| Ok((read::text(&row, "state")?, row.try_get("since")?)))
+        .transpose()
+}
+
+/// The organisations of whose notifications something counts for a party, each with what that is: the notification, the
+/// latest revision that does, and its hash.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn named_by(
+    conn: &mut PgConnection,
+    ctx: &ContextId,
+    party: &ActorId,
+) -> Result<std::collections::BTreeMap<ActorId, Vec<About>>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT ON (a.org, a.nid) a.org, a.nid, a.rev, r.hash
+           FROM hn.audience a JOIN hn.revision r ON r.nid = a.nid AND r.rev = a.rev
+          WHERE a.ctx = $1 AND a.party = $2 AND a.counts ORDER BY a.org, a.nid, a.rev DESC",
+    )
+    .bind(ctx.as_str())
+    .bind(party.as_str())
+    .fetch_all(conn)
+    .await?;
+    let mut named: std::collections::BTreeMap<ActorId, Vec<About>> =
+        std::collections::BTreeMap::new();
+    for row in rows {
+        named
+            .entry(read::text(&row, "org")?)
+            .or_default()
+            .push(About {
+                nid: read::nid(&row, "nid")?,
+                rev: read::revision(&row, "rev")?,
+                of: read::digest(&row, "hash")?,
+            });
+    }
+    Ok(named)
+}
+
+/// The number to call: the coordinator's own.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn coordinator_number(
+    conn: &mut PgConnection,
+    ctx: &ContextId,
+) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT duty FROM hn.actor WHERE ctx = $1 AND kind = 'coordinator' AND duty IS NOT NULL ORDER BY actor LIMIT 1",
+    )
+    .bind(ctx.as_str())
+    .fetch_optional(conn)
+    .await?)
 }
 
 /// Registers an actor's duty number.

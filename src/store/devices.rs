@@ -44,7 +44,7 @@ pub struct DeviceRow {
     pub until: OffsetDateTime,
 }
 
-const COLUMNS: &str = "d.ctx, d.actor, a.kind, a.name, a.state AS actor_state, d.device, d.role, d.state, d.kid, d.signing_key, \
+const COLUMNS: &str = "d.ctx, d.actor, a.kind, a.name, hn.standing(a.state, a.next_state, a.next_from) AS actor_state, d.device, d.role, d.state, d.kid, d.signing_key, \
      d.seal_key, d.spki, d.person, d.until FROM hn.device d JOIN hn.actor a ON a.ctx = d.ctx AND a.actor = d.actor";
 
 fn row(row: &sqlx::postgres::PgRow) -> Result<DeviceRow, StoreError> {

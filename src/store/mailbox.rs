@@ -9,9 +9,11 @@ use sqlx::{Connection as _, PgConnection, Row as _};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::actors;
 use super::error::StoreError;
 use super::read::{self, bigint, seq};
 use crate::crypto::digest::{Digest, Kid};
+use crate::domain::actor::ActorState;
 use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition, Nid, Seq};
 use crate::domain::kind::Kind;
 use crate::domain::notification::Tier;
@@ -33,6 +35,8 @@ pub struct Desk {
     pub desk_key: Option<Vec<u8>>,
     /// The device's own HPKE public key.
     pub device_key: Vec<u8>,
+    /// Where its actor stands, when that is so that nothing new is handed to it, and the coordinator's number.
+    pub held_back: Option<(ActorState, Option<String>)>,
 }
 
 impl std::fmt::Debug for Desk {
@@ -53,27 +57,32 @@ pub async fn desk(
     device: &DeviceId,
 ) -> Result<Option<Desk>, StoreError> {
     let row = sqlx::query(
-        "SELECT CASE WHEN a.state IN ('admitted', 'suspended') THEN a.mailbox_seq ELSE d.cursor_seq END AS mailbox_seq,
-                CASE WHEN a.state IN ('admitted', 'suspended') THEN a.call_seq ELSE 0 END AS call_seq,
-                a.desk_key, d.cursor_seq, d.seal_key
+        "SELECT CASE WHEN a.state IN ('invited', 'enrolled') THEN d.cursor_seq ELSE a.mailbox_seq END AS mailbox_seq,
+                CASE WHEN a.state IN ('invited', 'enrolled') THEN 0 ELSE a.call_seq END AS call_seq,
+                a.desk_key, d.cursor_seq, d.seal_key, a.kind, hn.standing(a.state, a.next_state, a.next_from) AS state
            FROM hn.device d JOIN hn.actor a ON a.ctx = d.ctx AND a.actor = d.actor
           WHERE d.ctx = $1 AND d.actor = $2 AND d.device = $3 AND d.state = 'active'",
     )
     .bind(ctx.as_str())
     .bind(actor.as_str())
     .bind(device.as_str())
-    .fetch_optional(conn)
+    .fetch_optional(&mut *conn)
     .await?;
-    row.map(|row| {
-        Ok(Desk {
-            head: seq(&row, "mailbox_seq")?,
-            cursor: seq(&row, "cursor_seq")?,
-            call: seq(&row, "call_seq")?,
-            desk_key: row.try_get("desk_key")?,
-            device_key: row.try_get("seal_key")?,
-        })
-    })
-    .transpose()
+    let Some(row) = row else { return Ok(None) };
+    let state: ActorState = read::text(&row, "state")?;
+    let held_back = if state.holds_back(read::text(&row, "kind")?) {
+        Some((state, actors::coordinator_number(conn, ctx).await?))
+    } else {
+        None
+    };
+    Ok(Some(Desk {
+        held_back,
+        head: seq(&row, "mailbox_seq")?,
+        cursor: seq(&row, "cursor_seq")?,
+        call: seq(&row, "call_seq")?,
+        desk_key: row.try_get("desk_key")?,
+        device_key: row.try_get("seal_key")?,
+    }))
 }
 
 /// A row of a mailbox with its statement.
@@ -409,7 +418,7 @@ pub async fn heads(
         .collect()
 }
 
-/// Which of these devices are no longer active.
+/// Which of these devices are no longer active, or belong to a party to which nothing new is handed.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -424,7 +433,9 @@ pub async fn no_longer_active(
         "SELECT w.n
            FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS w (ctx, actor, device, n)
            LEFT JOIN hn.device d ON d.ctx = w.ctx AND d.actor = w.actor AND d.device = w.device
-          WHERE d.state IS DISTINCT FROM 'active'",
+           LEFT JOIN hn.actor a ON a.ctx = d.ctx AND a.actor = d.actor
+          WHERE d.state IS DISTINCT FROM 'active'
+             OR a.kind = 'party' AND hn.standing(a.state, a.next_state, a.next_from) IN ('suspended', 'left')",
     )
     .bind(column(|d| d.0.to_string()))
     .bind(column(|d| d.1.to_string()))

@@ -5,6 +5,7 @@ pub mod arrivals;
 pub mod blobs;
 pub mod checks;
 pub mod cluster;
+pub mod desk;
 pub mod devices;
 pub mod distress;
 pub mod due;

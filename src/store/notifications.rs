@@ -83,6 +83,8 @@ pub struct RevisionRow {
     pub device: DeviceId,
     /// Where it stands with the coordinator.
     pub screening: ScreeningState,
+    /// What of it was looked at, in the words of the wire.
+    pub checked: Vec<String>,
     /// Whether a second person has signed.
     pub cosign: SecondSignature,
     /// The notification's latest revision.
@@ -115,7 +117,7 @@ pub async fn revision(
     rev: Revision,
 ) -> Result<Option<RevisionRow>, StoreError> {
     let row = sqlx::query(
-        "SELECT r.ctx, r.org, r.pos, r.hash, r.kind, r.device, r.screening, r.cosign, n.rev AS latest, n.state, r.at, r.on_behalf, n.confirmed_at
+        "SELECT r.ctx, r.org, r.pos, r.hash, r.kind, r.device, r.screening, r.checked, r.cosign, n.rev AS latest, n.state, r.at, r.on_behalf, n.confirmed_at
            FROM hn.revision r JOIN hn.notification n ON n.nid = r.nid WHERE r.nid = $1 AND r.rev = $2 AND r.ctx = $3",
     )
     .bind(nid.uuid())
@@ -132,6 +134,7 @@ pub async fn revision(
             kind: read::text(&row, "kind")?,
             device: read::text(&row, "device")?,
             screening: read::text(&row, "screening")?,
+            checked: row.try_get("checked")?,
             cosign: read::text(&row, "cosign")?,
             latest: read::revision(&row, "latest")?,
             state: read::text(&row, "state")?,

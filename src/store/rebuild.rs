@@ -108,6 +108,7 @@ pub const NOT_DERIVED: &[(&str, &str)] = &[
         "nudge",
         "where a person is nudged is no statement, and may be erased",
     ),
+    ("look", "when a device last looked is no statement"),
     ("nudge_wait", "who is to be nudged, until they are"),
     ("nudge_out", "messages on their way"),
     ("nudge_trouble", "whom messages do not reach"),

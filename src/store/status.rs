@@ -137,68 +137,6 @@ pub async fn page(
     Ok((nids, next))
 }
 
-async fn waiting(
-    conn: &mut PgConnection,
-    sql: &'static str,
-    party: Option<&ActorId>,
-    limit: u32,
-) -> Result<(Vec<Nid>, u64), StoreError> {
-    let rows = sqlx::query(sql)
-        .bind(i64::from(limit))
-        .bind(party.map(ActorId::as_str))
-        .fetch_all(conn)
-        .await?;
-    let total = rows
-        .first()
-        .map(|row| read::unsigned(row, "total"))
-        .transpose()?
-        .unwrap_or(0);
-    let nids = rows
-        .iter()
-        .map(|row| read::nid(row, "nid"))
-        .collect::<Result<_, _>>()?;
-    Ok((nids, total))
-}
-
-/// Current notifications whose latest revision nobody has screened, oldest first, and how many there are in all.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn unscreened(
-    conn: &mut PgConnection,
-    limit: u32,
-) -> Result<(Vec<Nid>, u64), StoreError> {
-    waiting(
-        conn,
-        "SELECT n.nid, count(*) OVER () AS total FROM hn.revision r JOIN hn.notification n ON n.nid = r.nid AND n.rev = r.rev
-          WHERE r.screening = 'submitted' AND n.state = 'current' AND $2::text IS NULL ORDER BY r.pos LIMIT $1",
-        None,
-        limit,
-    )
-    .await
-}
-
-/// Current notifications whose latest revision no officer of the party has said to have received.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn unreceived(
-    conn: &mut PgConnection,
-    party: &ActorId,
-    limit: u32,
-) -> Result<(Vec<Nid>, u64), StoreError> {
-    waiting(
-        conn,
-        "SELECT n.nid, count(*) OVER () AS total FROM hn.notification n
-           JOIN hn.audience a ON a.nid = n.nid AND a.rev = n.rev AND a.party = $2
-          WHERE NOT EXISTS (SELECT FROM hn.ack k WHERE k.nid = a.nid AND k.rev = a.rev AND k.party = a.party AND k.state <> 'reached_desk' AND NOT k.transcribed)
-          ORDER BY a.seq LIMIT $1",
-        Some(party),
-        limit,
-    )
-    .await
-}
-
 /// Actors whose fingerprint waits to be compared.
 ///
 /// # Errors

@@ -18,7 +18,6 @@ use crate::domain::notification::{
     NotificationState, ScreeningState, SecondSignature, Subject, Tier,
 };
 use crate::wire::claims::Checked;
-use crate::wire::nudge::NudgeTrouble;
 use crate::wire::problem::ProblemBody;
 
 /// Asks to enrol a device.
@@ -457,6 +456,9 @@ pub struct PartyStatus {
     /// What the coordinator relayed to it by other means, oldest first. Neither signed by the party nor reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub relayed: Vec<RelayStatus>,
+    /// Where it stands, when that is so that nothing new is handed to it: it has what it was told until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<HeldBack>,
     /// What it signed, or what the coordinator transcribed from its letters, oldest first. Empty is `pending`: silence.
     pub acknowledgements: Vec<AckStatus>,
 }
@@ -475,6 +477,21 @@ pub struct RelayStatus {
     /// Hash of the statement.
     #[schema(value_type = String)]
     pub of: Digest,
+}
+
+/// A party to which nothing new is handed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HeldBack {
+    /// `suspended` or `left`.
+    #[schema(value_type = String)]
+    pub state: ActorState,
+    /// Since when.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub since: Option<OffsetDateTime>,
 }
 
 /// One signed word of a party.
@@ -510,24 +527,6 @@ pub struct NotificationPage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>)]
     pub next: Option<LogPosition>,
-}
-
-/// What waits for the asking desk.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Queue {
-    /// Calls for help that the organisations have not ended, oldest first: these come before all else.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub calls: Vec<CallStatus>,
-    /// For a coordinator: revisions that nobody has screened. For a party's desk: revisions that no officer of it has
-    /// said to have received. Oldest first.
-    pub notifications: Vec<NotificationStatus>,
-    /// For a coordinator: actors whose fingerprint waits to be compared.
-    pub admissions: Vec<PendingAdmission>,
-    /// For a coordinator: people whom nudges do not reach.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unreached: Vec<NudgeTrouble>,
-    /// How many more wait beyond this page.
-    pub more: u64,
 }
 
 /// An actor whose fingerprint waits to be compared.

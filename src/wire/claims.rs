@@ -164,7 +164,7 @@ claims! {
         policy: Policy,
     }
 
-    /// The coordinator admits an actor, or suspends it.
+    /// The coordinator admits an actor, suspends it, or says that a party has left.
     Admit => AdmitClaims {
         /// Whom.
         actor: ActorId,
@@ -174,8 +174,12 @@ claims! {
         name: String,
         /// Thumbprint of its root, as compared.
         root: Kid,
-        /// Admitted, or suspended.
+        /// Admitted, suspended, or left.
         state: Admission,
+        /// From when, seconds since the Unix epoch; at once where it is absent. Never in the past when it is received, and
+        /// never with `admitted`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<i64>,
     }
 
     /// An invitation to enrol one device. The person's name is the part `person`.
@@ -405,6 +409,10 @@ claims! {
         re: Digest,
     }
 
+    /// An officer leaves a note to the next of the same actor. Part: `note` ([`super::parts::HandoverNote`]), sealed to the
+    /// own desk alone, which says what it is about too.
+    Handover => HandoverClaims {}
+
     /// A planner's question. Part: `area`, given in the clear in the TLS body.
     Check => CheckClaims {}
 
@@ -489,6 +497,7 @@ impl Claims {
             | Self::Duty(_)
             | Self::Ack(_)
             | Self::Relay(_)
+            | Self::Handover(_)
             | Self::Check(_)
             | Self::Receipt(_)
             | Self::Answer(_) => return None,
@@ -520,8 +529,10 @@ pub struct DeviceKey {
 pub enum Admission {
     /// Its fingerprint was compared; it takes part.
     Admitted,
-    /// It may take back, and acknowledge, and say nothing new.
+    /// It may take back, and acknowledge, and say nothing new; to a party nothing new is delivered.
     Suspended,
+    /// A party that has left the context: it says nothing and is told nothing any more, for good.
+    Left,
 }
 
 /// Why a device is taken back.

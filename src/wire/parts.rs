@@ -40,6 +40,8 @@ pub mod name {
     pub const PROGRESS: &str = "progress";
     /// Where help is needed.
     pub const POSITION: &str = "position";
+    /// What one officer leaves to the next.
+    pub const NOTE: &str = "note";
     /// The name of a person invited.
     pub const PERSON: &str = "person";
     /// The area of a check.
@@ -66,6 +68,7 @@ pub mod name {
             DETAIL => PartClass::Detail,
             PROGRESS => PartClass::Progress,
             POSITION => PartClass::Position,
+            NOTE => PartClass::Note,
             PERSON => PartClass::Person,
             part if part.starts_with(DESK_PREFIX) => PartClass::DeskKey,
             part => match part.strip_prefix(AUDIENCE_PREFIX) {
@@ -449,8 +452,23 @@ pub struct DeskKey {
     pub seed: String,
 }
 
+/// The part `note` of a handover.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandoverNote {
+    /// In words; 1 to [`crate::domain::exchange::MAX_NOTE_CHARS`] characters.
+    pub text: String,
+    /// The notifications that it is about; none when it is about none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<Nid>,
+    /// Who leaves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub officer: Option<String>,
+}
+
 sealed_debug!(
     AttachmentPart,
+    HandoverNote,
     Blobs,
     NamedBlob,
     InvitedPerson,

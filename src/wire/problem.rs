@@ -82,6 +82,11 @@ problem_kinds! {
     UnknownNotification => 404, "unknown-notification", "No such notification is known to this device's organisation or party", "Check the reference or nid.";
     UnknownCall => 404, "unknown-call", "No such call for help is known to this device's organisation or party", "Check the reference; `herald queue` lists the calls that are open.";
     UnknownParty => 400, "unknown-party", "A party that was chosen is not admitted to this context", "Choose among the parties listed for the context.";
+    PartySuspended => 409, "party-suspended", "A party that was chosen is suspended, and nothing new is handed to it", "Leave it out: it has what it was told until then. Once it is admitted again, name it in the next revision.";
+    PartyLeft => 409, "party-left", "A party that was chosen has left the context", "Leave it out: it has what it was told until then, and is told nothing more.";
+    PastMoment => 400, "past-moment", "The moment lies in the past", "Give a moment that is still to come, or none at all for at once.";
+    AlreadyScreened => 409, "already-screened", "The revision was screened before, and nothing else is said of it now", "Nothing is left to do; name something else that was looked at, or return it with reasons.";
+    UnknownField => 400, "unknown-field", "A reason names a field that a notification does not have", "Name one of the fields that are listed, or none for the whole.";
     UnknownReader => 400, "unknown-reader", "A seal is for a key that is no current reader", "Fetch the readers' keys again, compare their roots, and seal again.";
     MissingSeal => 400, "missing-seal", "A seal for a required reader is missing", "Seal the part for every reader that the tier requires.";
     SealDoesNotOpen => 400, "seal-does-not-open", "A seal does not open", "Seal again for the server's current key, with the info that the protocol states.";
@@ -127,6 +132,8 @@ problem_kinds! {
     CertificateKeyMismatch => 403, "certificate-key-mismatch", "Certificate and signing key belong to different organisations", "Send with a device of the organisation that signed, or through the coordinator.";
     NotAllowed => 403, "not-allowed", "The role of this device does not include this", "Ask someone whose role includes it.";
     NotAdmitted => 403, "not-admitted", "The organisation or party is not admitted to this context", "Ask the coordinator.";
+    Suspended => 403, "suspended", "The admission of this organisation or party is suspended", "Call the coordinator. What was told until then stays; nothing new is handed over, and an unanswered check is to be treated as a conflict.";
+    Left => 403, "left", "This party has left the context", "Call the coordinator. To take part again it enrols anew, under another name; an unanswered check is to be treated as a conflict.";
     InviteUnknown => 403, "invite-unknown", "The invite is not known here", "Check the code, or ask for a new invite.";
     InviteUsed => 403, "invite-used", "The invite was used already", "If that was not you, tell the coordinator at once; otherwise ask for a new invite.";
     InviteExpired => 403, "invite-expired", "The invite has expired", "Ask for a new invite.";
@@ -292,6 +299,7 @@ impl From<Refusal> for ProblemKind {
             Refusal::ReusedRevision => Self::ReusedRevision,
             Refusal::NotFound => Self::NotFound,
             Refusal::EnrolmentInvalid => Self::EnrolmentInvalid,
+            Refusal::Left => Self::Left,
             Refusal::StateForbids => Self::StateForbids,
         }
     }

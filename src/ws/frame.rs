@@ -200,7 +200,9 @@ impl CloseReason {
             Self::Flood => "too many messages; connect again",
             Self::SlowReader => "events are not taken; connect again, nothing is lost",
             Self::Dead => "no sign of life; connect again, nothing is lost",
-            Self::Revoked => "this device was revoked; ask the coordinator",
+            Self::Revoked => {
+                "this device was revoked, or its party is suspended or has left: ask the coordinator"
+            }
             Self::Replaced => "newer connections of this device took this one's place",
             Self::Unavailable => "the mailbox cannot be read now; connect again, nothing is lost",
             Self::Stopped => {

@@ -170,7 +170,7 @@ fn event(delivered: Delivered) -> Event {
 
 fn failure(error: &MailboxError) -> MailboxFailure {
     match error {
-        MailboxError::NotActive => MailboxFailure::Revoked,
+        MailboxError::NotActive | MailboxError::HeldBack { .. } => MailboxFailure::Revoked,
         // A database that was set back to an older state holds less than this socket has sent: a person must look.
         MailboxError::Stopped { .. } | MailboxError::NoDeskKey | MailboxError::Beyond { .. } => {
             MailboxFailure::Stopped

@@ -1,6 +1,7 @@
 //! The command line against a real server over real TLS: enrolment in all its ways, what a lost answer costs, what a
 //! revoked device may do, and that listening resumes where it stopped.
 
+mod desk;
 mod distress;
 mod drill;
 

@@ -98,6 +98,7 @@ const TABLES: &[(&str, Guard)] = &[
         Guard::Public("the last position, which every receipt tells anyway"),
     ),
     ("invite", Guard::Closed),
+    ("look", Guard::Tenant("x.actor = $1")),
     ("mailbox", Guard::Tenant("x.actor = $1")),
     ("month", Guard::Closed),
     (
@@ -151,6 +152,7 @@ const RIGHTS: &[(&str, &str, &str, &str)] = &[
     ("due", "", "SIuD", ""),
     ("head", "S", "Su", "S"),
     ("invite", "", "SIU", ""),
+    ("look", "SIU", "", ""),
     ("mailbox", "S", "SI", "S"),
     ("month", "", "SIu", ""),
     ("notification", "S", "SIU", "S"),
@@ -209,6 +211,12 @@ impl Busy {
             world.asks(party, org, what, json!({})).await;
             let relayed = world.relay(&party.id, org, &[(what, Tier::Exact)]).await;
             assert_eq!(relayed.status.as_u16(), 201, "{relayed:?}");
+        }
+        for member in [&world.msf, &world.relief, &world.east, &world.west] {
+            let body = Some(("application/json", b"{\"pos\":1}".to_vec()));
+            let http = &member.first().http;
+            let looked = world.call(http, Method::PUT, "/v1/look", body).await;
+            assert_eq!(looked.refused(), None);
         }
         for (party, org) in [(&world.east, &world.msf), (&world.west, &world.relief)] {
             let cry = Cry::here().to(party, Tier::Exact);

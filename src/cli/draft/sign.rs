@@ -94,7 +94,13 @@ pub fn sign_with(
     trust: &Trust,
     key: &SigningKey,
 ) -> Result<Signed, SignError> {
-    let audience = with_withdrawn(&composed.audience, &next.named);
+    // A party that is suspended or has left keeps what it was told: a revision neither names it nor takes it back.
+    let (held_back, named): (Vec<ActorId>, Vec<ActorId>) = next
+        .named
+        .iter()
+        .cloned()
+        .partition(|party| matches!(trust.party(party), Err(TrustError::HeldBack { .. })));
+    let audience = with_withdrawn(&composed.audience, &named);
     let server = trust.server_seal();
     let mut parts = vec![Part::new(name::PLACE, &composed.place)?.sealed_to(server)];
     for part in &audience {
@@ -122,7 +128,11 @@ pub fn sign_with(
     let built = build::build(claims, &parts, key)?;
     Ok(Signed {
         built,
-        parties: audience.into_iter().map(|part| part.party).collect(),
+        parties: audience
+            .into_iter()
+            .map(|part| part.party)
+            .chain(held_back)
+            .collect(),
     })
 }
 

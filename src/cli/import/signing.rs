@@ -22,6 +22,7 @@ use crate::cli::journal::{Batch, Journal, SpoolItem};
 use crate::cli::own::{self, Former};
 use crate::cli::profile::Profile;
 use crate::cli::rows::{Entry, ROWS, ROWS_WAIT, Row, Rows, Seen, Standing};
+use crate::cli::source::{self, Source};
 use crate::cli::tabular::columns::Field;
 use crate::crypto::keys::SigningKey;
 use crate::crypto::seal_key::SealKey;
@@ -83,6 +84,7 @@ struct Sealed {
     item: SpoolItem,
     envelope: Vec<u8>,
     own: Option<(Nid, Vec<u8>)>,
+    source: Option<Source>,
 }
 
 struct Ready {
@@ -140,7 +142,7 @@ impl Signer {
                 },
             }
         }
-        let mut own = Vec::new();
+        let (mut own, mut sources) = (Vec::new(), Vec::new());
         for signed in on_all_cores(&to_sign, |(draft, ready, next)| {
             self.sign(draft, ready, next)
         }) {
@@ -150,9 +152,11 @@ impl Signer {
                 work.items.push(sealed.item);
                 work.envelopes.push(sealed.envelope);
                 own.extend(sealed.own);
+                sources.extend(sealed.source);
             }
         }
         own::keep_all(&self.profile, &own)?;
+        source::keep(&self.profile, &sources)?;
         split(work)
             .into_iter()
             .map(|part| self.keep(part))
@@ -276,11 +280,14 @@ impl Signer {
                 parties: signed.parties,
             },
         };
+        let source = draft.as_ref().ok();
+        let source = source.and_then(|draft| Source::of(draft, next.nid, next.rev));
         let envelope = signed.built.envelope.encode();
         let sealed = Sealed {
             item,
             envelope,
             own,
+            source,
         };
         Ok((Some(sealed), said))
     }

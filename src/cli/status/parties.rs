@@ -5,10 +5,11 @@ use super::Page;
 use crate::cli::relay::words as relayed;
 use crate::cli::words::{ack_words, entered_words, plain, tier_words, time_words};
 use crate::domain::ack::AckState;
+use crate::domain::actor::ActorState;
 use crate::domain::exchange::ThreadState;
 use crate::domain::notification::{NotificationState, Tier};
 use crate::domain::plural::count;
-use crate::wire::api::{AckStatus, NotificationStatus, PartyStatus, RelayStatus};
+use crate::wire::api::{AckStatus, HeldBack, NotificationStatus, PartyStatus, RelayStatus};
 
 /// Who answered the latest revision: a device that took it is not an officer who has seen it.
 pub(super) fn parties_reached(status: &NotificationStatus) -> String {
@@ -77,6 +78,18 @@ fn asks(party: &PartyStatus, status: &NotificationStatus) -> bool {
     last.is_some_and(|a| a.state == AckState::Queried && !replied(a.of))
 }
 
+fn held_back_line(held_back: &HeldBack) -> String {
+    let what = if held_back.state == ActorState::Left {
+        "LEFT"
+    } else {
+        "SUSPENDED"
+    };
+    let since = held_back
+        .since
+        .map_or_else(String::new, |at| format!(" since {}", time_words(at)));
+    format!("  {what}{since}: it has what it was told until then, and nothing new is handed to it")
+}
+
 pub(super) fn party_lines(party: &PartyStatus, page: &Page) -> Vec<String> {
     let sees = if party.tier == Tier::Withdrawn {
         ""
@@ -100,6 +113,7 @@ pub(super) fn party_lines(party: &PartyStatus, page: &Page) -> Vec<String> {
     for relay in &party.relayed {
         lines.extend(relay_lines(relay, page));
     }
+    lines.extend(party.held_back.as_ref().map(held_back_line));
     if party.acknowledgements.iter().all(|ack| ack.transcribed) {
         lines.push("  SILENT: nothing signed. Call them.".to_owned());
     }

@@ -364,6 +364,9 @@ fn other(claims: &Claims, proves: &mut Vec<String>, does_not: &mut Vec<String>) 
             ));
             does_not.push("that the party received it: nothing in it is signed by the party, and it is not counted as reached".to_owned());
         }
+        Claims::Handover(_) => proves.push(
+            "that one of its devices left a note to its own desk; what the note says only that desk can open".to_owned(),
+        ),
         Claims::Warn(_) | Claims::Reply(_) => return exchanged(claims, proves, does_not),
         Claims::Keys(_)
         | Claims::Renew(_)

@@ -21,25 +21,30 @@ words!(
         Admit = "admit: admitted",
         /// The coordinator suspends it.
         Suspend = "admit: suspended",
+        /// The coordinator says that it, a party, has left.
+        Leave = "admit: left",
     }
 );
 
-/// An organisation, a party, a coordinator, an auditor, an operator.
-pub const ACTOR: Machine<ActorState, ActorEvent, 5> = {
+/// An organisation, a party, a coordinator, an auditor, an operator. Only a party leaves. What is said to count from a
+/// moment on moves it at that moment.
+pub const ACTOR: Machine<ActorState, ActorEvent, 6> = {
+    use super::Refusal::Left;
     use ActorEvent as E;
-    use ActorState::{Admitted, Enrolled, Invited, Suspended};
+    use ActorState::{Admitted, Enrolled, Invited, Left as L, Suspended};
     Machine {
         name: "actor",
         states: ActorState::ALL,
         #[rustfmt::skip]
         rows: &[
-            // event                     –              invited            enrolled       admitted       suspended
-            (E::Invite,                 [To(Invited),   To(Invited),       To(Enrolled),  To(Admitted),  To(Suspended)]),
-            (E::FirstKeys,              [Not(NotFound), To(Enrolled),      Never,         Never,         Never]),
-            (E::FirstKeysOfCoordinator, [Not(NotFound), To(Admitted),      Never,         Never,         Never]),
-            (E::Keys,                   [Not(NotFound), Never,             To(Enrolled),  To(Admitted),  To(Suspended)]),
-            (E::Admit,                  [Not(NotFound), Not(StateForbids), To(Admitted),  To(Admitted),  To(Admitted)]),
-            (E::Suspend,                [Not(NotFound), Not(StateForbids), To(Suspended), To(Suspended), To(Suspended)]),
+            // event                     –              invited            enrolled       admitted       suspended      left
+            (E::Invite,                 [To(Invited),   To(Invited),       To(Enrolled),  To(Admitted),  To(Suspended), Not(Left)]),
+            (E::FirstKeys,              [Not(NotFound), To(Enrolled),      Never,         Never,         Never,         Never]),
+            (E::FirstKeysOfCoordinator, [Not(NotFound), To(Admitted),      Never,         Never,         Never,         Never]),
+            (E::Keys,                   [Not(NotFound), Never,             To(Enrolled),  To(Admitted),  To(Suspended), Not(Left)]),
+            (E::Admit,                  [Not(NotFound), Not(StateForbids), To(Admitted),  To(Admitted),  To(Admitted),  Not(Left)]),
+            (E::Suspend,                [Not(NotFound), Not(StateForbids), To(Suspended), To(Suspended), To(Suspended), Not(Left)]),
+            (E::Leave,                  [Not(NotFound), Not(StateForbids), To(L),         To(L),         To(L),         Not(Left)]),
         ],
     }
 };

@@ -44,6 +44,8 @@ words!(
         NotFound = "not-found",
         /// It enrolled before.
         EnrolmentInvalid = "enrolment-invalid",
+        /// It has left the context.
+        Left = "left",
         /// It does not follow.
         StateForbids = "state-forbids",
     }

@@ -2,6 +2,7 @@
 
 pub mod blobs;
 pub mod checks;
+pub mod desk;
 pub mod distress;
 pub mod events;
 pub mod identity;

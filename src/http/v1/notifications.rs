@@ -13,7 +13,7 @@ use crate::http::extract::QueryParams;
 use crate::http::state::AppState;
 use crate::service::principal::Principal;
 use crate::service::status;
-use crate::wire::api::{NotificationPage, NotificationStatus, Queue, Statistics};
+use crate::wire::api::{NotificationPage, NotificationStatus, Statistics};
 use crate::wire::problem::{Problem, ProblemBody, ProblemKind};
 
 /// The operations of this file.
@@ -21,7 +21,6 @@ pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(one))
-        .routes(routes!(queue))
         .routes(routes!(statistics))
 }
 
@@ -86,24 +85,6 @@ pub async fn one(
     status::one(&state.core, &principal, &id.parse()?)
         .await
         .map(Json)
-}
-
-/// What waits for the calling desk.
-///
-/// # Errors
-/// A problem.
-#[utoipa::path(
-    get, path = "/v1/queue", tag = "notifications", security(("device" = [])),
-    responses(
-        (status = OK, description = "Unscreened revisions and admissions for a coordinator; unreceived notifications for a party", body = Queue),
-        (status = "default", description = "A problem (RFC 9457)", body = ProblemBody, content_type = "application/problem+json"),
-    )
-)]
-pub async fn queue(
-    State(state): State<AppState>,
-    principal: Principal,
-) -> Result<Json<Queue>, Problem> {
-    status::queue(&state.core, &principal).await.map(Json)
 }
 
 /// Counts, for coordinators, auditors and operators. No place, no name, no notification.

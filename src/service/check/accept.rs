@@ -12,6 +12,7 @@ use crate::domain::kind::Kind;
 use crate::domain::plural::count;
 use crate::domain::policy::{self, Signer};
 use crate::service::core::Core;
+use crate::service::held_back;
 use crate::service::intake::{
     check_addressed, device_key, payload, read_claims, refused_member, refused_statement,
 };
@@ -94,7 +95,7 @@ pub(super) fn read(
             .pointer("/iss"));
     }
     if principal.actor_state != ActorState::Admitted {
-        return Err(ProblemKind::NotAdmitted.into());
+        return Err(held_back::problem(principal.actor_state, None));
     }
     let area = area(&envelope, &claims)?;
     Ok(Read {

@@ -8,8 +8,8 @@ use time::format_description::well_known::Rfc3339;
 use super::batch::{Batch, Fault};
 use super::prepare::{Prepared, SignerKey};
 use super::{
-    Bearer, Job, Taken, ack, arrivals, confirm, desk, distress, identity, notification, progress,
-    relay, thread,
+    Bearer, Job, Taken, ack, admission, arrivals, confirm, desk, distress, handover, identity,
+    notification, progress, relay, thread,
 };
 use crate::crypto::digest::Digest;
 use crate::crypto::month::Month;
@@ -115,7 +115,7 @@ async fn new<'a>(batch: &mut Batch<'a>, job: &'a Job, fresh: bool) -> Result<Tak
         Claims::Renew(claims) => identity::renew(batch, &incoming, claims).await?,
         Claims::Revoke(claims) => identity::revoke(batch, &incoming, claims).await?,
         Claims::Policy(claims) => desk::policy(batch, &incoming, claims).await?,
-        Claims::Admit(claims) => desk::admit(batch, &incoming, claims).await?,
+        Claims::Admit(claims) => admission::admit(batch, &incoming, claims).await?,
         Claims::Invite(claims) => desk::invite(batch, &incoming, claims).await?,
         Claims::Duty(claims) => desk::duty(batch, &incoming, claims).await?,
         Claims::Screen(claims) => desk::screen(batch, &incoming, claims).await?,
@@ -137,6 +137,7 @@ async fn new<'a>(batch: &mut Batch<'a>, job: &'a Job, fresh: bool) -> Result<Tak
         Claims::Distress(claims) => distress::call(batch, &incoming, claims).await?,
         Claims::Respond(claims) => distress::respond(batch, &incoming, claims).await?,
         Claims::Resolve(claims) => distress::resolve(batch, &incoming, claims).await?,
+        Claims::Handover(_) => handover::take(batch, &incoming).await?,
         Claims::Notice(_)
         | Claims::Alert(_)
         | Claims::Check(_)
@@ -319,7 +320,7 @@ async fn check_standing(batch: &mut Batch<'_>, prepared: &Prepared) -> Result<()
     if stands(prepared.claims.kind(), device.actor_state) {
         Ok(())
     } else {
-        Err(ProblemKind::NotAdmitted.into())
+        Err(admission::refused(batch, device.actor_state).await?.into())
     }
 }
 

@@ -80,6 +80,8 @@ pub(super) struct Batch<'a> {
     pub woken: BTreeSet<ActorId>,
     /// Devices that were taken back.
     pub revoked: Vec<(ActorId, DeviceId)>,
+    /// Parties to which nothing new is handed from now on.
+    pub held_back: Vec<ActorId>,
     /// Calls for help, and where each stands in whose mailbox.
     pub calls: Vec<(ActorId, Seq)>,
     /// The receipt that the statement has, when a stored one is taken again.
@@ -127,6 +129,7 @@ impl<'a> Batch<'a> {
             waiting: Vec::new(),
             woken: BTreeSet::new(),
             revoked: Vec::new(),
+            held_back: Vec::new(),
             calls: Vec::new(),
             receipt: None,
         }
@@ -150,6 +153,7 @@ impl<'a> Batch<'a> {
             ctx: self.context.id.clone(),
             woken: self.woken.into_iter().collect(),
             revoked: self.revoked,
+            held_back: self.held_back,
             calls: self.calls,
         })
     }

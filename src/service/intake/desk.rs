@@ -13,17 +13,16 @@ use crate::domain::clock;
 use crate::domain::exchange::{DISTRESS_STEPS, MAX_REPLY_WITHIN_H};
 use crate::domain::kind::Kind;
 use crate::domain::machine::{
-    ACTOR, ActorEvent, REVISION, Refusal, RevisionEvent, SCREENING, ScreeningEvent,
+    ACTOR, ActorEvent, REVISION, RevisionEvent, SCREENING, ScreeningEvent,
 };
-use crate::domain::notification::Tier;
+use crate::domain::notification::{ScreeningState, Tier};
 use crate::domain::phone;
 use crate::service::core::internal;
 use crate::service::records::Record;
 use crate::spatial::parse::Country;
 use crate::store::{actors, invites, mailbox, notifications};
-use crate::wire::claims::{
-    Admission, AdmitClaims, DutyClaims, InviteClaims, PolicyClaims, ScreenClaims, ScreenResult,
-};
+use crate::wire::claims::{DutyClaims, InviteClaims, PolicyClaims, ScreenClaims, ScreenResult};
+use crate::wire::fields;
 use crate::wire::object::{MAX_BUFFER_M, MAX_TEXT};
 use crate::wire::parts::{InvitedPerson, Reasons, name};
 use crate::wire::policy::{MAX_RETENTION_MONTHS, Number, Policy};
@@ -158,65 +157,6 @@ fn check_escalation(numbers: &[Number]) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Takes an admission.
-pub(super) async fn admit(
-    batch: &mut Batch<'_>,
-    incoming: &Incoming<'_>,
-    claims: &AdmitClaims,
-) -> Result<Stored, Fault> {
-    let ctx = &incoming.prepared.common.ctx;
-    let actor = actors::get(batch.conn, ctx, &claims.actor).await?;
-    let actor = actor.ok_or_else(|| {
-        Problem::new(ProblemKind::NotFound)
-            .detail("no such organisation or party")
-            .pointer("/actor")
-    })?;
-    if actor.actor == *incoming.prepared.actor() {
-        return Err(Problem::new(ProblemKind::NotAllowed)
-            .detail("nobody admits itself")
-            .pointer("/actor")
-            .into());
-    }
-    let event = match claims.state {
-        Admission::Admitted => ActorEvent::Admit,
-        Admission::Suspended => ActorEvent::Suspend,
-    };
-    let unenrolled = |refusal: Refusal| {
-        Problem::from(refusal)
-            .detail("no device of it has enrolled yet")
-            .pointer("/actor")
-    };
-    let state = ACTOR.next(Some(actor.state), event).map_err(unenrolled)?.to;
-    let Some(root) = &actor.root else {
-        return Err(unenrolled(Refusal::StateForbids).into());
-    };
-    if actor.kind != claims.kind {
-        return Err(Problem::new(ProblemKind::InvalidMember)
-            .detail("it enrolled as something else")
-            .pointer("/kind")
-            .into());
-    }
-    if root_kid(root)? != claims.root {
-        return Err(Problem::new(ProblemKind::DigestMismatch)
-            .detail("the fingerprint is not that of the root that enrolled")
-            .action("Compare it again with the organisation, by voice. If it differs, somebody else may have used the invite.")
-            .pointer("/root")
-            .into());
-    }
-    check_name(&claims.name)?;
-    let stored = apply::store(batch, incoming, std::slice::from_ref(&actor.actor)).await?;
-    actors::set_admission(
-        batch.conn,
-        ctx,
-        &actor.actor,
-        state,
-        &claims.name,
-        stored.pos,
-    )
-    .await?;
-    Ok(stored)
-}
-
 /// The thumbprint of a stored root.
 pub(in crate::service) fn root_kid(root: &[u8]) -> Result<Kid, Problem> {
     let bytes: [u8; 32] = root
@@ -227,7 +167,7 @@ pub(in crate::service) fn root_kid(root: &[u8]) -> Result<Kid, Problem> {
         .kid())
 }
 
-fn check_name(text: &str) -> Result<(), Problem> {
+pub(super) fn check_name(text: &str) -> Result<(), Problem> {
     let length = text.trim().chars().count();
     if length == 0 || length > MAX_TEXT {
         return Err(Problem::new(ProblemKind::InvalidMember)
@@ -285,7 +225,9 @@ pub(super) async fn invite(
             .pointer("/kind")
             .into());
     }
-    ACTOR.next(known.map(|a| a.state), ActorEvent::Invite)?;
+    ACTOR
+        .next(known.map(|a| a.state), ActorEvent::Invite)
+        .map_err(|refusal| super::admission::refusal(refusal).pointer("/actor"))?;
     if claims.kind == ActorKind::Coordinator && claims.actor != *incoming.prepared.actor() {
         return Err(Problem::new(ProblemKind::NotAllowed)
             .detail("a context has one coordinator; invite its further people")
@@ -353,6 +295,7 @@ pub(super) fn check_screen(claims: &ScreenClaims, opened: &OpenedParts) -> Resul
                 .detail("say what to mend")
                 .pointer("/reasons/reasons"))
         }
+        (ScreenResult::Returned, Some(reasons)) => check_fields(&reasons),
         (ScreenResult::Returned, None) => Err(Problem::new(ProblemKind::MissingPart)
             .detail("a returned revision needs the part reasons")),
         (ScreenResult::Screened, _) if claims.checked.is_empty() => {
@@ -362,6 +305,17 @@ pub(super) fn check_screen(claims: &ScreenClaims, opened: &OpenedParts) -> Resul
         }
         _ => Ok(()),
     }
+}
+
+/// A reason names a field that a place may have, or none.
+fn check_fields(reasons: &Reasons) -> Result<(), Problem> {
+    let pointers = reasons.reasons.iter().map(|reason| &reason.pointer);
+    for (index, pointer) in pointers.enumerate() {
+        if pointer.as_deref().is_some_and(|p| !fields::is_field(p)) {
+            return Err(fields::unknown().pointer(format!("/reasons/reasons/{index}/pointer")));
+        }
+    }
+    Ok(())
 }
 
 /// Takes the coordinator's word on a revision.
@@ -386,10 +340,19 @@ pub(super) async fn screen(
         ScreenResult::Returned => ScreeningEvent::Return,
     };
     let state = SCREENING.next(Some(revision.screening), event)?.to;
+    let mut checked: Vec<&str> = claims.checked.iter().map(|c| c.as_str()).collect();
+    if state == ScreeningState::Screened && revision.screening == state {
+        let before = &revision.checked;
+        if checked.iter().all(|one| before.iter().any(|b| b == one)) {
+            return Err(ProblemKind::AlreadyScreened.into());
+        }
+        checked.extend(before.iter().map(String::as_str));
+        checked.sort_unstable();
+        checked.dedup();
+    }
     let mut desks = vec![revision.org.clone()];
     desks.extend(told(batch, claims.nid).await?);
     let stored = apply::store(batch, incoming, &desks).await?;
-    let checked: Vec<&str> = claims.checked.iter().map(|c| c.as_str()).collect();
     notifications::set_screening(batch.conn, claims.nid, claims.rev, state, &checked).await?;
     mailbox::retire_superseded(batch.conn, &[claims.nid], None).await?;
     Ok(stored)

@@ -221,7 +221,7 @@ async fn whom(
             a.actor == audience.party
                 && a.kind == ActorKind::Party
                 && a.desk_key.is_some()
-                && matches!(a.state, ActorState::Admitted | ActorState::Suspended)
+                && a.state == ActorState::Admitted
         });
         if stands {
             told.push((audience.party.clone(), audience.tier));

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::batch::{Batch, Fault};
 use super::due::{self, Falls, Moments};
 use super::own;
-use super::{Wake, confirm, distress, progress, thread};
+use super::{Wake, admission, confirm, distress, progress, thread};
 use crate::crypto::digest::Digest;
 use crate::domain::due::{self as rules, Due};
 use crate::domain::exchange::{AlertEvent, DISTRESS_SENTENCE, SILENCE_SENTENCE};
@@ -106,6 +106,10 @@ async fn in_transaction(
             continue;
         }
         done.push(row.id);
+        if row.what == Due::Standing {
+            admission::fell_due(&mut batch, &row).await?;
+            continue;
+        }
         match judge(&mut batch, &row, moments, &policy).await? {
             None => {}
             Some(Fell::Later(falls)) => next.push(falls),
@@ -145,6 +149,8 @@ pub(super) async fn judge(
         }
         Due::Reply => thread::fell_due(batch, row, moments).await?,
         Due::Distress => distress::unanswered(batch, row, moments).await?,
+        // Said where it is judged: to each organisation its own.
+        Due::Standing => None,
     };
     Ok(brings.map(Fell::Says))
 }

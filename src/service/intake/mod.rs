@@ -4,6 +4,7 @@
 //! given. Statements that arrive together share a transaction, each with a result of its own.
 
 mod ack;
+mod admission;
 mod apply;
 mod arrivals;
 mod attached;
@@ -13,6 +14,7 @@ mod desk;
 mod distress;
 mod due;
 mod fire;
+mod handover;
 mod identity;
 mod letter;
 mod notification;
@@ -117,6 +119,8 @@ pub struct Committed {
     pub woken: Vec<ActorId>,
     /// Devices that were taken back: their sockets close.
     pub revoked: Vec<(ActorId, DeviceId)>,
+    /// Parties to which nothing new is handed from now on: their sockets close.
+    pub held_back: Vec<ActorId>,
     /// Calls for help, and where each stands in whose mailbox.
     pub calls: Vec<(ActorId, Seq)>,
 }

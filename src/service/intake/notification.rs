@@ -12,7 +12,7 @@ use super::place::{self, PlaceFacts};
 use super::prepare::{Facts, Prepared};
 use crate::crypto::digest::{Digest, Kid};
 use crate::crypto::seal_key::SealPublicKey;
-use crate::domain::actor::ActorKind;
+use crate::domain::actor::{ActorKind, ActorState};
 use crate::domain::due::Due;
 use crate::domain::ids::{ActorId, LogPosition, Nid, Revision};
 use crate::domain::kind::Kind;
@@ -343,10 +343,14 @@ fn check_audiences(
     for audience in &facts.audiences {
         let party = actors.iter().find(|a| a.actor == audience.party);
         let stands = party.is_some_and(|p| {
-            p.kind == ActorKind::Party && (p.has_admitted_desk() || p.waits_for_admission())
+            let left = p.state == ActorState::Left;
+            p.kind == ActorKind::Party && (p.has_admitted_desk() || p.waits_for_admission() || left)
         });
         if !stands {
             return Err(place::unknown_party(&audience.party, claims.nid));
+        }
+        if audience.tier != Tier::Withdrawn {
+            check_takes_new(party, &audience.party)?;
         }
         let named_before = former.iter().any(|(party, _)| *party == audience.party);
         let allowed = if audience.tier == Tier::Withdrawn {
@@ -360,8 +364,15 @@ fn check_audiences(
                 .pointer(format!("/{}/tier", name::audience(&audience.party))));
         }
     }
+    // A party to which nothing new is handed keeps what it was told, and counts it on.
+    let holds_back = |party: &ActorId| {
+        let mut all = actors.iter();
+        all.any(|a| a.actor == *party && a.state.holds_back(a.kind))
+    };
     let left_out = former.iter().find(|(party, tier)| {
-        *tier != Tier::Withdrawn && !facts.audiences.iter().any(|a| a.party == *party)
+        *tier != Tier::Withdrawn
+            && !facts.audiences.iter().any(|a| a.party == *party)
+            && !holds_back(party)
     });
     match left_out {
         None => Ok(()),
@@ -371,6 +382,18 @@ fn check_audiences(
             ))
             .pointer(format!("/{}", name::audience(party)))),
     }
+}
+
+/// Nothing new is handed to a party that is suspended or has left, so nothing new names it.
+fn check_takes_new(party: Option<&ActorRow>, named: &ActorId) -> Result<(), Problem> {
+    let kind = match party.map(|p| p.state) {
+        Some(ActorState::Suspended) => ProblemKind::PartySuspended,
+        Some(ActorState::Left) => ProblemKind::PartyLeft,
+        _ => return Ok(()),
+    };
+    Err(Problem::new(kind)
+        .detail(named.to_string())
+        .pointer(format!("/{}", name::audience(named))))
 }
 
 /// `contact` is sealed to the coordinator and to every party that may see the exact place, and to nobody else.

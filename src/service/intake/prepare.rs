@@ -470,6 +470,7 @@ fn facts(claims: &Claims, opened: &OpenedParts) -> Result<Facts, Problem> {
         Claims::Notice(_)
         | Claims::Alert(_)
         | Claims::Confirm(_)
+        | Claims::Handover(_)
         | Claims::Keys(_)
         | Claims::Renew(_)
         | Claims::Policy(_)

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use time::{Date, Duration, OffsetDateTime};
 use tokio::sync::oneshot;
 
+use super::admission;
 use super::batch::{Batch, Fault};
 use super::due::{self, Moments};
 use super::fire::{self, Brings, Fell};
@@ -15,6 +16,7 @@ use super::{Bearer, Job, NewCertificate, apply, remains};
 use crate::crypto::digest::Digest;
 use crate::crypto::keyring::{destroyed_with, month_of};
 use crate::domain::actor::Role;
+use crate::domain::due::Due;
 use crate::domain::exchange::AlertEvent;
 use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition};
 use crate::domain::kind::Kind;
@@ -23,7 +25,7 @@ use crate::service::principal::Principal;
 use crate::store::devices::{self, DeviceRow, NewDevice};
 use crate::store::due::{self as schedule, DueRow};
 use crate::store::rebuild::{self, Stored};
-use crate::store::{Connection, mailbox, notifications, statements};
+use crate::store::{Connection, actors, mailbox, notifications, statements};
 use crate::wire::claims::{About, Claims};
 use crate::wire::parts::{AlertDetail, NoticeDetail};
 use crate::wire::problem::{Problem, ProblemKind};
@@ -105,6 +107,7 @@ impl Replay {
         let core = self.core.clone();
         let mut tx = begin(&core).await?;
         let context = core.context(&stored.ctx)?;
+        actors::judge_by(&mut tx, stored.at).await?;
         let mut batch = Batch::again(&core, context, &mut tx, stored);
         self.settle(&mut batch, stored.at - JUDGED_AFTER, |_, _| false)
             .await?;
@@ -161,6 +164,7 @@ impl Replay {
     ) -> Result<(), Fault> {
         let core = self.core.clone();
         let mut tx = begin(&core).await?;
+        actors::judge_by(&mut tx, now).await?;
         let mut batch = Batch::begin(&core, core.context(ctx)?, &mut tx).await?;
         batch.at = now;
         self.settle(&mut batch, now, stands).await?;
@@ -195,6 +199,12 @@ impl Replay {
                     continue;
                 };
                 if stands(&due_key(row), at) {
+                    continue;
+                }
+                if row.what == Due::Standing {
+                    admission::settle(batch, row).await?;
+                    schedule::remove(batch.conn, &[id]).await?;
+                    self.known.remove(&(at, id));
                     continue;
                 }
                 let moments = due::moments(batch.core, row)?;
@@ -311,6 +321,9 @@ impl Replay {
         detail: &AlertDetail,
         pos: LogPosition,
     ) -> Result<Vec<ActorId>, Fault> {
+        if let Some(desks) = admission::cause(batch, detail).await? {
+            return Ok(desks);
+        }
         let policy = batch.standing.policy(batch.conn, batch.ctx()).await?;
         self.read(batch).await?;
         let at = detail.due;

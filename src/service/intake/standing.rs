@@ -42,6 +42,7 @@ impl Standing {
             | Kind::Respond
             | Kind::Resolve
             | Kind::Alert
+            | Kind::Handover
             | Kind::Check
             | Kind::Receipt
             | Kind::Answer => {}

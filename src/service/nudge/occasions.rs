@@ -97,6 +97,7 @@ fn said(claims: &Claims) -> Vec<(Occasion, Vec<Nid>)> {
         | Claims::Confirm(_)
         | Claims::Resolve(_)
         | Claims::Alert(_)
+        | Claims::Handover(_)
         | Claims::Check(_)
         | Claims::Receipt(_)
         | Claims::Answer(_) => return Vec::new(),
@@ -141,6 +142,8 @@ fn told(opened: Opened) -> Vec<(Occasion, Vec<Nid>)> {
                 AlertEvent::DistressUnanswered => Occasion::CallUnanswered,
                 // There is nothing to be done about it: nobody is needed.
                 AlertEvent::RetentionEnded => return Vec::new(),
+                // It stands in the queue; nobody is woken for it.
+                AlertEvent::PartySuspended | AlertEvent::PartyLeft => return Vec::new(),
             };
             let nids = detail.items.iter().map(|item| item.nid).collect();
             vec![(occasion, nids)]

@@ -129,10 +129,17 @@ fn admitted(listed: &ActorKeys, trust: &Trust) -> Result<TrustedActor, TrustErro
     if let Some(admit) = &admit {
         hold_root(actor, admit.root, &keys)?;
     }
-    let state = match admit.as_ref().map(|a| a.state) {
+    let state = match &admit {
         None => ActorState::Enrolled,
-        Some(Admission::Admitted) => ActorState::Admitted,
-        Some(Admission::Suspended) => ActorState::Suspended,
+        // A word that counts from a moment on: whether it has come, the server's clock decides, as for all it hands on.
+        Some(word) if word.from.is_some() && listed.state == ActorState::Admitted => {
+            ActorState::Admitted
+        }
+        Some(word) => match word.state {
+            Admission::Admitted => ActorState::Admitted,
+            Admission::Suspended => ActorState::Suspended,
+            Admission::Left => ActorState::Left,
+        },
     };
     let mut trusted = TrustedActor {
         kind: admit.as_ref().map_or(listed.kind, |a| a.kind),

@@ -67,6 +67,17 @@ pub enum TrustError {
         /// Whom.
         actor: ActorId,
     },
+    /// The party is suspended, or has left.
+    #[error(
+        "{actor} {}: it has what it was told until then, and nothing new is handed to it; leave it out, and ask the coordinator",
+        if *left { "has left this context" } else { "is suspended" }
+    )]
+    HeldBack {
+        /// Whom.
+        actor: ActorId,
+        /// For good.
+        left: bool,
+    },
     /// Nobody stands under the pinned coordinator root.
     #[error(
         "the directory holds no coordinator under the pinned root {pinned}; call the coordinator before anything else is sent"

@@ -70,7 +70,7 @@ pub struct TrustedActor {
     pub kind: ActorKind,
     /// Its public name, as the coordinator signed it (of one's own actor before admission: as the server says it).
     pub name: String,
-    /// Admitted, suspended, or only enrolled.
+    /// Admitted, suspended, left, or only enrolled.
     pub state: ActorState,
     /// Its 24/7 duty number, as the server hands it on.
     pub duty: Option<String>,
@@ -170,6 +170,12 @@ impl Trust {
     /// Why nothing may be sealed to it.
     pub fn party(&self, party: &ActorId) -> Result<&TrustedActor, TrustError> {
         let trusted = self.actor(party)?;
+        if trusted.state.holds_back(trusted.kind) {
+            return Err(TrustError::HeldBack {
+                actor: party.clone(),
+                left: trusted.state == ActorState::Left,
+            });
+        }
         if trusted.kind != ActorKind::Party || trusted.state != ActorState::Admitted {
             return Err(TrustError::NotAdmitted {
                 actor: party.clone(),

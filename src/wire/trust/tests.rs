@@ -121,6 +121,7 @@ impl World {
             format!("The {}", actor.id),
             root,
             state,
+            None,
         );
         signed(claims, &self.coordinator.device)
     }
@@ -211,6 +212,7 @@ fn an_admission_that_the_coordinator_did_not_sign_is_refused() {
         "East".to_owned(),
         forged.root.kid(),
         Admission::Admitted,
+        None,
     );
     let admit = signed(claims, &impostor.device);
     let error = world.refusal(|listed| {
@@ -230,6 +232,7 @@ fn an_admission_by_an_organisation_is_refused() {
         "East".to_owned(),
         world.east.root.kid(),
         Admission::Admitted,
+        None,
     );
     let admit = signed(claims, &world.msf.device);
     let error = world.refusal(|listed| listed.admit = Some(admit));

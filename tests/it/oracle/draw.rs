@@ -174,10 +174,15 @@ impl Drawing<'_> {
             92..=96 => self.jump(),
             97 => self.relay(),
             98 => by(Who::Cora, What::Break),
-            _ => by(
-                self.dice.pick(&[Who::Ada, Who::Eve, Who::Cora, Who::Stran]),
-                What::Duty,
-            ),
+            _ => {
+                let who = self.dice.pick(&[Who::Ada, Who::Eve, Who::Cora, Who::Stran]);
+                let what = if self.dice.percent(50) {
+                    What::Duty
+                } else {
+                    What::Handover
+                };
+                by(who, what)
+            }
         }
     }
 
@@ -535,7 +540,8 @@ impl Drawing<'_> {
             );
         }
         let desk = self.dice.pick(&Desk::ALL);
-        let suspended = self.dice.percent(40);
+        // What a suspension does to a party's mailbox, tests/it/server/desk.rs holds.
+        let suspended = self.dice.percent(40) && !desk.is_party();
         by(Who::Cora, What::Admit { desk, suspended })
     }
 

@@ -50,7 +50,11 @@ impl Model {
                 follow,
                 outcome,
             } => self.closed(step, *label, *follow, *outcome),
-            What::Screen { label, of, .. } => self.screened(*label, *of),
+            What::Screen {
+                label,
+                of,
+                returned,
+            } => self.screened(*label, *of, *returned),
             What::Cosign { label, of } => self.cosigned(step.who, *label, *of),
             What::Ack { to, items } => items
                 .iter()
@@ -107,7 +111,7 @@ impl Model {
             }
             What::Policy { skip, .. } => refused_if(*skip, P::PrevMismatch),
             What::Admit { desk, .. } => refused_if(*desk == Desk::Ocha, P::NotAllowed),
-            What::Duty | What::Invite | What::Keys => Ok(()),
+            What::Duty | What::Handover | What::Invite | What::Keys => Ok(()),
             What::Revoke => self.revoked(step.who),
             What::Renew | What::Again { .. } | What::Jump { .. } | What::Restart | What::Break => {
                 unreachable!("it was told apart before")
@@ -161,16 +165,23 @@ impl Model {
             | Kind::Confirm
             | Kind::Distress
             | Kind::Respond
-            | Kind::Resolve => standing != Standing::Enrolled,
+            | Kind::Resolve
+            | Kind::Handover => standing != Standing::Enrolled,
             _ => standing == Standing::Admitted,
         };
-        refused_if(!enough, P::NotAdmitted)
+        match standing {
+            _ if enough => Ok(()),
+            Standing::Suspended => Err(P::Suspended),
+            Standing::Enrolled | Standing::Admitted => Err(P::NotAdmitted),
+        }
     }
 
     fn renewal(&self) -> Result<(), P> {
         match self.newcomer {
             Newcomer::Active => Ok(()),
-            Newcomer::Revoked => Err(P::CertificateUnknown),
+            // Its first certificate is no longer the one that is revoked.
+            Newcomer::Revoked if self.renewed => Err(P::CertificateUnknown),
+            Newcomer::Revoked => Err(P::CertificateRevoked),
             _ => Err(P::UnknownKey),
         }
     }
@@ -257,7 +268,7 @@ impl Model {
         self.follows(step, label, follow)
     }
 
-    fn screened(&self, label: usize, of: Of) -> Result<(), P> {
+    fn screened(&self, label: usize, of: Of, returned: bool) -> Result<(), P> {
         let (number, right) = self.number(label, of);
         let thing = self.things.get(&label).ok_or(P::UnknownNotification)?;
         if thing.rev(number).is_none_or(|rev| rev.end) {
@@ -266,7 +277,10 @@ impl Model {
         if !right {
             return Err(P::RevisionNotCurrent);
         }
-        refused_if(number != thing.latest(), P::Superseded)
+        refused_if(number != thing.latest(), P::Superseded)?;
+        // The same said twice is nothing new.
+        let before = thing.rev(number).is_some_and(|rev| rev.screened);
+        refused_if(before && !returned, P::AlreadyScreened)
     }
 
     fn cosigned(&self, who: Who, label: usize, of: Of) -> Result<(), P> {
@@ -451,7 +465,9 @@ fn may_sign(kind: Kind, role: Role, behalf: bool) -> bool {
         Kind::Policy | Kind::Admit | Kind::Invite | Kind::Screen | Kind::Relay => {
             of(&[Role::Coordinator])
         }
-        Kind::Revoke | Kind::Duty => of(&[Role::Coordinator, Role::Organisation, Role::PartyDesk]),
+        Kind::Revoke | Kind::Duty | Kind::Handover => {
+            of(&[Role::Coordinator, Role::Organisation, Role::PartyDesk])
+        }
         Kind::Ack | Kind::Warn => of(&[Role::PartyDesk]),
         Kind::Respond => of(&[Role::Coordinator, Role::PartyDesk]),
         Kind::Site

@@ -37,6 +37,8 @@ pub struct Model {
     pub words: BTreeMap<usize, OffsetDateTime>,
     /// Calls for help, by their number.
     pub calls: BTreeMap<usize, Call>,
+    /// The newcomer has renewed its keys.
+    pub renewed: bool,
     /// What time will bring.
     pub falls: Vec<Falls>,
     /// Devices of which a statement was taken in this sequence.
@@ -111,6 +113,8 @@ pub struct Rev {
     pub spoke: BTreeSet<Desk>,
     /// Parties of which a letter about it was transcribed, and the latest statement that did so, among those taken.
     pub letters: BTreeMap<Desk, usize>,
+    /// The coordinator's latest word on it is that it was looked at.
+    pub screened: bool,
 }
 
 impl Thing {
@@ -201,6 +205,7 @@ impl Model {
             rules: Rules::DEFAULT,
             standing: BTreeMap::from(standing),
             newcomer: Newcomer::Absent,
+            renewed: false,
             things: BTreeMap::new(),
             threads: Vec::new(),
             words: BTreeMap::new(),
@@ -303,6 +308,10 @@ impl Model {
             What::Screen {
                 label, returned, ..
             } => {
+                let thing = self.things.get_mut(label).expect("it was judged");
+                if let Some(latest) = thing.revs.last_mut() {
+                    latest.screened = !*returned;
+                }
                 let (which, parts): (_, &[&str]) = if *returned {
                     ("returned", &["reasons"])
                 } else {
@@ -347,6 +356,7 @@ impl Model {
             What::Policy { .. }
             | What::Admit { .. }
             | What::Duty
+            | What::Handover
             | What::Invite
             | What::Keys
             | What::Renew
@@ -386,6 +396,16 @@ impl Model {
                 (Kind::Admit, &[], Some(*desk))
             }
             What::Duty => (Kind::Duty, &[], own),
+            What::Handover => {
+                let whose = if own == Some(Desk::Ocha) {
+                    "the coordinator's"
+                } else {
+                    "another's"
+                };
+                let what = (Kind::Handover, whose);
+                let readers = self.readers(what, &owned(&["note"]), reader(own));
+                return vec![Self::own(Kind::Handover, readers)];
+            }
             What::Invite => {
                 self.newcomer = Newcomer::Pending;
                 (Kind::Invite, &["person"], None)
@@ -394,7 +414,10 @@ impl Model {
                 self.newcomer = Newcomer::Active;
                 (Kind::Keys, &["desk.newcomer"], Some(Desk::Msf))
             }
-            What::Renew => (Kind::Renew, &[], Some(Desk::Msf)),
+            What::Renew => {
+                self.renewed = true;
+                (Kind::Renew, &[], Some(Desk::Msf))
+            }
             _ => {
                 self.newcomer = Newcomer::Revoked;
                 (Kind::Revoke, &[], Some(Desk::Msf))
@@ -450,6 +473,7 @@ impl Model {
             begins,
             spoke: BTreeSet::new(),
             letters: BTreeMap::new(),
+            screened: false,
         });
         let thing = thing.clone();
         self.rising(revise.label, &thing, begins, when.at);
@@ -485,6 +509,7 @@ impl Model {
             begins: None,
             spoke: BTreeSet::new(),
             letters: BTreeMap::new(),
+            screened: false,
         });
         says
     }

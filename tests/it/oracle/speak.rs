@@ -12,10 +12,10 @@ use herald::domain::notification::Tier;
 use herald::wire::build::{Built, Part, build};
 use herald::wire::claims::{
     About, AckClaims, AckItem, Admission, AdmitClaims, Checked, Claims, CloseClaims, Common,
-    ConfirmClaims, CosignClaims, DeviceKey, DistressClaims, DutyClaims, InviteClaims, KeysClaims,
-    MovementClaims, NotificationClaims, OnBehalf, PolicyClaims, ProgressClaims, RelayClaims,
-    ReplyClaims, ResolveClaims, RespondClaims, RevocationReason, RevokeClaims, ScreenClaims,
-    ScreenResult, WarnClaims, WithdrawClaims,
+    ConfirmClaims, CosignClaims, DeviceKey, DistressClaims, DutyClaims, HandoverClaims,
+    InviteClaims, KeysClaims, MovementClaims, NotificationClaims, OnBehalf, PolicyClaims,
+    ProgressClaims, RelayClaims, ReplyClaims, ResolveClaims, RespondClaims, RevocationReason,
+    RevokeClaims, ScreenClaims, ScreenResult, WarnClaims, WithdrawClaims,
 };
 use herald::wire::invite::InviteCode;
 use herald::wire::parts::{Audience, Blobs, InvitedPerson, name};
@@ -360,6 +360,12 @@ impl Speaker<'_> {
                     Vec::new(),
                 )
             }
+            What::Handover => {
+                let note = Part::new(name::NOTE, &json!({"text": "Call them again."})).unwrap();
+                let desk = step.who.desk().unwrap_or(Desk::Ocha);
+                let note = note.sealed_to(member(self.world, desk).reader());
+                (HandoverClaims::new(common).into(), vec![note])
+            }
             What::Invite => self.invite(common),
             What::Revoke => {
                 let device = self
@@ -614,7 +620,16 @@ impl Speaker<'_> {
         };
         let root = member.root.verifying_key().kid();
         let name = format!("The {}", desk.name());
-        AdmitClaims::new(common, member.id.clone(), member.kind, name, root, state).into()
+        AdmitClaims::new(
+            common,
+            member.id.clone(),
+            member.kind,
+            name,
+            root,
+            state,
+            None,
+        )
+        .into()
     }
 
     fn invite(&self, common: Common) -> (Claims, Vec<Part>) {

@@ -181,6 +181,8 @@ pub enum What {
     Admit { desk: Desk, suspended: bool },
     /// A duty number.
     Duty,
+    /// A note to the next officer of the same desk.
+    Handover,
     /// An invitation, which the newcomer enrols with.
     Invite,
     /// Msf's root names its devices, and the newcomer.
@@ -270,6 +272,7 @@ impl What {
             Self::Policy { .. } => Kind::Policy,
             Self::Admit { .. } => Kind::Admit,
             Self::Duty => Kind::Duty,
+            Self::Handover => Kind::Handover,
             Self::Invite => Kind::Invite,
             Self::Keys => Kind::Keys,
             Self::Renew => Kind::Renew,

@@ -124,6 +124,10 @@ const TABLE: &[(Kind, &str, &str, &str)] = &[
     (Kind::Keys,       "",                        "desk",             "-  +  .   .  .  .  .   -"),
     (Kind::Renew,      "",                        "",                 "-  -  .   .  .  .  .   -"),
     (Kind::Duty,       "",                        "",                 "-  -  -   .  .  .  .   -"),
+    (Kind::Handover,   "the coordinator's",       "",                 "+  .  .   .  .  .  .   -"),
+    (Kind::Handover,   "the coordinator's",       "note",             "+  .  .   .  .  .  .   -"),
+    (Kind::Handover,   "another's",               "",                 "-  +  +   .  .  .  .   -"),
+    (Kind::Handover,   "another's",               "note",             "-  +  +   .  .  .  .   -"),
     (Kind::Invite,     "",                        "",                 "-  .  .   .  .  .  .   -"),
     (Kind::Invite,     "",                        "person",           "-  .  .   .  .  .  .   -"),
 ];

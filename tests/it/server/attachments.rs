@@ -414,11 +414,14 @@ async fn an_organisation_sends_no_more_than_the_policy_gives_and_is_told_how_muc
     let small = Attached::photo(100 << 10);
     world.upload(ada, &small).await;
     // Nobody who may not notify takes room.
-    for unit in [world.stranger.first(), world.suspended.first()] {
+    for (unit, refused) in [
+        (world.stranger.first(), P::NotAdmitted),
+        (world.suspended.first(), P::Suspended),
+    ] {
         let answer = world
             .put(unit, (small.digest, small.blob.len()), 0, b"")
             .await;
-        assert_eq!(answer.refused(), Some(P::NotAdmitted));
+        assert_eq!(answer.refused(), Some(refused));
     }
 }
 

@@ -13,11 +13,12 @@ use herald::domain::notification::Tier;
 use herald::http::limits::Rate;
 use herald::service::identity;
 use herald::service::intake::{Bearer, Intake};
-use herald::wire::api::{CallStatus, Calls, NotificationStatus, Queue, Submitted};
+use herald::wire::api::{CallStatus, Calls, NotificationStatus, Submitted};
 use herald::wire::build::{self, Part};
 use herald::wire::claims::{
     About, Claims, DistressClaims, DutyClaims, ResolveClaims, RespondClaims,
 };
+use herald::wire::desk::Queue;
 use herald::wire::envelope::ENVELOPE_TYPE;
 use herald::wire::parts::{Audience, name};
 use herald::wire::policy::{Number, Policy};

@@ -118,6 +118,7 @@ impl World {
             format!("The {}", member.id),
             member.root.verifying_key().kid(),
             state,
+            None,
         )
     }
 

@@ -129,6 +129,6 @@ async fn an_admission_that_ends_in_the_middle_of_a_request_counts_for_what_follo
     let answer: BulkResponse = world.submit_bulk(by, &envelopes).await.json();
     assert_eq!(
         outcomes(&answer),
-        [None, None, Some(P::NotAdmitted.type_uri()), None]
+        [None, None, Some(P::Suspended.type_uri()), None]
     );
 }

@@ -179,7 +179,7 @@ async fn the_first_device_brings_its_root_and_a_stolen_invite_shows_in_the_finge
     let answer = world
         .submit(unit, site.build(&world, unit).envelope.encode())
         .await;
-    assert_eq!(answer.refused(), Some(P::NotAdmitted));
+    assert_eq!(answer.refused(), Some(P::Suspended));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,8 +14,8 @@ use herald::domain::notification::{Outcome, Tier};
 use herald::wire::build::{Part, build};
 use herald::wire::claims::{
     AckClaims, Admission, AdmitClaims, AlertClaims, AnswerClaims, CheckClaims, Checked, Claims,
-    CloseClaims, Common, ConfirmClaims, CosignClaims, DutyClaims, InviteClaims, KeysClaims,
-    NoticeClaims, NoticeCode, PolicyClaims, ProgressClaims, ReceiptClaims, RelayClaims,
+    CloseClaims, Common, ConfirmClaims, CosignClaims, DutyClaims, HandoverClaims, InviteClaims,
+    KeysClaims, NoticeClaims, NoticeCode, PolicyClaims, ProgressClaims, ReceiptClaims, RelayClaims,
     RenewClaims, ReplyClaims, RevocationReason, RevokeClaims, ScreenClaims, ScreenResult,
     WarnClaims, WithdrawClaims,
 };
@@ -46,7 +46,7 @@ const COLUMNS: [&str; 11] = [
 ];
 
 /// Kind by kind, what becomes of a statement of each signer on its own object, and on another's.
-/// `+` taken; `a` not-allowed; `n` not-admitted; `k` unknown-key; `s` statement-kind; `c` certificate-key-mismatch;
+/// `+` taken; `a` not-allowed; `n` not-admitted; `p` suspended; `k` unknown-key; `s` statement-kind; `c` certificate-key-mismatch;
 /// `u` unknown-notification; `i` unknown-item; `x` unknown-call; `.` such an object cannot be named.
 #[rustfmt::skip]
 const TABLE: &[(Kind, &str, &str)] = &[
@@ -58,12 +58,12 @@ const TABLE: &[(Kind, &str, &str)] = &[
     (Kind::Invite,     "+  a  a  a  a  a  k    a  a  a  a", "k  k  k  k  k  k  k    k  k  k  k"),
     (Kind::Revoke,     "+  +  +  a  a  a  k    +  +  k  k", "+  a  a  a  a  a  k    a  a  k  k"),
     (Kind::Duty,       "+  +  +  a  a  a  k    +  +  k  k", "k  k  k  k  k  k  k    k  k  k  k"),
-    (Kind::Site,       "a  +  a  a  a  a  k    n  n  k  k", "a  u  a  a  a  a  k    n  n  k  k"),
-    (Kind::Movement,   "a  +  a  a  a  a  k    n  n  k  k", "a  u  a  a  a  a  k    n  n  k  k"),
+    (Kind::Site,       "a  +  a  a  a  a  k    n  p  k  k", "a  u  a  a  a  a  k    n  p  k  k"),
+    (Kind::Movement,   "a  +  a  a  a  a  k    n  p  k  k", "a  u  a  a  a  a  k    n  p  k  k"),
     (Kind::Withdraw,   "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
     (Kind::Close,      "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
     (Kind::Screen,     "+  a  a  a  a  a  k    a  a  a  a", ".  a  a  a  a  a  k    a  a  a  a"),
-    (Kind::Cosign,     "a  +  a  a  a  a  k    n  n  k  k", "a  u  a  a  a  a  k    n  n  k  k"),
+    (Kind::Cosign,     "a  +  a  a  a  a  k    n  p  k  k", "a  u  a  a  a  a  k    n  p  k  k"),
     (Kind::Ack,        "a  a  +  a  a  a  k    a  a  a  a", "a  a  i  a  a  a  k    a  a  a  a"),
     (Kind::Relay,      "+  a  a  a  a  a  k    a  a  a  a", "i  a  a  a  a  a  k    a  a  a  a"),
     (Kind::Progress,   "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
@@ -73,6 +73,7 @@ const TABLE: &[(Kind, &str, &str)] = &[
     (Kind::Distress,   "a  +  a  a  a  a  k    n  +  k  k", "a  u  a  a  a  a  k    n  u  k  k"),
     (Kind::Respond,    "+  a  +  a  a  a  k    a  a  a  a", "+  a  x  a  a  a  k    a  a  a  a"),
     (Kind::Resolve,    "a  +  a  a  a  a  k    n  +  k  k", "a  x  a  a  a  a  k    n  x  k  k"),
+    (Kind::Handover,   "+  +  +  a  a  a  k    n  +  k  k", "k  k  k  k  k  k  k    k  k  k  k"),
     (Kind::Check,      "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
     (Kind::Receipt,    "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
     (Kind::Answer,     "s  s  s  s  s  s  k    s  s  s  s", "s  s  s  s  s  s  k    s  s  s  s"),
@@ -85,6 +86,7 @@ fn outcome(letter: &str) -> Option<P> {
         "+" => None,
         "a" => Some(P::NotAllowed),
         "n" => Some(P::NotAdmitted),
+        "p" => Some(P::Suspended),
         "k" => Some(P::UnknownKey),
         "s" => Some(P::StatementKind),
         "c" => Some(P::CertificateKeyMismatch),
@@ -246,6 +248,7 @@ pub async fn make(
             | Kind::Duty
             | Kind::Notice
             | Kind::Alert
+            | Kind::Handover
     );
     if others && about_itself {
         common.iss = match kind {
@@ -329,6 +332,7 @@ async fn claims(
                 "Relief".to_owned(),
                 root,
                 Admission::Admitted,
+                None,
             )
             .into()
         }
@@ -397,6 +401,16 @@ async fn claims(
             let part = Part::new(name::DETAIL, &detail).unwrap();
             let claims = AckClaims::new(common, to.clone(), vec![item], None);
             return (claims.into(), vec![part.sealed_to(&world.reader)]);
+        }
+        Kind::Handover => {
+            let members = [&world.msf, &world.east, &world.suspended];
+            let desk = members.iter().find(|member| member.id == *own);
+            let desk = desk.map_or(world.coordinator.reader(), |member| member.reader());
+            let part = Part::new(name::NOTE, &json!({"text": "Call them again."})).unwrap();
+            return (
+                HandoverClaims::new(common).into(),
+                vec![part.sealed_to(desk)],
+            );
         }
         Kind::Check => CheckClaims::new(common).into(),
         Kind::Receipt => {

@@ -7,6 +7,7 @@ mod behalf;
 mod bytes;
 mod calls;
 mod contexts;
+mod desk;
 mod devices;
 mod distress;
 mod enrolling;

@@ -94,6 +94,12 @@ fn calls() -> Vec<Call> {
             )
         },
         read("/v1/queue", (200, None)),
+        read("/v1/changes", (200, None)),
+        Call {
+            method: Method::PUT,
+            ..post("/v1/look", JSON, b"{\"pos\":0}", (200, None))
+        },
+        read("/v1/silence", (200, None)),
         read("/v1/distress", (200, None)),
         post(
             "/v1/distress",

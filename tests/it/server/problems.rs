@@ -48,6 +48,21 @@ const ELSEWHERE: &[(P, &str, &str)] = &[
         "NudgeAddress",
         include_str!("nudges/mod.rs"),
     ),
+    (P::Suspended, "P::Suspended", include_str!("desk.rs")),
+    (P::Left, "P::Left", include_str!("desk.rs")),
+    (
+        P::PartySuspended,
+        "P::PartySuspended",
+        include_str!("desk.rs"),
+    ),
+    (P::PartyLeft, "P::PartyLeft", include_str!("desk.rs")),
+    (P::PastMoment, "P::PastMoment", include_str!("desk.rs")),
+    (
+        P::AlreadyScreened,
+        "P::AlreadyScreened",
+        include_str!("desk.rs"),
+    ),
+    (P::UnknownField, "P::UnknownField", include_str!("desk.rs")),
     (
         P::NotNotifiedToParty,
         "NotNotifiedToParty",
@@ -571,7 +586,7 @@ async fn callers(walk: &mut Walk) {
     for (kind, answer) in answers {
         walk.note(kind, &answer);
     }
-    walk.get_refused(P::NotAllowed, "/v1/queue").await;
+    walk.get_refused(P::NotAllowed, "/v1/statistics").await;
     let stranger = walk.world.stranger.first();
     let site = walk.site().build(&walk.world, stranger).envelope.encode();
     let answer = walk.world.submit(stranger, site.clone()).await;

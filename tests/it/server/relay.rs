@@ -7,12 +7,13 @@ use herald::domain::actor::{ActorKind, Role};
 use herald::domain::exchange::{AlertEvent, Means, RELAY_SENTENCE};
 use herald::domain::ids::{ActorId, LogPosition};
 use herald::domain::notification::Tier;
-use herald::wire::api::{KeyDirectory, NotificationStatus, PartyStatus, Queue, Statistics};
+use herald::wire::api::{KeyDirectory, NotificationStatus, PartyStatus, Statistics};
 use herald::wire::build::Part;
 use herald::wire::claims::{
     About, AckClaims, Admission, Claims, ConfirmClaims, NoticeCode, OnBehalf, ProgressClaims,
     RelayClaims, ReplyClaims, WithdrawClaims,
 };
+use herald::wire::desk::Queue;
 use herald::wire::parts::{Blobs, Person, name};
 use herald::wire::problem::ProblemKind as P;
 use herald::wire::relay::{Disclosed, RelayDetail, RelayedFile};

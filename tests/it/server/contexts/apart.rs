@@ -3,8 +3,9 @@
 
 use herald::domain::ids::Seq;
 use herald::store::role::Role as Database;
-use herald::wire::api::{CurrentPolicy, NotificationPage, Queue, Statistics};
+use herald::wire::api::{CurrentPolicy, NotificationPage, Statistics};
 use herald::wire::claims::Claims;
+use herald::wire::desk::Queue;
 use herald::wire::policy::{Number, Policy, Screening};
 use herald::wire::problem::ProblemKind as P;
 
