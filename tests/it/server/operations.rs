@@ -40,6 +40,10 @@ fn calls() -> Vec<Call> {
         body: Some((media, body)),
         served,
     };
+    let put = |path: &'static str, body: &'static [u8], served| Call {
+        method: Method::PUT,
+        ..post(path, JSON, body, served)
+    };
     vec![
         post("/v1/enrol", JSON, b"{}", (400, Some(P::MissingMember))),
         Call {
@@ -66,10 +70,7 @@ fn calls() -> Vec<Call> {
             template: "/v1/events/{seq}",
             ..read("/v1/events/999999", (404, Some(P::NotFound)))
         },
-        Call {
-            method: Method::PUT,
-            ..post("/v1/cursor", JSON, b"{\"seq\":0}", (200, None))
-        },
+        put("/v1/cursor", b"{\"seq\":0}", (200, None)),
         read("/v1/stream", (400, Some(P::SubprotocolMissing))),
         Call {
             method: Method::PUT,
@@ -95,10 +96,7 @@ fn calls() -> Vec<Call> {
         },
         read("/v1/queue", (200, None)),
         read("/v1/changes", (200, None)),
-        Call {
-            method: Method::PUT,
-            ..post("/v1/look", JSON, b"{\"pos\":0}", (200, None))
-        },
+        put("/v1/look", b"{\"pos\":0}", (200, None)),
         read("/v1/silence", (200, None)),
         read("/v1/distress", (200, None)),
         post(

@@ -127,8 +127,10 @@ async fn reads<'a>(own: &World, said: &Said, other: &'a World, template: &str) -
             all.extend([unnamed, no_such]);
             all
         }
-        "/v1/nudge" | "/v1/me" | "/v1/devices" | "/v1/queue" | "/v1/distress" | "/v1/threads"
-        | "/v1/statistics" | "/openapi.json" => each(template.to_owned()),
+        "/v1/nudge" | "/v1/me" | "/v1/devices" | "/v1/queue" | "/v1/changes" | "/v1/silence"
+        | "/v1/distress" | "/v1/threads" | "/v1/statistics" | "/openapi.json" => {
+            each(template.to_owned())
+        }
         "/v1/notifications" => each("/v1/notifications?limit=200".to_owned()),
         "/v1/notifications/{id}" => {
             let desks = [&other.coordinator, &other.msf, &other.relief, &other.east];
@@ -194,6 +196,14 @@ async fn writes<'a>(
                 ..Asked::get(&msf.http, "/v1/cursor").refused(P::InvalidMember)
             }]
         }
+        // A device's own look, and no other's; there is no naming one.
+        ("PUT", "/v1/look") => everybody()
+            .map(|http| Asked {
+                method: Method::PUT,
+                body: Some(("application/json", b"{\"pos\":1}".to_vec())),
+                ..Asked::get(http, template)
+            })
+            .collect(),
         ("PUT", "/v1/blobs/{digest}") => {
             // What lies in the other context is no beginning of one's own.
             let size = said.file.blob.len();
