@@ -38,6 +38,45 @@ Run `herald listen --once` before: names, officers and reasons are opened from w
 /// Notes that are printed.
 const NOTES: usize = 200;
 
+/// The tables of the day, and the kinds of statements in each; notes stand above them.
+const SECTIONS: &[(&str, &[Kind])] = &[
+    (
+        "Notified, changed, withdrawn",
+        &[Kind::Site, Kind::Movement, Kind::Withdraw, Kind::Close],
+    ),
+    ("Screened and returned", &[Kind::Screen, Kind::Cosign]),
+    ("Acknowledged", &[Kind::Ack]),
+    (
+        "Relayed by other means: neither signed by the party nor reached",
+        &[Kind::Relay],
+    ),
+    (
+        "Progress and confirmations",
+        &[Kind::Progress, Kind::Confirm],
+    ),
+    ("Queries, warnings and replies", &[Kind::Warn, Kind::Reply]),
+    (
+        "Calls for help, answers and how they ended",
+        &[Kind::Distress, Kind::Respond, Kind::Resolve],
+    ),
+    (
+        "What time has brought: overdue words and certificates",
+        &[Kind::Alert, Kind::Notice],
+    ),
+    (
+        "Admissions, policy and devices",
+        &[
+            Kind::Admit,
+            Kind::Policy,
+            Kind::Invite,
+            Kind::Keys,
+            Kind::Revoke,
+            Kind::Duty,
+            Kind::Renew,
+        ],
+    ),
+];
+
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -144,55 +183,14 @@ impl<'a> Day<'a> {
         );
         self.handovers(&mut body);
         self.distress(&mut body);
-        let of = |kinds: &'static [Kind]| self.changes.iter().filter(|c| kinds.contains(&c.kind));
-        self.table(
-            &mut body,
-            "Notified, changed, withdrawn",
-            of(&[Kind::Site, Kind::Movement, Kind::Withdraw, Kind::Close]),
-        );
-        self.table(
-            &mut body,
-            "Screened and returned",
-            of(&[Kind::Screen, Kind::Cosign]),
-        );
-        self.table(&mut body, "Acknowledged", of(&[Kind::Ack]));
-        self.table(
-            &mut body,
-            "Progress and confirmations",
-            of(&[Kind::Progress, Kind::Confirm]),
-        );
-        self.table(
-            &mut body,
-            "Queries, warnings and replies",
-            of(&[Kind::Warn, Kind::Reply]),
-        );
+        for (title, kinds) in SECTIONS {
+            let of = self.changes.iter().filter(|c| kinds.contains(&c.kind));
+            self.table(&mut body, title, of);
+        }
         self.open_threads(&mut body);
-        self.table(
-            &mut body,
-            "Calls for help, answers and how they ended",
-            of(&[Kind::Distress, Kind::Respond, Kind::Resolve]),
-        );
-        self.table(
-            &mut body,
-            "What time has brought: overdue words and certificates",
-            of(&[Kind::Alert, Kind::Notice]),
-        );
         body += "<h2>Silence</h2>\n";
         body += &silence::table(&self.silence);
         self.parties(&mut body);
-        self.table(
-            &mut body,
-            "Admissions, policy and devices",
-            of(&[
-                Kind::Admit,
-                Kind::Policy,
-                Kind::Invite,
-                Kind::Keys,
-                Kind::Revoke,
-                Kind::Duty,
-                Kind::Renew,
-            ]),
-        );
         html::page(&title, &body, &format!("{} {FOOT}", self.silence.says))
     }
 
@@ -272,12 +270,12 @@ impl<'a> Day<'a> {
         for change in rows {
             writeln!(
                 body,
-                "<tr><td class=\"n\">{}</td><td class=\"t\">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                "<tr><td class=\"n\">{}</td><td class=\"t\">{}</td><td>{}</td><td>{}</td><td class=\"t\">{}</td></tr>",
                 change.pos,
                 escape(&format_dtg(change.at)),
                 self.about(change),
                 self.what(change),
-                escape(&change.by.to_string())
+                by(change)
             )
             .ok();
         }
@@ -307,7 +305,11 @@ impl<'a> Day<'a> {
         if change.more > 0 {
             about.push(format!("and {} more", change.more));
         }
-        if let (Some(to), true) = (&change.to, about.is_empty()) {
+        let to = change
+            .to
+            .as_ref()
+            .filter(|_| about.is_empty() || change.kind == Kind::Relay);
+        if let Some(to) = to {
             about.push(escape(to.as_str()));
         }
         about.join("<br>")
@@ -376,6 +378,20 @@ fn opened_words(opened: &Opened<'_>, seq: Seq, about: Option<Nid>) -> Vec<String
     words
 }
 
+/// Who signed: the actor, and below it the device; and for whom, when that is another.
+fn by(change: &Change) -> String {
+    let device = change.by.device.as_ref();
+    let device = device.map_or_else(|| "root".to_owned(), ToString::to_string);
+    let behalf = change.on_behalf.as_ref().map_or_else(String::new, |of| {
+        format!("<br>for {},<br>not signed by it", escape(of.as_str()))
+    });
+    format!(
+        "{}<br><small>{}</small>{behalf}",
+        escape(change.by.actor.as_str()),
+        escape(&device)
+    )
+}
+
 /// The public word of a statement.
 fn word(change: &Change) -> String {
     let word = change.word.as_deref();
@@ -393,5 +409,19 @@ fn word(change: &Change) -> String {
         ),
         (kind, Some(word)) => format!("{}: {}", super::words::kind_words(kind), plain(word)),
         (kind, None) => super::words::kind_words(kind).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_kind_of_statement_is_left_out_of_the_day() {
+        for kind in Kind::ALL {
+            let tables = SECTIONS.iter().filter(|(_, kinds)| kinds.contains(kind));
+            let expected = kind.takes_position() && *kind != Kind::Handover;
+            assert_eq!(tables.count(), usize::from(expected), "{kind}");
+        }
     }
 }

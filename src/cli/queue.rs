@@ -294,8 +294,11 @@ pub fn change_words(change: &Change) -> String {
         .to
         .as_ref()
         .map_or_else(String::new, |to| format!(" ({to})"));
+    let behalf = change.on_behalf.as_ref().map_or_else(String::new, |of| {
+        format!(" for {of}, which has not signed it")
+    });
     format!(
-        "#{} {}{about}  {}{word}{to} by {}",
+        "#{} {}{about}  {}{word}{to} by {}{behalf}",
         change.pos,
         time_words(change.at),
         kind_words(change.kind),

@@ -59,7 +59,7 @@ pub async fn queue(core: &Core, principal: &Principal, wanted: Wanted) -> Result
     let coordinator = principal.kind == ActorKind::Coordinator;
     let read = async {
         let mut tx = tx::begin(&core.pools.app, &principal.tenant()).await?;
-        let upto = store::head(&mut tx).await?;
+        let upto = store::reach(&mut tx, (&principal.ctx, &principal.actor)).await?;
         let look = store::look(&mut tx, device(principal)).await?;
         // What was returned to an organisation is not mended by having been seen.
         let since = match look {
@@ -159,19 +159,19 @@ const fn device(principal: &Principal) -> Device<'_> {
 pub async fn looked(core: &Core, principal: &Principal, looked: Looked) -> Result<Look, Problem> {
     let set = async {
         let mut tx = tx::begin(&core.pools.app, &principal.tenant()).await?;
-        let head = store::head(&mut tx).await?;
-        if looked.pos > head {
+        let reach = store::reach(&mut tx, (&principal.ctx, &principal.actor)).await?;
+        if looked.pos > reach {
             tx.rollback().await?;
-            return Ok(Err(head));
+            return Ok(Err(reach));
         }
         let look = store::set_look(&mut tx, device(principal), looked.pos).await?;
         tx.commit().await?;
         Ok(Ok(look))
     };
     let set = set.await.map_err(|e: StoreError| failed(&e))?;
-    set.map_err(|head| {
+    set.map_err(|reach| {
         Problem::new(ProblemKind::InvalidMember)
-            .detail(format!("the last position is {head}"))
+            .detail(format!("the last that concerns this desk is {reach}"))
             .pointer("/pos")
     })
 }
@@ -215,6 +215,10 @@ fn change(row: &SaidRow) -> Result<Change, Problem> {
             about.extend(ack.items.iter().take(NAMED).map(|i| named(i.nid, i.rev)));
             more = u64::try_from(ack.items.len().saturating_sub(NAMED)).unwrap_or(0);
         }
+        Claims::Relay(relay) => {
+            about.extend(relay.items.iter().take(NAMED).map(|i| named(i.nid, i.rev)));
+            more = u64::try_from(relay.items.len().saturating_sub(NAMED)).unwrap_or(0);
+        }
         Claims::Respond(c) => about.push(named(c.nid, Revision::FIRST)),
         Claims::Resolve(c) => about.push(named(c.nid, Revision::FIRST)),
         other => about.extend(other.revision().map(|(nid, rev)| named(nid, rev))),
@@ -226,6 +230,7 @@ fn change(row: &SaidRow) -> Result<Change, Problem> {
         at: row.at,
         kind: claims.kind(),
         by: claims.common().iss,
+        on_behalf: claims.on_behalf().map(|word| word.org.clone()),
         word,
         to,
         about,
@@ -266,7 +271,8 @@ fn word(claims: &Claims) -> (Option<String>, Option<crate::domain::ids::ActorId>
         Claims::Respond(c) => (None, Some(c.to.clone())),
         Claims::Invite(c) => (None, Some(c.actor.clone())),
         Claims::Revoke(c) => (None, Some(c.actor.clone())),
-        _ => (None, claims.on_behalf().map(|word| word.org.clone())),
+        Claims::Relay(c) => (None, Some(c.party.clone())),
+        _ => (None, None),
     }
 }
 

@@ -62,19 +62,29 @@ pub async fn set_look(
     })
 }
 
-/// The last position: everything up to it is there for whatever is read after this.
+/// How far a desk has been told, and has spoken: the last position that is any of its business. The log's own head would
+/// tell it how much is said by others. Everything up to it is there for whatever is read after this.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn head(conn: &mut PgConnection) -> Result<LogPosition, StoreError> {
-    let row = sqlx::query("SELECT position FROM hn.head WHERE only_one")
-        .fetch_one(conn)
-        .await?;
-    read::position(&row, "position")
+pub async fn reach(
+    conn: &mut PgConnection,
+    (ctx, actor): (&ContextId, &ActorId),
+) -> Result<LogPosition, StoreError> {
+    let row = sqlx::query(
+        "SELECT greatest(
+            coalesce((SELECT max(pos) FROM hn.mailbox WHERE ctx = $1 AND actor = $2), 0),
+            coalesce((SELECT max(pos) FROM hn.statement WHERE ctx = $1 AND actor = $2), 0)) AS pos",
+    )
+    .bind(ctx.as_str())
+    .bind(actor.as_str())
+    .fetch_one(conn)
+    .await?;
+    read::position(&row, "pos")
 }
 
 /// What waits for a desk: revisions that are the latest of their notifications. `$1` is whose desk, `$2` behind which
-/// position.
+/// position. Of a party the mailbox's order is that of positions, and has the index.
 macro_rules! waiting {
     (party, $what:literal, $then:literal) => {
         concat!(
@@ -82,7 +92,9 @@ macro_rules! waiting {
             " FROM hn.audience a
               JOIN hn.notification n ON n.nid = a.nid AND n.rev = a.rev
               JOIN hn.revision r ON r.nid = a.nid AND r.rev = a.rev
-             WHERE a.ctx = hn.ctx() AND a.party = $1 AND r.pos > $2
+             WHERE a.ctx = (SELECT hn.ctx()) AND a.party = $1
+               AND a.seq > (SELECT coalesce(max(m.seq), 0) FROM hn.mailbox m
+                             WHERE m.ctx = (SELECT hn.ctx()) AND m.actor = $1 AND m.pos <= $2)
                AND NOT EXISTS (SELECT FROM hn.ack k WHERE k.nid = a.nid AND k.rev = a.rev AND k.party = a.party
                                   AND k.state <> 'reached_desk' AND NOT k.transcribed) ",
             $then
@@ -92,7 +104,7 @@ macro_rules! waiting {
         concat!(
             $what,
             " FROM hn.revision r JOIN hn.notification n ON n.nid = r.nid AND n.rev = r.rev
-             WHERE r.ctx = hn.ctx() AND r.org = $1 AND r.pos > $2 AND n.state = 'current'
+             WHERE r.ctx = (SELECT hn.ctx()) AND r.org = $1 AND r.pos > $2 AND n.state = 'current'
                AND (r.screening = 'returned' OR r.cosign = 'waiting') ",
             $then
         )
@@ -101,7 +113,7 @@ macro_rules! waiting {
         concat!(
             $what,
             " FROM hn.revision r JOIN hn.notification n ON n.nid = r.nid AND n.rev = r.rev
-             WHERE r.ctx = hn.ctx() AND r.screening = 'submitted' AND $1::text IS NOT NULL AND r.pos > $2
+             WHERE r.ctx = (SELECT hn.ctx()) AND r.screening = 'submitted' AND $1::text IS NOT NULL AND r.pos > $2
                AND n.state = 'current' ",
             $then
         )
@@ -110,7 +122,7 @@ macro_rules! waiting {
 
 const fn page_sql(kind: ActorKind) -> &'static str {
     match kind {
-        ActorKind::Party => waiting!(party, "SELECT r.nid, r.pos", "ORDER BY r.pos LIMIT $3"),
+        ActorKind::Party => waiting!(party, "SELECT r.nid, r.pos", "ORDER BY a.seq LIMIT $3"),
         ActorKind::Organisation => {
             waiting!(
                 organisation,
@@ -269,15 +281,16 @@ pub struct SilentRow {
 /// [`StoreError`].
 pub async fn silent(conn: &mut PgConnection) -> Result<Vec<SilentRow>, StoreError> {
     let rows = sqlx::query(
-        "WITH told AS MATERIALIZED (
-             SELECT a.party, a.nid, a.rev, a.fetched_at, r.at, r.pos, hn.now() - r.at AS age,
+        "WITH clock AS MATERIALIZED (SELECT hn.now() AS now), told AS MATERIALIZED (
+             SELECT a.party, a.nid, a.rev, a.fetched_at, r.at, r.pos, clock.now - r.at AS age,
                     n.rev = a.rev AND (a.tier <> 'withdrawn' OR n.state <> 'current') AND NOT EXISTS (
                         SELECT FROM hn.ack k WHERE k.nid = a.nid AND k.rev = a.rev AND k.party = a.party
                            AND k.state <> 'reached_desk' AND NOT k.transcribed) AS waits
                FROM hn.audience a
                JOIN hn.notification n ON n.nid = a.nid
                JOIN hn.revision r ON r.nid = a.nid AND r.rev = a.rev
-              WHERE a.ctx = hn.ctx()
+              CROSS JOIN clock
+              WHERE a.ctx = (SELECT hn.ctx())
          )
          SELECT party,
                 count(*) FILTER (WHERE waits AND age < interval '1 hour') AS hour,

@@ -100,6 +100,10 @@ pub struct Change {
     /// Who signed it.
     #[schema(value_type = String)]
     pub by: Issuer,
+    /// On whose behalf the coordinator signed it, or whose letter it transcribed: nothing that this actor signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub on_behalf: Option<ActorId>,
     /// The word that it says: of a screening `screened` or `returned`, of an acknowledgement its state, of an admission
     /// what the actor is from then on, of a closing how it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]

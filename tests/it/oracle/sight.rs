@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::server::{Member, Unit, World};
 
 /// Members whose numbers are positions and times.
-const NUMBERS: [&str; 8] = [
+const NUMBERS: [&str; 9] = [
     "until",
     "pos",
     "iat",
@@ -27,6 +27,7 @@ const NUMBERS: [&str; 8] = [
     "next",
     "certificate_until",
     "after",
+    "upto",
 ];
 
 /// Members that hold the random name of a device.
@@ -127,6 +128,8 @@ pub async fn sight(
         "/v1/threads",
         "/v1/distress",
         "/v1/queue",
+        "/v1/changes",
+        "/v1/silence",
         "/v1/statistics",
         "/v1/policy?ctx=yem",
         "/v1/keys?ctx=yem",
