@@ -122,7 +122,7 @@ fn notes(party: &PartySilence) -> Vec<String> {
     }
     notes.push(match party.last_seen {
         Some(at) => format!("its desk last took something {}", time_words(at)),
-        None => "its desk has never taken anything".to_owned(),
+        None => "its desk has taken nothing of this yet".to_owned(),
     });
     notes
 }
