@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use super::core::{Core, destroyed, internal, keyring, store as failed};
 use super::held_back;
-use super::intake::this_month;
 use super::principal::Principal;
 use super::records::Record;
 use crate::crypto::blob::MAX_BLOB_BYTES;

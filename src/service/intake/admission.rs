@@ -268,6 +268,7 @@ async fn say(
         due: said.since,
         step: None,
         transcribed: None,
+        month: None,
         says: STANDING_SENTENCE.to_owned(),
     };
     let claims = AlertClaims::new(batch.common());

@@ -140,10 +140,11 @@ fn told(opened: Opened) -> Vec<(Occasion, Vec<Nid>)> {
                 AlertEvent::ReconfirmationOverdue => Occasion::ReconfirmationOverdue,
                 AlertEvent::ReplyOverdue => Occasion::ReplyOverdue,
                 AlertEvent::DistressUnanswered => Occasion::CallUnanswered,
-                // There is nothing to be done about it: nobody is needed.
-                AlertEvent::RetentionEnded => return Vec::new(),
-                // It stands in the queue; nobody is woken for it.
-                AlertEvent::PartySuspended | AlertEvent::PartyLeft => return Vec::new(),
+                // There is nothing to be done about a month that is over, and who stands aside is seen in the queue: nobody
+                // is woken for either.
+                AlertEvent::RetentionEnded | AlertEvent::PartySuspended | AlertEvent::PartyLeft => {
+                    return Vec::new();
+                }
             };
             let nids = detail.items.iter().map(|item| item.nid).collect();
             vec![(occasion, nids)]
