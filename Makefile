@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fmt lint docs openapi bench clean
+.PHONY: help demo test oracle fmt lint docs openapi bench clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,11 @@ demo: ## the main job, end to end, as a story; KEEP=1 leaves the server running,
 test: ## everything that must hold: format, lints, docs, all tests
 	@scripts/bootstrap
 	@scripts/test
+
+oracle: ## the oracle alone, 10,000 random sequences (most of an hour); N=500 plays so many, SEED=2217 says which ones
+	@scripts/bootstrap
+	HERALD_ORACLE_SEQUENCES=$(or $(N),10000) $(if $(SEED),HERALD_SEED=$(SEED)) \
+		cargo test --locked --test it -- --nocapture oracle::property
 
 fmt: ## format the code
 	cargo fmt

@@ -102,6 +102,24 @@ pub async fn check(
     let suffix = data_encoding::HEXLOWER.encode(&random_bytes::<8>());
     let name = store::create_scratch(endpoint, &suffix).await?;
     let scratch = endpoint.with_database(&name);
+    let found = Box::pin(check_in(endpoint, &scratch, loaded, stop, progress)).await;
+    let gone = store::drop_scratch(endpoint, &name).await;
+    let report = found?;
+    gone?;
+    Ok(report)
+}
+
+/// As [`check`], in a database of the caller's own, in which there is nothing yet but perhaps the tables.
+///
+/// # Errors
+/// [`RebuildError`].
+pub async fn check_in(
+    endpoint: &Endpoint,
+    scratch: &Endpoint,
+    loaded: Loaded,
+    stop: &CancellationToken,
+    progress: Progress<'_>,
+) -> Result<Report, RebuildError> {
     let Loaded {
         deployment,
         about,
@@ -109,11 +127,7 @@ pub async fn check(
         ..
     } = loaded;
     let on = (Arc::new(deployment), Arc::new(keyring), &about);
-    let found = Box::pin(fold(endpoint, &scratch, on, stop, progress)).await;
-    let gone = store::drop_scratch(endpoint, &name).await;
-    let report = found?;
-    gone?;
-    Ok(report)
+    Box::pin(fold(endpoint, scratch, on, stop, progress)).await
 }
 
 async fn fold(

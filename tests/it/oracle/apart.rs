@@ -14,7 +14,7 @@ use super::property::number;
 use super::sight::{Masked, sight};
 use super::speak::member;
 use super::stage::{Stage, Way};
-use super::steps::{Step, Twist, What};
+use super::steps::{Standing, Step, Twist, What};
 use super::table::Met;
 
 /// Whose sight is compared.
@@ -36,7 +36,12 @@ fn pairs() -> u64 {
 fn drawn(seed: u64) -> Vec<Step> {
     let mut dice = Dice::new(seed);
     let mut steps = sequence(&mut dice, 40);
-    steps.retain(|step| !matches!(step.what, What::Again { .. } | What::Break));
+    // Nor does a party stand aside, whose eyes would then be shut.
+    steps.retain(|step| match step.what {
+        What::Again { .. } | What::Break => false,
+        What::Admit { desk, to, .. } => !desk.is_party() || to == Standing::Admitted,
+        _ => true,
+    });
     for step in &mut steps {
         if step.twist == Twist::Jti {
             step.twist = Twist::None;

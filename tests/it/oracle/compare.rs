@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use herald::domain::actor::Mode;
-use herald::domain::exchange::{DISTRESS_SENTENCE, SILENCE_SENTENCE};
+use herald::domain::exchange::{
+    AlertEvent, DISTRESS_SENTENCE, SILENCE_SENTENCE, STANDING_SENTENCE,
+};
 use herald::domain::ids::ContextId;
 use herald::domain::kind::Kind;
 use herald::wire::claims::{About, Claims};
@@ -228,7 +230,11 @@ impl Story<'_> {
             .map(|item| key(&self.about(*item)))
             .collect();
         let said_items: BTreeSet<String> = said.items.iter().map(key).collect();
-        let call = alert.items.iter().any(|item| matches!(item, Item::Call(_)));
+        let sentence = match alert.event {
+            AlertEvent::PartySuspended | AlertEvent::PartyLeft => STANDING_SENTENCE,
+            AlertEvent::DistressUnanswered => DISTRESS_SENTENCE,
+            _ => SILENCE_SENTENCE,
+        };
         said.event == alert.event
             && said.organisation == actor(alert.org)
             && said.party == alert.party.map(actor)
@@ -238,12 +244,7 @@ impl Story<'_> {
             && (said.due - alert.due).abs() < time::Duration::seconds(1)
             && said.items.len() == items.len()
             && said_items == items
-            && said.says
-                == if call {
-                    DISTRESS_SENTENCE
-                } else {
-                    SILENCE_SENTENCE
-                }
+            && said.says == sentence
     }
 
     fn about(&self, item: Item) -> About {

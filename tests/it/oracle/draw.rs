@@ -5,7 +5,7 @@ use herald::domain::exchange::{Answer, Ask};
 use herald::domain::notification::{Outcome, Tier};
 
 use super::cast::{Desk, Who};
-use super::steps::{Follow, Item, LABELS, Of, Revise, Rules, Step, Twist, Way, What};
+use super::steps::{Follow, Item, LABELS, Of, Revise, Rules, Standing, Step, Twist, Way, What};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -61,6 +61,10 @@ struct Drawing<'a> {
     /// Who opened which thread, on what, by which step.
     threads: Vec<(Desk, usize, usize)>,
     newcomer: u8,
+    /// Parties to which nothing new is handed.
+    held: [bool; 2],
+    /// What comes next, if that is not left to chance.
+    next: Option<Step>,
 }
 
 /// A sequence of about so many steps; in one of three, some of them in the other context.
@@ -84,8 +88,18 @@ fn in_one_context(dice: &mut Dice, length: usize) -> Vec<Step> {
         id: 0,
         threads: Vec::new(),
         newcomer: 0,
+        held: [false; 2],
+        next: None,
     };
-    let mut steps = vec![drawing.notify()];
+    let mut steps = Vec::new();
+    if drawing.dice.percent(25) {
+        steps.push(drawing.policy());
+    }
+    let notified = drawing.notify();
+    steps.push(Step {
+        id: steps.len(),
+        ..notified
+    });
     while steps.len() < length {
         drawing.id = steps.len();
         let mut step = drawing.step();
@@ -96,7 +110,8 @@ fn in_one_context(dice: &mut Dice, length: usize) -> Vec<Step> {
     steps
 }
 
-fn by(who: Who, what: What) -> Step {
+/// Something that is said or happens, rightly.
+pub fn by(who: Who, what: What) -> Step {
     Step {
         id: 0,
         side: 0,
@@ -151,6 +166,9 @@ impl Drawing<'_> {
     }
 
     fn step(&mut self) -> Step {
+        if let Some(next) = self.next.take() {
+            return next;
+        }
         match self.dice.below(100) {
             0..=7 if self.sketches.len() < LABELS => self.notify(),
             0..=17 => self.revise(),
@@ -221,13 +239,16 @@ impl Drawing<'_> {
     }
 
     fn tiers(&mut self, named: [bool; 2]) -> [Option<Tier>; 2] {
+        let mut held = self.held.into_iter();
         named.map(|before| match (before, self.dice.below(100)) {
+            // Nothing new names a party that stands aside.
+            _ if held.next() == Some(true) && self.dice.percent(80) => None,
             (true, 0..=5) | (false, 0..=29) => None,
             (true, 6..=17) | (false, 98..) => Some(Tier::Withdrawn),
-            _ => Some(
-                self.dice
-                    .pick(&[Tier::Exact, Tier::Exact, Tier::OnCheck, Tier::Cell]),
-            ),
+            _ => {
+                let tiers = [Tier::Exact, Tier::Exact, Tier::OnCheck, Tier::Cell];
+                Some(self.dice.pick(&tiers))
+            }
         })
     }
 
@@ -525,24 +546,46 @@ impl Drawing<'_> {
 
     fn coordinate(&mut self) -> Step {
         if self.dice.percent(50) {
-            let rules = Rules {
-                second: self.dice.percent(60),
-                cells: self.dice.percent(85),
-                reconfirm_days: self.dice.pick(&[90, 10, 10, 0]),
-                reply_within_h: self.dice.pick(&[24, 2]),
-            };
-            return by(
-                Who::Cora,
-                What::Policy {
-                    rules,
-                    skip: self.dice.percent(8),
-                },
-            );
+            return self.policy();
         }
         let desk = self.dice.pick(&Desk::ALL);
-        // What a suspension does to a party's mailbox, tests/it/server/desk.rs holds.
-        let suspended = self.dice.percent(40) && !desk.is_party();
-        by(Who::Cora, What::Admit { desk, suspended })
+        let party = desk.is_party();
+        let to = match self.dice.below(100) {
+            0..=7 => Standing::Left,
+            8..=14 if party => Standing::Left,
+            15..=39 => Standing::Suspended,
+            40..=59 if party => Standing::Suspended,
+            _ => Standing::Admitted,
+        };
+        let ahead = self
+            .dice
+            .percent(if to == Standing::Admitted { 3 } else { 45 });
+        let from_h = self.dice.pick(&[-3, 4, 4, 30]);
+        if ahead && self.dice.percent(60) {
+            let seconds = self.dice.pick(&[5 * HOUR, 2 * DAY]);
+            self.next = Some(by(Who::Cora, What::Jump { seconds }));
+        }
+        for (held, _) in self
+            .held
+            .iter_mut()
+            .zip(Desk::PARTIES)
+            .filter(|(_, party)| *party == desk)
+        {
+            *held = to != Standing::Admitted && !ahead;
+        }
+        let from_h = ahead.then_some(from_h);
+        by(Who::Cora, What::Admit { desk, to, from_h })
+    }
+
+    fn policy(&mut self) -> Step {
+        let rules = Rules {
+            second: self.dice.percent(60),
+            cells: self.dice.percent(85),
+            reconfirm_days: self.dice.pick(&[90, 10, 10, 0]),
+            reply_within_h: self.dice.pick(&[24, 2]),
+        };
+        let skip = self.dice.percent(8);
+        by(Who::Cora, What::Policy { rules, skip })
     }
 
     /// The newcomer's life, step by step.

@@ -147,6 +147,12 @@ impl Listener {
     /// All that came, once it has reached `head`.
     pub async fn all(&mut self, head: u64, key: &SealKey) -> Result<Vec<Heard>, String> {
         self.bytes(head).await;
+        self.so_far(key).await
+    }
+
+    /// What came until now; the line is broken off.
+    pub async fn so_far(&mut self, key: &SealKey) -> Result<Vec<Heard>, String> {
+        self.break_off().await;
         let came = self.came.lock().unwrap();
         if let Some(fault) = came.faults.first() {
             return Err(fault.clone());

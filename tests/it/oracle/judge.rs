@@ -8,8 +8,8 @@ use herald::domain::notification::{Outcome, Tier};
 use herald::wire::problem::ProblemKind as P;
 
 use super::cast::{Desk, Who};
-use super::model::{Model, Newcomer, Standing, Thing, named};
-use super::steps::{Follow, Item, Of, Revise, Step, Twist, Way, What};
+use super::model::{Model, Newcomer, Thing, named};
+use super::steps::{Follow, Item, Of, Revise, Standing, Step, Twist, Way, What};
 
 /// The longest time ahead for a reply, hours.
 const DUE_AHEAD_H: i64 = 30 * 24;
@@ -110,7 +110,7 @@ impl Model {
                 refused_if(call.resolved, P::StateForbids)
             }
             What::Policy { skip, .. } => refused_if(*skip, P::PrevMismatch),
-            What::Admit { desk, .. } => refused_if(*desk == Desk::Ocha, P::NotAllowed),
+            What::Admit { desk, to, from_h } => self.admitted(*desk, *to, *from_h),
             What::Duty | What::Handover | What::Invite | What::Keys => Ok(()),
             What::Revoke => self.revoked(step.who),
             What::Renew | What::Again { .. } | What::Jump { .. } | What::Restart | What::Break => {
@@ -166,12 +166,13 @@ impl Model {
             | Kind::Distress
             | Kind::Respond
             | Kind::Resolve
-            | Kind::Handover => standing != Standing::Enrolled,
+            | Kind::Handover => matches!(standing, Standing::Admitted | Standing::Suspended),
             _ => standing == Standing::Admitted,
         };
         match standing {
             _ if enough => Ok(()),
             Standing::Suspended => Err(P::Suspended),
+            Standing::Left => Err(P::Left),
             Standing::Enrolled | Standing::Admitted => Err(P::NotAdmitted),
         }
     }
@@ -240,6 +241,12 @@ impl Model {
         };
         let names = named(revise.tiers);
         for (party, tier) in &names {
+            match self.standing[party] {
+                _ if *tier == Tier::Withdrawn => {}
+                Standing::Suspended => return Err(P::PartySuspended),
+                Standing::Left => return Err(P::PartyLeft),
+                Standing::Enrolled | Standing::Admitted => {}
+            }
             let offered = match tier {
                 Tier::Withdrawn => told.is_some_and(|told| told.contains_key(party)),
                 Tier::Cell => self.rules.cells,
@@ -249,11 +256,25 @@ impl Model {
                 return Err(P::InvalidMember);
             }
         }
-        let forgotten = told
-            .into_iter()
-            .flatten()
-            .any(|(party, tier)| *tier != Tier::Withdrawn && !names.contains_key(party));
+        let forgotten = told.into_iter().flatten().any(|(party, tier)| {
+            *tier != Tier::Withdrawn && !names.contains_key(party) && !self.held_back(*party)
+        });
         refused_if(forgotten, P::MissingPart)
+    }
+
+    fn admitted(&self, desk: Desk, to: Standing, from_h: Option<i64>) -> Result<(), P> {
+        if desk == Desk::Ocha {
+            return Err(P::NotAllowed);
+        }
+        if self.standing[&desk] == Standing::Left {
+            return Err(P::Left);
+        }
+        match from_h {
+            Some(_) if to == Standing::Admitted => return Err(P::InvalidMember),
+            Some(hours) if hours < 0 => return Err(P::PastMoment),
+            _ => {}
+        }
+        refused_if(to == Standing::Left && !desk.is_party(), P::InvalidMember)
     }
 
     fn closed(&self, step: &Step, label: usize, follow: Follow, outcome: Outcome) -> Result<(), P> {

@@ -10,6 +10,7 @@ mod draw;
 mod hear;
 mod judge;
 mod model;
+mod plan;
 mod planted;
 mod play;
 mod property;

@@ -10,7 +10,7 @@ use herald::domain::notification::Tier;
 use time::{Duration, OffsetDateTime};
 
 use super::cast::{Desk, Who};
-use super::steps::{Item, Revise, Rules, Step, Way, What};
+use super::steps::{Item, Revise, Rules, Standing, Step, Way, What};
 use super::table::{Met, Reader};
 use super::time::{Alert, Falls, Stage};
 
@@ -49,17 +49,6 @@ pub struct Model {
     pub step: usize,
     /// The cells of the policy table that were met.
     pub met: Arc<Met>,
-}
-
-/// Where an actor stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Not yet admitted.
-    Enrolled,
-    /// Admitted.
-    Admitted,
-    /// Suspended.
-    Suspended,
 }
 
 /// How far the newcomer is.
@@ -353,8 +342,8 @@ impl Model {
             } => self.call(step.who, *call, *here, *tiers, when),
             What::Respond { call, .. } => self.after_call(*call, Kind::Respond),
             What::Resolve { call } => self.after_call(*call, Kind::Resolve),
+            What::Admit { desk, to, from_h } => self.admit(*desk, *to, *from_h, when),
             What::Policy { .. }
-            | What::Admit { .. }
             | What::Duty
             | What::Handover
             | What::Invite
@@ -385,15 +374,6 @@ impl Model {
                 let before = std::mem::replace(&mut self.rules, *rules);
                 self.ask_sooner(before.reconfirm_days);
                 (Kind::Policy, &[], None)
-            }
-            What::Admit { desk, suspended } => {
-                let now = if *suspended {
-                    Standing::Suspended
-                } else {
-                    Standing::Admitted
-                };
-                self.standing.insert(*desk, now);
-                (Kind::Admit, &[], Some(*desk))
             }
             What::Duty => (Kind::Duty, &[], own),
             What::Handover => {
@@ -427,6 +407,61 @@ impl Model {
             kind,
             self.readers((kind, ""), &owned(parts), reader(owner)),
         )]
+    }
+
+    /// Where an actor stands from now or from a moment on. Those who have named a party are told when it begins or ends
+    /// that nothing new is handed to it, or will.
+    fn admit(&mut self, desk: Desk, to: Standing, from_h: Option<i64>, when: When) -> Vec<Say> {
+        let comes =
+            |falls: &Falls| matches!(falls.stage, Stage::Stands { desk: of, .. } if of == desk);
+        let ahead = self.falls.iter().any(comes);
+        let turns =
+            desk.is_party() && (to.holds_back() || self.standing[&desk].holds_back() || ahead);
+        self.falls.retain(|falls| !comes(falls));
+        let named = self.named_by(desk);
+        let readers = self.readers((Kind::Admit, ""), &[], |reader| match reader {
+            Desk::Ocha => Reader::Coordinator,
+            reader if reader == desk && desk.is_party() => Reader::Concerned,
+            reader if reader == desk || (turns && named.contains_key(&reader)) => Reader::Owner,
+            _ => Reader::Outsider,
+        });
+        match from_h {
+            Some(hours) => {
+                let stage = Stage::Stands { desk, to };
+                let at = when.signed + Duration::hours(hours);
+                self.falls.push(Falls { stage, at });
+            }
+            None => drop(self.standing.insert(desk, to)),
+        }
+        vec![Self::own(Kind::Admit, readers)]
+    }
+
+    /// The organisations that have told a party of something that stands, and the revisions that did so last.
+    pub fn named_by(&self, party: Desk) -> BTreeMap<Desk, BTreeSet<super::time::Item>> {
+        let mut named: BTreeMap<Desk, BTreeSet<_>> = BTreeMap::new();
+        for (label, thing) in self.things.iter().filter(|(_, thing)| !thing.ended) {
+            let told = thing
+                .told
+                .get(&party)
+                .is_some_and(|tier| *tier != Tier::Withdrawn);
+            let last = thing
+                .revs
+                .iter()
+                .rposition(|rev| rev.told.contains_key(&party));
+            if let (true, Some(last)) = (told, last) {
+                let item = super::time::Item::Revision {
+                    label: *label,
+                    rev: last + 1,
+                };
+                named.entry(thing.owner).or_default().insert(item);
+            }
+        }
+        named
+    }
+
+    /// Whether nothing new is handed to a desk now.
+    pub fn held_back(&self, desk: Desk) -> bool {
+        desk.is_party() && self.standing[&desk].holds_back()
     }
 
     /// Something about the latest revision of a notification.
@@ -611,6 +646,8 @@ impl Model {
         when: When,
     ) -> Vec<Say> {
         let called = named(tiers);
+        let told = called.iter().filter(|(party, _)| !self.held_back(**party));
+        let told = told.map(|(party, tier)| (*party, *tier)).collect();
         let mut parts = vec!["detail".to_owned()];
         parts.extend(here.then(|| "position".to_owned()));
         parts.extend(
@@ -620,7 +657,7 @@ impl Model {
         );
         let made = Call {
             owner: who.desk().expect("an organisation's"),
-            told: called,
+            told,
             answered: false,
             resolved: false,
         };

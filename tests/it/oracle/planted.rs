@@ -3,15 +3,26 @@
 
 use std::sync::Arc;
 
-use super::play::play;
-use super::property::{drawn, shortened};
+use herald::domain::notification::Tier;
+
+use super::cast::Who;
+use super::draw::by;
+use super::play::{play, play_and_fold};
+use super::property::{How, drawn, shortened};
 use super::stage::{Stage, Way};
+use super::steps::{Follow, Revise, What};
 use super::table::Met;
 
 /// Sequences after which a planted fault must have been found.
 const FOUND_WITHIN: u64 = 60;
 /// Steps that a shortened sequence has at most.
 const SHORT: usize = 5;
+
+/// How the sequences are played.
+const HOW: How = How {
+    way: Way::Within,
+    folds: false,
+};
 
 /// A fault: how it is planted, how it is taken out, and words that the finding must have.
 struct Planted {
@@ -116,8 +127,8 @@ async fn found(stage: &mut Stage) -> Option<(usize, String)> {
     let met = Arc::new(Met::default());
     for seed in 0..FOUND_WITHIN {
         let (steps, _) = drawn(seed);
-        if let Err(why) = play(stage, &met, &steps, Way::Within).await {
-            let (steps, why) = shortened(stage, &met, steps, Way::Within, why).await;
+        if let Err(why) = play(stage, &met, &steps, HOW.way).await {
+            let (steps, why) = shortened(stage, &met, steps, HOW, why).await;
             return Some((steps.len(), why));
         }
     }
@@ -140,9 +151,42 @@ async fn a_planted_misdelivery_is_found_and_told_in_few_steps() {
     }
     // And without any of them nothing is found.
     for seed in 0..5 {
-        let (steps, way) = drawn(seed);
-        let played = play(&mut stage, &Arc::default(), &steps, way).await;
+        let (steps, how) = drawn(seed);
+        let played = play(&mut stage, &Arc::default(), &steps, how.way).await;
         assert_eq!(played, Ok(()), "{seed}");
     }
+    stage.end().await;
+}
+
+/// From now on a place that a party may see is in no check: no desk's mailbox shows it.
+const HIDDEN: &str = "
+    CREATE FUNCTION public.planted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+        NEW.counts = false;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER planted BEFORE INSERT ON hn.audience FOR EACH ROW EXECUTE FUNCTION public.planted();";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planted_state_that_no_statement_gives_is_found_by_folding_them_again() {
+    let mut stage = Box::pin(Stage::start()).await;
+    stage.change(HIDDEN).await;
+    let revise = Revise {
+        label: 0,
+        moves: false,
+        follow: Follow::Next,
+        tiers: [Some(Tier::Exact), Some(Tier::Cell)],
+        contact: false,
+        attach: false,
+        begins_h: None,
+    };
+    let steps = [by(Who::Ada, What::Revise(revise))];
+    let met = Arc::new(Met::default());
+    let played = Box::pin(play_and_fold(&mut stage, &met, &steps, Way::Within)).await;
+    let why = played.expect_err("it was not found");
+    assert!(why.contains("folded again from the first"), "{why}");
+    let rows: Vec<&str> = why.lines().skip(1).collect();
+    let audience = |row: &&str| row.contains("audience") && row.contains("something else");
+    assert!(rows.len() == 2 && rows.iter().all(audience), "{why}");
     stage.end().await;
 }

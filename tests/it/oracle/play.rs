@@ -25,9 +25,9 @@ use super::table::Met;
 use crate::server::{Fresh, Unit};
 
 /// The certificates of the cast last longer than this.
-const AHEAD_MOST_S: i64 = 80 * 86_400;
+pub const AHEAD_MOST_S: i64 = 80 * 86_400;
 /// No moment may lie this near behind the time at which a sequence looks: the machine may be slow.
-const MARGIN: Duration = Duration::seconds(20);
+pub const MARGIN: Duration = Duration::seconds(20);
 
 /// A sequence while it is played.
 pub struct Play<'a> {
@@ -58,10 +58,33 @@ pub async fn play(
     verdict
 }
 
+/// As [`play`], on a stage that nothing was played on and nothing will be: after it, all that was stored is folded again.
+pub async fn play_and_fold(
+    stage: &mut Stage,
+    met: &Arc<Met>,
+    steps: &[Step],
+    way: Way,
+) -> Result<(), String> {
+    let mut play = Play::on(stage, met, way).await;
+    play.all(steps).await?;
+    play.verdict().await?;
+    play.break_off().await;
+    met.happens("folds");
+    stage.fold().await
+}
+
 impl<'a> Play<'a> {
-    /// Nothing said yet.
+    /// Nothing said yet, on a stage on which others were played before.
     pub async fn begin(stage: &'a mut Stage, met: &Arc<Met>, way: Way) -> Self {
         stage.begin().await;
+        Self::on(stage, met, way).await
+    }
+
+    /// Nothing said yet, on a stage as it stands.
+    pub async fn on(stage: &'a mut Stage, met: &Arc<Met>, way: Way) -> Self {
+        if way == Way::Wire {
+            met.happens("sequences over TLS and WebSockets");
+        }
         let head = stage.head().await;
         let sides = [
             Side::begin(stage, 0, met).await,
@@ -92,7 +115,11 @@ impl<'a> Play<'a> {
         }
         // A server with a live context does not start on a clock that was moved, and a certificate begins by the
         // deployment's clock and is judged by the machine's.
-        let by_the_machine = matches!(step.what, What::Restart | What::Invite | What::Renew);
+        let by_the_machine = match step.what {
+            What::Restart => !self.stage.starts_on_a_moved_clock(),
+            What::Invite | What::Renew => true,
+            _ => false,
+        };
         if by_the_machine && self.stage.ahead_s > 0 {
             return Ok(());
         }
@@ -102,10 +129,18 @@ impl<'a> Play<'a> {
             What::Restart => {
                 self.break_off().await;
                 self.stage.restart().await;
+                self.met().happens(if self.stage.ahead_s > 0 {
+                    "restarts on a moved clock"
+                } else {
+                    "restarts"
+                });
                 self.listen().await;
                 return Ok(());
             }
             What::Break => {
+                if self.listening {
+                    self.met().happens("broken lines");
+                }
                 self.break_off().await;
                 return Ok(());
             }
@@ -117,6 +152,10 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
+    fn met(&self) -> &Met {
+        &self.sides[0].model.met
+    }
+
     async fn listen(&mut self) {
         if self.way == Way::Wire && !self.listening {
             for (side, world) in self.sides.iter_mut().zip(&self.stage.worlds) {
@@ -126,7 +165,20 @@ impl<'a> Play<'a> {
         }
     }
 
-    async fn break_off(&mut self) {
+    /// Notes who is held back since something was stored behind a position; who no longer is listens again.
+    async fn hold_back(&mut self, head: u64) {
+        let mut released = false;
+        for side in &mut self.sides {
+            released |= side.hold_back(head);
+        }
+        if released && self.listening {
+            self.break_off().await;
+            self.listen().await;
+        }
+    }
+
+    /// Every socket breaks.
+    pub async fn break_off(&mut self) {
         for side in &mut self.sides {
             side.break_off().await;
         }
@@ -147,7 +199,10 @@ impl<'a> Play<'a> {
             .await;
         let expected = self.sides[step.side].model.judge(step);
         let pos = match (expected, outcome) {
-            (Err(expected), Outcome::Refused(kind)) if kind == expected => return Ok(()),
+            (Err(expected), Outcome::Refused(kind)) if kind == expected => {
+                self.met().happens("statements refused");
+                return Ok(());
+            }
             (
                 Ok(()),
                 Outcome::Taken {
@@ -156,7 +211,9 @@ impl<'a> Play<'a> {
                     at,
                 },
             ) => {
+                let before = self.head;
                 self.stored(step, &built, When { signed, at }, pos)?;
+                self.hold_back(before).await;
                 pos
             }
             (expected, outcome) => {
@@ -218,6 +275,7 @@ impl<'a> Play<'a> {
                 self.head
             ));
         }
+        self.met().happens("statements taken");
         let side = &mut self.sides[step.side];
         let says = side.model.take(step, when);
         let parts = built.disclosures.iter();
@@ -346,6 +404,7 @@ impl<'a> Play<'a> {
         if ahead > AHEAD_MOST_S {
             return Ok(());
         }
+        self.met().happens("clock jumps");
         self.stage.set_ahead(ahead).await;
         self.settle(true).await
     }
@@ -371,6 +430,7 @@ impl<'a> Play<'a> {
             count += u64::try_from(says.len()).unwrap();
             side.slots.push(Slot::Time { after, upto, says });
         }
+        self.hold_back(after).await;
         if upto - after == count {
             return Ok(());
         }

@@ -8,10 +8,10 @@ use herald::crypto::digest::Digest;
 use super::cast::Desk;
 use super::compare::{Slot, Story};
 use super::hear::Listener;
-use super::model::{Model, Standing};
+use super::model::Model;
 use super::speak::{Bound, member};
 use super::stage::Stage;
-use super::steps::{Step, What};
+use super::steps::{Standing, Step, What};
 use super::table::Met;
 use crate::server::World;
 
@@ -28,6 +28,8 @@ pub struct Side {
     /// Where each desk's mailbox ended before.
     from: BTreeMap<Desk, u64>,
     listeners: BTreeMap<Desk, Listener>,
+    /// Parties to which nothing new is handed, and the last position before that.
+    held_back: BTreeMap<Desk, u64>,
 }
 
 impl Side {
@@ -44,6 +46,7 @@ impl Side {
             slots: Vec::new(),
             sent: Vec::new(),
             listeners: listeners.collect(),
+            held_back: BTreeMap::new(),
             from,
         }
     }
@@ -65,8 +68,25 @@ impl Side {
     /// Opens a socket for each desk, behind what it has kept.
     pub async fn listen(&mut self, world: &World) {
         for (desk, listener) in &mut self.listeners {
-            listener.open(world, member(world, *desk).first()).await;
+            if !self.held_back.contains_key(desk) {
+                listener.open(world, member(world, *desk).first()).await;
+            }
         }
+    }
+
+    /// Notes to whom nothing new is handed from now on, or is again: whether anything of that has changed.
+    pub fn hold_back(&mut self, head: u64) -> bool {
+        let before = self.held_back.len();
+        let model = &self.model;
+        self.held_back.retain(|desk, _| model.held_back(*desk));
+        let released = self.held_back.len() < before;
+        for desk in Desk::PARTIES
+            .into_iter()
+            .filter(|desk| model.held_back(*desk))
+        {
+            self.held_back.entry(desk).or_insert(head);
+        }
+        released
     }
 
     /// Every socket breaks.
@@ -92,14 +112,21 @@ impl Side {
     ) -> Result<(), String> {
         for desk in Desk::ALL {
             let from = self.from[&desk];
-            let mut heard = stage.reads(side, desk, from).await?;
+            if let Some(last) = self.held_back.get(&desk).copied() {
+                self.nothing_new(stage, (side, desk), last).await?;
+                continue;
+            }
+            // Until a desk is admitted, its mailbox is empty, whatever waits for it.
+            let waits = self.model.standing[&desk] == Standing::Enrolled;
+            let after = if waits { 0 } else { from };
+            let mut heard = stage.reads(side, desk, after).await?;
             let world = &stage.worlds[side];
             if over_sockets {
                 let end = from + u64::try_from(heard.len()).unwrap();
                 let listener = self.listeners.get_mut(&desk).expect("each desk listens");
                 heard = listener.all(end, &member(world, desk).desk).await?;
             }
-            if self.model.standing[&desk] == Standing::Enrolled {
+            if waits {
                 if heard.is_empty() {
                     continue;
                 }
@@ -118,5 +145,32 @@ impl Side {
             held.map_err(|why| format!("{} of {}: {why}", desk.name(), world.ctx))?;
         }
         Ok(())
+    }
+
+    /// A party to which nothing new is handed reads nothing, and heard nothing on its socket that came later.
+    async fn nothing_new(
+        &mut self,
+        stage: &Stage,
+        (side, desk): (usize, Desk),
+        last: u64,
+    ) -> Result<(), String> {
+        if let Ok(heard) = stage.reads(side, desk, self.from[&desk]).await {
+            let count = heard.len();
+            return Err(format!(
+                "{} reads {count} events while it is held back",
+                desk.name()
+            ));
+        }
+        let key = &member(&stage.worlds[side], desk).desk;
+        let listener = self.listeners.get_mut(&desk).expect("each desk listens");
+        let heard = listener.so_far(key).await?;
+        match heard.iter().find(|event| event.pos > last) {
+            Some(event) => Err(format!(
+                "{} heard {} while it is held back",
+                desk.name(),
+                event.pos
+            )),
+            None => Ok(()),
+        }
     }
 }

@@ -128,7 +128,8 @@ pub async fn sight(
         "/v1/threads",
         "/v1/distress",
         "/v1/queue",
-        "/v1/changes",
+        "/v1/queue?all=true",
+        "/v1/changes?limit=200",
         "/v1/silence",
         "/v1/statistics",
         "/v1/policy?ctx=yem",
@@ -151,6 +152,8 @@ pub async fn sight(
 /// A route's answer: status, whether it is whole, and the body.
 async fn route(world: &World, unit: &Unit, path: &str, masked: &mut Masked) -> String {
     let answer = world.get(unit, path).await;
+    // A failure would look the same on both sides.
+    assert!(!answer.status.is_server_error(), "{path}: {answer:?}");
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     if let Some(devices) = body["devices"].as_array() {
         // Devices stand in the order of their random names.

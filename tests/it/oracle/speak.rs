@@ -26,8 +26,8 @@ use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::cast::{Desk, Who};
-use super::model::{Model, Standing, UNDER_WAY_H, named};
-use super::steps::{Follow, Item, LABELS, Of, Revise, Rules, Step, Twist, Way, What};
+use super::model::{Model, UNDER_WAY_H, named};
+use super::steps::{Follow, Item, LABELS, Of, Revise, Rules, Standing, Step, Twist, Way, What};
 use crate::server::{Attached, Member, Site, Unit, World};
 
 /// Where everything lies.
@@ -352,7 +352,9 @@ impl Speaker<'_> {
                     Vec::new(),
                 )
             }
-            What::Admit { desk, suspended } => (self.admit(*desk, *suspended, common), Vec::new()),
+            What::Admit { desk, to, from_h } => {
+                (self.admit(*desk, *to, *from_h, common), Vec::new())
+            }
             What::Duty => {
                 let phone = "+967 1 234 567".to_owned();
                 (
@@ -611,25 +613,20 @@ impl Speaker<'_> {
         (self.bound.call_nids[call], hash.unwrap_or_else(nothing))
     }
 
-    fn admit(&self, desk: Desk, suspended: bool, common: Common) -> Claims {
+    fn admit(&self, desk: Desk, to: Standing, from_h: Option<i64>, common: Common) -> Claims {
         let member = member(self.world, desk);
-        let state = if suspended {
-            Admission::Suspended
-        } else {
-            Admission::Admitted
+        let state = match to {
+            Standing::Suspended => Admission::Suspended,
+            Standing::Left => Admission::Left,
+            Standing::Admitted | Standing::Enrolled => Admission::Admitted,
         };
-        let root = member.root.verifying_key().kid();
-        let name = format!("The {}", desk.name());
-        AdmitClaims::new(
-            common,
-            member.id.clone(),
-            member.kind,
-            name,
-            root,
-            state,
-            None,
-        )
-        .into()
+        let (id, kind) = (member.id.clone(), member.kind);
+        let (root, name) = (
+            member.root.verifying_key().kid(),
+            format!("The {}", desk.name()),
+        );
+        let from = from_h.map(|hours| common.iat + hours * 3_600);
+        AdmitClaims::new(common, id, kind, name, root, state, from).into()
     }
 
     fn invite(&self, common: Common) -> (Claims, Vec<Part>) {

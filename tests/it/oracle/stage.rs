@@ -10,13 +10,17 @@ use herald::crypto::seal_key::SealKey;
 use herald::domain::actor::{ActorState, DeviceState, Mode};
 use herald::domain::clock::{Clock, from_micros, micros};
 use herald::domain::ids::{ContextId, DeviceId, Seq};
-use herald::domain::notification::Tier;
+use herald::domain::notification::{Outcome as End, Tier};
+use herald::service::deployment;
 use herald::service::intake::{Bearer, Intake, Wake};
 use herald::service::mailbox::{Mailboxes, PageLimits, Reader};
 use herald::service::principal::Principal;
+use herald::service::rebuild::check_in;
 use herald::service::schedule::Schedule;
+use herald::store::endpoint::Endpoint;
 use herald::store::role::Role;
 use herald::wire::api::Submitted;
+use herald::wire::claims::{CloseClaims, OnBehalf};
 use herald::wire::envelope::Envelope;
 use herald::wire::problem::ProblemKind;
 use sqlx::{PgConnection, Row as _};
@@ -28,6 +32,7 @@ use super::cast::Desk;
 use super::hear::Heard;
 use super::speak::member;
 use crate::server::{Attached, Site, Unit, World};
+use crate::support::TestDb;
 
 /// Looks at the schedule until nothing more happens: fifteen minutes of a call are the most that follow each other.
 const LOOKS: usize = 60;
@@ -67,7 +72,7 @@ struct Node {
 
 /// A server with its cast.
 pub struct Stage {
-    /// The cast of each of its two contexts; the first has the server, and is an exercise, the second is live.
+    /// The cast of each of its two contexts; the first has the server, and is an exercise.
     pub worlds: [Box<World>; 2],
     /// A photo that each of them has sent, in each context.
     pub photos: [BTreeMap<Desk, Attached>; 2],
@@ -81,10 +86,15 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts it, and has the photos sent and named, so that they stay.
+    /// Starts it, with a second context that is live.
     pub async fn start() -> Self {
+        Self::start_with(Mode::Live).await
+    }
+
+    /// Starts it, and has the photos sent and named, so that they stay.
+    pub async fn start_with(second: Mode) -> Self {
         let mut first = World::start().await;
-        let second = Box::pin(first.another("sdn", Mode::Live)).await;
+        let second = Box::pin(first.another("sdn", second)).await;
         let worlds = [first, second];
         let mut photos = [BTreeMap::new(), BTreeMap::new()];
         for (world, photos) in worlds.iter().zip(&mut photos) {
@@ -168,8 +178,9 @@ impl Stage {
             .await;
         self.change(
             "UPDATE hn.actor SET state = CASE actor WHEN 'paused' THEN 'suspended' WHEN 'stranger' THEN 'enrolled'
-                ELSE 'admitted' END
-              WHERE actor IN ('msf', 'relief', 'east', 'west', 'paused', 'stranger')",
+                ELSE 'admitted' END, next_state = NULL, next_from = NULL, next_about = NULL
+              WHERE actor IN ('msf', 'relief', 'east', 'west', 'paused', 'stranger');
+             UPDATE hn.audience SET counts = false WHERE counts",
         )
         .await;
     }
@@ -181,6 +192,35 @@ impl Stage {
             .execute(&mut self.admin)
             .await
             .unwrap();
+    }
+
+    /// Whether the server starts on a clock that was moved: it does not where a context is live.
+    pub fn starts_on_a_moved_clock(&self) -> bool {
+        self.worlds.iter().all(|world| world.mode == Mode::Exercise)
+    }
+
+    /// Everything that was stored, taken again from the first in a database of its own, gives the state that there is. For
+    /// a stage of which nothing was changed behind the server's back.
+    pub async fn fold(&self) -> Result<(), String> {
+        let config = &self.worlds[0].config;
+        let loaded = deployment::load(&config.dir, Clock::System.now()).unwrap();
+        let live = Endpoint::external(config.database_url.as_ref().unwrap()).unwrap();
+        let (scratch, stop) = (TestDb::new().await, CancellationToken::new());
+        let within = scratch.endpoint();
+        let report = Box::pin(check_in(&live, &within, loaded, &stop, &|_, _| {})).await;
+        let report = report.map_err(|error| format!("it cannot be folded again: {error}"))?;
+        let rows = report.differences.iter();
+        let rows: Vec<String> = rows
+            .map(|row| format!("{} {}: {}", row.table, row.key, row.how))
+            .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "folded again from the first, {} rows differ:\n  {}",
+            report.differ,
+            rows.join("\n  ")
+        ))
     }
 
     /// Changes the database behind the server's back.
@@ -318,7 +358,8 @@ impl Stage {
     }
 }
 
-/// A photo that a desk has sent, and named in a site, so that it stays. The coordinator names it for an organisation.
+/// A photo that a desk has sent, and named in a site, so that it stays. The coordinator names it for an organisation. The
+/// site is closed again: nothing is notified when a sequence begins.
 async fn photo(world: &World, desk: Desk) -> Attached {
     let (own, photo) = (member(world, desk), Attached::photo(1_000));
     world.upload(own.first(), &photo).await;
@@ -331,7 +372,15 @@ async fn photo(world: &World, desk: Desk) -> Attached {
         readers.push(own);
     }
     let site = site.attach(&[&photo], &readers);
-    world.notify(own.first(), &site).await;
+    let site = world.notify(own.first(), &site).await;
+    let behalf = (desk == Desk::Ocha).then(|| OnBehalf {
+        org: world.msf.id.clone(),
+        source: Digest::of(b"a letter"),
+    });
+    let (nid, next, hash) = (site.nid, site.rev.next(), site.hash);
+    let common = world.common(own.first());
+    let close = CloseClaims::new(common, nid, next, hash, End::Completed, behalf);
+    world.said(own.first(), close, &[]).await;
     photo
 }
 

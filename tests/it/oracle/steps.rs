@@ -177,8 +177,12 @@ pub enum What {
     Resolve { call: usize },
     /// A policy; `skip` leaves a version out.
     Policy { rules: Rules, skip: bool },
-    /// The coordinator admits or suspends.
-    Admit { desk: Desk, suspended: bool },
+    /// The coordinator says where an actor stands, from a moment on.
+    Admit {
+        desk: Desk,
+        to: Standing,
+        from_h: Option<i64>,
+    },
     /// A duty number.
     Duty,
     /// A note to the next officer of the same desk.
@@ -218,6 +222,26 @@ pub struct Revise {
     pub attach: bool,
     /// In how many hours its window begins.
     pub begins_h: Option<i64>,
+}
+
+/// Where an actor stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Not yet admitted.
+    Enrolled,
+    /// Admitted.
+    Admitted,
+    /// Suspended.
+    Suspended,
+    /// It has left, for good.
+    Left,
+}
+
+impl Standing {
+    /// Whether nothing new is handed to a party that stands so.
+    pub const fn holds_back(self) -> bool {
+        matches!(self, Self::Suspended | Self::Left)
+    }
 }
 
 /// What a sequence changes of the context's policy.

@@ -1,9 +1,11 @@
 //! The policy table once more, as the protocol's sections 7 and 10 tell it: of each kind of statement, who gets it, and who
 //! gets which part of it. The model reads it, and counts which of its cells a run has met.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use herald::domain::disclosure_policy::{PartClass, Read, comes_as};
+use herald::domain::exchange::AlertEvent;
 use herald::domain::kind::Kind;
 use herald::domain::notification::Tier;
 
@@ -95,7 +97,8 @@ const TABLE: &[(Kind, &str, &str, &str)] = &[
     (Kind::Distress,   "",                        "",                 "+  +  .   +  +  +  .   -"),
     (Kind::Distress,   "",                        "detail",           "+  +  .   +  +  +  .   -"),
     (Kind::Distress,   "",                        "position",         "+  +  .   +  -  -  .   -"),
-    (Kind::Distress,   "",                        "own audience",     ".  .  .   +  +  +  .   ."),
+    // An outsider with an audience of its own: a party that is suspended or has left, and so is not called.
+    (Kind::Distress,   "",                        "own audience",     ".  .  .   +  +  +  .   -"),
     (Kind::Distress,   "",                        "other audience",   "+  +  .   -  -  -  .   -"),
     (Kind::Respond,    "",                        "",                 "+  +  .   +  +  +  .   -"),
     (Kind::Respond,    "",                        "detail",           "+  +  .   +  +  +  .   -"),
@@ -117,6 +120,10 @@ const TABLE: &[(Kind, &str, &str, &str)] = &[
     (Kind::Alert,      "reconfirmation_overdue",  "detail",           "+  +  .   -  -  -  -   -"),
     (Kind::Alert,      "distress_unanswered",     "",                 "+  +  .   +  +  +  .   -"),
     (Kind::Alert,      "distress_unanswered",     "detail",           "+  +  .   +  +  +  .   -"),
+    (Kind::Alert,      "party_suspended",         "",                 "+  +  -   -  -  -  -   -"),
+    (Kind::Alert,      "party_suspended",         "detail",           "+  +  -   -  -  -  -   -"),
+    (Kind::Alert,      "party_left",              "",                 "+  +  -   -  -  -  -   -"),
+    (Kind::Alert,      "party_left",              "detail",           "+  +  -   -  -  -  -   -"),
     (Kind::Policy,     "",                        "",                 "+  .  .   .  .  .  .   +"),
     (Kind::Admit,      "",                        "",                 "-  +  +   .  .  .  .   -"),
     (Kind::Revoke,     "",                        "",                 "+  +  .   .  .  .  .   -"),
@@ -132,47 +139,95 @@ const TABLE: &[(Kind, &str, &str, &str)] = &[
     (Kind::Invite,     "",                        "person",           "-  .  .   .  .  .  .   -"),
 ];
 
+/// Of every part that the server may hand to anybody, the table has a row; and of every moment that time brings.
+#[test]
+fn whatever_the_server_may_hand_out_has_a_row() {
+    let row = |kind: Kind, part: &str| TABLE.iter().any(|row| row.0 == kind && row.2 == part);
+    for (kind, part) in Kind::ALL
+        .iter()
+        .flat_map(|kind| PartClass::ALL.iter().map(move |part| (*kind, *part)))
+    {
+        let name = match part {
+            PartClass::OwnAudience => "own audience",
+            PartClass::OtherAudience => "other audience",
+            part => part.label(),
+        };
+        let handed = comes_as(kind, part) != Read::Never;
+        assert_eq!(row(kind, name), handed, "{kind} {name}");
+    }
+    for event in AlertEvent::ALL {
+        let rows = TABLE.iter().filter(|row| row.1 == event.as_str());
+        let expected = if NEVER_COMES.contains(event) { 0 } else { 2 };
+        assert_eq!(rows.count(), expected, "{event}");
+    }
+}
+
+/// What no sequence lives to see: months are kept for longer than the certificates of the cast last.
+#[cfg(test)]
+const NEVER_COMES: [AlertEvent; 1] = [AlertEvent::RetentionEnded];
+
 /// Kinds that nobody submits and no mailbox holds.
 #[cfg(test)]
 const NEVER_DELIVERED: [Kind; 3] = [Kind::Check, Kind::Receipt, Kind::Answer];
 
 /// One cell of the table: row and column.
-type Cell = (usize, usize);
+pub type Cell = (usize, usize);
 
-/// How often each cell of the table was met.
+/// Every cell in which somebody can stand.
+pub fn cells() -> BTreeSet<Cell> {
+    let rows = TABLE.iter().enumerate();
+    let cells = rows.flat_map(|(row, (.., cells))| {
+        let cells = cells.split_whitespace().enumerate();
+        cells
+            .filter(|(_, cell)| *cell != ".")
+            .map(move |(column, _)| (row, column))
+    });
+    cells.collect()
+}
+
+/// A row in words.
+fn row_in_words(row: usize) -> String {
+    let (kind, which, part, _) = TABLE[row];
+    let part = if part.is_empty() { "itself" } else { part };
+    format!("{kind} {which} [{part}]")
+}
+
+/// A cell in words.
+pub fn in_words((row, column): Cell) -> String {
+    format!("{} × {}", row_in_words(row), COLUMNS[column])
+}
+
+/// The rows of which no cell is among these, in words.
+pub fn rows_without(cells: &BTreeSet<Cell>) -> Vec<String> {
+    let without = (0..TABLE.len()).filter(|row| cells.iter().all(|(met, _)| met != row));
+    without.map(row_in_words).collect()
+}
+
+/// How often each cell of the table was met, and what else has happened, by its name.
 #[derive(Debug, Default)]
-pub struct Met(Mutex<BTreeMap<Cell, u64>>);
+pub struct Met {
+    cells: Mutex<BTreeMap<Cell, u64>>,
+    happened: Mutex<BTreeMap<&'static str, u64>>,
+}
 
 impl Met {
-    /// The cells that no sequence has met, in words.
-    pub fn never(&self) -> Vec<String> {
-        let met = self.0.lock().unwrap();
-        let cells = TABLE.iter().enumerate().flat_map(|(row, (.., cells))| {
-            let cells = cells.split_whitespace().enumerate();
-            cells
-                .filter(|(_, cell)| *cell != ".")
-                .map(move |(column, _)| (row, column))
-        });
-        let never = cells.filter(|cell| !met.contains_key(cell));
-        never
-            .map(|(row, column)| {
-                let (kind, which, part, _) = TABLE[row];
-                format!("{kind} {which} [{part}] × {}", COLUMNS[column])
-            })
-            .collect()
+    /// The cells that were met.
+    pub fn cells(&self) -> BTreeSet<Cell> {
+        self.cells.lock().unwrap().keys().copied().collect()
     }
 
-    /// How many cells were met, and how many there are.
-    pub fn count(&self) -> (usize, usize) {
-        let cells = TABLE
-            .iter()
-            .flat_map(|(.., cells)| cells.split_whitespace());
-        let all = cells.filter(|cell| *cell != ".").count();
-        (self.0.lock().unwrap().len(), all)
+    /// Notes that something has happened.
+    pub fn happens(&self, what: &'static str) {
+        *self.happened.lock().unwrap().entry(what).or_default() += 1;
+    }
+
+    /// How often everything has happened.
+    pub fn happened(&self) -> BTreeMap<&'static str, u64> {
+        self.happened.lock().unwrap().clone()
     }
 
     fn meet(&self, cell: Cell) {
-        *self.0.lock().unwrap().entry(cell).or_default() += 1;
+        *self.cells.lock().unwrap().entry(cell).or_default() += 1;
     }
 
     /// Whether a reader gets a part of this kind of statement; `desk` says whose audience is its own.

@@ -9,6 +9,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::cast::Desk;
 use super::model::{Content, Model, Say, Thing, UNDER_WAY_H};
+use super::steps::Standing;
 
 /// Something that will fall due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub enum Stage {
     Stale { label: usize, rev: usize },
     /// The time for a reply.
     Reply(usize),
+    /// An actor stands elsewhere.
+    Stands { desk: Desk, to: Standing },
     /// A minute more of a call.
     Call { call: usize, step: u32 },
 }
@@ -218,6 +221,10 @@ impl Model {
         let mut alerts: Vec<Alert> = Vec::new();
         while let Some(index) = self.falls.iter().position(|f| f.at <= now) {
             let falls = self.falls.remove(index);
+            if let Stage::Stands { desk, to } = falls.stage {
+                alerts.extend(self.stands(desk, to, falls.at));
+                continue;
+            }
             let Some((alert, next)) = self.brings(&falls) else {
                 continue;
             };
@@ -235,6 +242,31 @@ impl Model {
             }
         }
         alerts.into_iter().map(|alert| self.alert(alert)).collect()
+    }
+
+    /// An actor stands elsewhere from now on: of a party, each organisation that has named it is told what it was told.
+    fn stands(&mut self, desk: Desk, to: Standing, due: OffsetDateTime) -> Vec<Alert> {
+        self.standing.insert(desk, to);
+        if !desk.is_party() {
+            return Vec::new();
+        }
+        let event = if to == Standing::Left {
+            AlertEvent::PartyLeft
+        } else {
+            AlertEvent::PartySuspended
+        };
+        let named = self.named_by(desk).into_iter();
+        let told = named.map(|(org, items)| Alert {
+            event,
+            org,
+            party: Some(desk),
+            percent: None,
+            step: None,
+            letter: None,
+            due,
+            items,
+        });
+        told.collect()
     }
 
     fn alert(&self, alert: Alert) -> Say {
@@ -362,6 +394,7 @@ impl Model {
                 };
                 Some((Some(said), None))
             }
+            Stage::Stands { .. } => None,
             Stage::Call { call, step } => {
                 let owner = self.calls[call].owner;
                 let said = alert(AlertEvent::DistressUnanswered, owner, Item::Call(*call));

@@ -96,6 +96,8 @@ pub fn client(ca: &Certificate, own: Option<(&Certificate, &TlsKey)>) -> Client 
     let config = tls::client_config(&tls::certificate(ca.der()), credentials).unwrap();
     Client::builder()
         .tls_backend_preconfigured(config)
+        // Sooner than the server, which closes a connection that is idle for 20 s, perhaps under a request.
+        .pool_idle_timeout(std::time::Duration::from_secs(8))
         .no_proxy()
         .build()
         .unwrap()
