@@ -10,58 +10,31 @@
 //! | `HERALD_BENCH_SITES` | places that are imported meanwhile; 0 for no load | 20000 |
 //! | `HERALD_BENCH_PROGRAM`, `HERALD_BENCH_DIR` | as in `benches/import` | |
 
-#[allow(dead_code, reason = "the other benchmark uses the rest")]
-#[path = "../import/process.rs"]
-mod process;
-#[allow(dead_code, reason = "the other benchmark uses the rest")]
-#[path = "../import/report.rs"]
-mod report;
-#[path = "../import/sites.rs"]
-mod sites;
-#[allow(dead_code, reason = "the other benchmark uses the rest")]
-#[path = "../import/world.rs"]
-mod world;
+#[path = "../rig/mod.rs"]
+mod rig;
 
-mod desks;
-mod sockets;
-mod words;
-
-use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use herald::cli::api::Api;
 use herald::cli::profile::Profile;
+use herald::domain::ids::Nid;
 use herald::domain::kind::Kind;
 use herald::wire::trust::Trust;
 use serde_json::json;
 
-use self::report::Report;
-use self::sockets::Listening;
-use self::world::World;
+use self::rig::report::{self, Report};
+use self::rig::sockets::Listening;
+use self::rig::world::World;
+use self::rig::{Outcome, desks, number, sites, words};
 
-/// What may go wrong here is said and ends the run.
-pub type Outcome<T> = Result<T, Box<dyn Error>>;
-
+/// Devices of a party, each with four sockets.
+const DEVICES: usize = 4;
 /// How long an event may take to all sockets.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 fn main() -> ExitCode {
-    herald::tls::install_provider();
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report::say(&format!("The measurement failed: {error}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn number(name: &str, usual: usize) -> Outcome<usize> {
-    match std::env::var(name) {
-        Ok(text) => Ok(text.parse()?),
-        Err(_) => Ok(usual),
-    }
+    rig::measure(run)
 }
 
 fn run() -> Outcome<()> {
@@ -80,7 +53,7 @@ fn run() -> Outcome<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let desks = runtime.block_on(desks::enrol(&world, parties))?;
+    let desks = runtime.block_on(desks::enrol(&world, parties, DEVICES))?;
     let listening = runtime.block_on(Listening::open(&desks))?;
     report::say(&format!(
         "{} sockets of {parties} parties listen",
@@ -125,10 +98,11 @@ async fn measure(
     };
     for _ in 0..rounds {
         for kind in [Kind::Site, Kind::Distress] {
-            let built = words::make(kind, &profile, &trust, &desks.parties)?;
+            let built = words::make((kind, Nid::random()), &profile, &trust, &desks.parties)?;
             api.submit_of(kind, &built.envelope.encode()).await?;
             let took = tokio::time::timeout(PATIENCE, listening.took(built.hash)).await;
             let took = took.map_err(|_| "not every socket received it")?;
+            let took = took.into_iter().map(|arrival| arrival.ms);
             match kind {
                 Kind::Distress => measured.calls.extend(took),
                 _ => measured.others.extend(took),

@@ -8,9 +8,9 @@ use herald::cli::profile::Profile;
 use herald::domain::ids::Seq;
 use serde_json::json;
 
-use super::Outcome;
-use super::report::{self, Report};
-use super::world::World;
+use super::rig::Outcome;
+use super::rig::report::{self, Report};
+use super::rig::world::World;
 
 /// Events asked for at a time; a page ends at about 1 MiB before that.
 const PAGE: u32 = 200;
@@ -19,7 +19,6 @@ const PAGES: u32 = 100_000;
 
 /// Reads the whole mailbox of the party.
 pub fn measure(world: &World, report: &mut Report) -> Outcome<()> {
-    herald::tls::install_provider();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -11,23 +11,18 @@
 //! | `HERALD_BENCH_DIR` | where the deployment is made, on a disk that counts | `target/tmp`, else `/tmp` |
 
 mod delivery;
-mod process;
-mod report;
-mod sites;
-mod world;
+#[path = "../rig/mod.rs"]
+mod rig;
 
-use std::error::Error;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use self::process::{Cpu, Usage};
-use self::report::Report;
-use self::world::World;
-
-/// What may go wrong here is said and ends the run.
-pub type Outcome<T> = Result<T, Box<dyn Error>>;
+use self::rig::process::{self, Cpu, Usage};
+use self::rig::report::{self, Report};
+use self::rig::world::World;
+use self::rig::{Outcome, sites};
 
 /// Current notifications of the first import, whose rate counts.
 const FIRST: usize = 20_000;
@@ -35,21 +30,11 @@ const FIRST: usize = 20_000;
 const STARTS: usize = 3;
 
 fn main() -> ExitCode {
-    let mut report = Report::new();
-    match run(&mut report) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report::say(&format!("The measurement failed: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+    rig::measure(|| run(&mut Report::new()))
 }
 
 fn run(report: &mut Report) -> Outcome<()> {
-    let wanted = match std::env::var("HERALD_BENCH_SITES") {
-        Ok(text) => text.parse()?,
-        Err(_) => FIRST,
-    };
+    let wanted = rig::number("HERALD_BENCH_SITES", FIRST)?;
     let tier = std::env::var("HERALD_BENCH_TIER").unwrap_or_else(|_| "exact".to_owned());
     report.machine()?;
     let mut world = World::new()?;

@@ -14,9 +14,14 @@ use serde_json::json;
 
 use super::Outcome;
 
-/// Signs one.
-pub fn make(kind: Kind, profile: &Profile, trust: &Trust, to: &[ActorId]) -> Outcome<Built> {
-    let (nid, rev) = (Nid::random(), Revision::FIRST);
+/// Signs one, as a new notification.
+pub fn make(
+    (kind, nid): (Kind, Nid),
+    profile: &Profile,
+    trust: &Trust,
+    to: &[ActorId],
+) -> Outcome<Built> {
+    let rev = Revision::FIRST;
     let common = profile.common(&Clock::System);
     let (claims, mut parts): (Claims, Vec<Part>) = if kind == Kind::Distress {
         let detail = json!({"text": "under fire", "says": DISTRESS_SENTENCE});

@@ -1,14 +1,17 @@
-//! Sockets that listen, four a device, and note when each event is in hand.
+//! Sockets that listen, four a device, and note when each event is in hand, whether it was sealed for its desk, and what
+//! broke.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::stream::iter;
+use futures_util::{SinkExt as _, StreamExt as _, TryStreamExt as _};
 use herald::crypto::digest::Digest;
 use herald::crypto::statement;
 use herald::domain::clock::{Clock, micros};
-use herald::wire::envelope::Event;
+use herald::wire::envelope::{Content, Event};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -21,6 +24,8 @@ use super::desks::{Desks, Device};
 
 /// Sockets of a device: as many as one may have.
 const SOCKETS: usize = 4;
+/// Handshakes under way.
+const OPENING: usize = 8;
 /// Lines that may break for one socket.
 const RECONNECTS: u32 = 1_000;
 /// Before a socket connects again.
@@ -29,28 +34,46 @@ const PAUSE: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_millis(20);
 
 type Socket = WebSocketStream<TlsStream<TcpStream>>;
-/// Milliseconds from acceptance, for each event by the hash of its statement.
-type Book = Arc<Mutex<HashMap<Digest, Vec<f64>>>>;
+
+/// An event in a socket's hand.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// Milliseconds from its acceptance.
+    pub ms: f64,
+    /// Whether it holds a part sealed to the key of this socket's desk.
+    pub sealed: bool,
+}
+
+/// What all sockets note.
+#[derive(Default)]
+struct Book {
+    /// By the hash of the statement.
+    arrived: Mutex<HashMap<Digest, Vec<Arrival>>>,
+    /// Events that did not follow the one before.
+    gaps: AtomicUsize,
+    /// Lines that broke.
+    broken: AtomicUsize,
+}
 
 /// Open sockets.
 pub struct Listening {
     open: usize,
-    book: Book,
+    book: Arc<Book>,
 }
 
 impl Listening {
     /// Opens all sockets of all devices.
     pub async fn open(desks: &Desks) -> Outcome<Self> {
-        let book = Book::default();
-        let mut open = 0;
-        for device in &desks.devices {
-            for _ in 0..SOCKETS {
-                let socket = connect(device, &desks.server, 0).await?;
-                let (device, server) = (device.clone(), desks.server.clone());
-                tokio::spawn(listen(socket, device, server, Arc::clone(&book)));
-                open += 1;
-            }
-        }
+        let book = Arc::<Book>::default();
+        let each = desks.devices.iter().flat_map(|device| [device; SOCKETS]);
+        let opening = each.map(|device| async {
+            let socket = connect(device, &desks.server, 0).await?;
+            let (device, server) = (device.clone(), desks.server.clone());
+            tokio::spawn(listen(socket, device, server, Arc::clone(&book)));
+            Outcome::Ok(())
+        });
+        let opened = iter(opening).buffer_unordered(OPENING);
+        let open = opened.try_fold(0, async |open, ()| Ok(open + 1)).await?;
         Ok(Self { open, book })
     }
 
@@ -59,13 +82,20 @@ impl Listening {
         self.open
     }
 
-    /// Waits until a statement has reached every socket; gives the milliseconds that it took to each.
-    pub async fn took(&self, of: Digest) -> Vec<f64> {
+    /// Events that did not follow the one before, and lines that broke.
+    pub fn faults(&self) -> (usize, usize) {
+        let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        (read(&self.book.gaps), read(&self.book.broken))
+    }
+
+    /// Waits until a statement has reached every socket.
+    pub async fn took(&self, of: Digest) -> Vec<Arrival> {
         loop {
             {
-                let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-                if book.get(&of).is_some_and(|took| took.len() >= self.open) {
-                    return book.remove(&of).unwrap_or_default();
+                let arrived = self.book.arrived.lock();
+                let mut arrived = arrived.unwrap_or_else(PoisonError::into_inner);
+                if arrived.get(&of).is_some_and(|took| took.len() >= self.open) {
+                    return arrived.remove(&of).unwrap_or_default();
                 }
             }
             tokio::time::sleep(LOOK).await;
@@ -89,10 +119,11 @@ async fn connect(device: &Device, server: &str, after: u64) -> Outcome<Socket> {
 }
 
 /// Listens on, over every line that breaks, as a client does.
-async fn listen(mut socket: Socket, device: Device, server: String, book: Book) {
+async fn listen(mut socket: Socket, device: Device, server: String, book: Arc<Book>) {
     let mut last = 0;
     for _ in 0..RECONNECTS {
-        follow(&mut socket, &mut last, &book).await;
+        follow(&mut socket, &device, &mut last, &book).await;
+        book.broken.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(PAUSE).await;
         if let Ok(again) = connect(&device, &server, last).await {
             socket = again;
@@ -101,7 +132,7 @@ async fn listen(mut socket: Socket, device: Device, server: String, book: Book) 
 }
 
 /// Notes what comes, and says that it is kept, until the line ends.
-async fn follow(socket: &mut Socket, last: &mut u64, book: &Book) {
+async fn follow(socket: &mut Socket, device: &Device, last: &mut u64, book: &Book) {
     while let Some(Ok(message)) = socket.next().await {
         let Message::Binary(bytes) = message else {
             continue;
@@ -109,15 +140,27 @@ async fn follow(socket: &mut Socket, last: &mut u64, book: &Book) {
         let Ok(event) = Event::decode(&bytes) else {
             continue;
         };
+        if event.seq.0 != *last + 1 {
+            book.gaps.fetch_add(1, Ordering::Relaxed);
+        }
         *last = event.seq.0;
+        let for_desk =
+            |content: &Content| matches!(content, Content::Seal { kid, .. } if *kid == device.desk);
+        let parts = &event.envelope.attachments;
+        let sealed = parts.iter().any(|part| for_desk(&part.content));
         let now = u64::try_from(micros(Clock::System.now())).unwrap_or_default();
         let took = Duration::from_micros(now.saturating_sub(event.at_us));
         let of = statement::hash(&event.envelope.statement);
-        book.lock()
+        let arrival = Arrival {
+            ms: took.as_secs_f64() * 1_000.0,
+            sealed,
+        };
+        book.arrived
+            .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .entry(of)
             .or_default()
-            .push(took.as_secs_f64() * 1_000.0);
+            .push(arrival);
         let kept = format!(r#"{{"ack":{}}}"#, event.seq);
         if socket.send(Message::text(kept)).await.is_err() {
             return;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use herald::cli::api::Api;
 use herald::cli::profile::{Profile, file};
 use herald::crypto::b64url;
+use herald::crypto::digest::Kid;
 use herald::crypto::keys::SigningKey;
 use herald::crypto::random::random_bytes;
 use herald::crypto::seal_key::SealKey;
@@ -24,9 +25,6 @@ use herald::wire::trust::Trust;
 use super::Outcome;
 use super::world::World;
 
-/// Devices of a party.
-const DEVICES: usize = 4;
-
 /// A device that may open sockets.
 #[derive(Clone)]
 pub struct Device {
@@ -34,6 +32,12 @@ pub struct Device {
     pub from: Ipv4Addr,
     /// Shows its certificate.
     pub tls: Arc<rustls::ClientConfig>,
+    /// As what it signs.
+    pub issuer: Issuer,
+    /// With what it signs.
+    pub signing: Arc<SigningKey>,
+    /// The key to which its desk's events are sealed.
+    pub desk: Kid,
 }
 
 /// All of them.
@@ -46,6 +50,14 @@ pub struct Desks {
     pub server: String,
 }
 
+impl Desks {
+    /// The parties as `--party NAME:exact` has them.
+    pub fn exact(&self) -> Vec<String> {
+        let tier = |party: &ActorId| format!("{party}:exact");
+        self.parties.iter().map(tier).collect()
+    }
+}
+
 /// The coordinator, who invites and admits.
 struct Inviting {
     profile: Profile,
@@ -54,8 +66,8 @@ struct Inviting {
     ca: Certificate,
 }
 
-/// Enrols and admits so many parties.
-pub async fn enrol(world: &World, count: usize) -> Outcome<Desks> {
+/// Enrols and admits so many parties with so many devices each.
+pub async fn enrol(world: &World, count: usize, devices: usize) -> Outcome<Desks> {
     let profile = Profile::open(&world.path("ocha"))?;
     let api = Api::of_profile(&profile).map_err(|error| error.to_string())?;
     let by = Inviting {
@@ -72,17 +84,17 @@ pub async fn enrol(world: &World, count: usize) -> Outcome<Desks> {
     for number in 0..count {
         let from = Ipv4Addr::new(127, 0, 1, u8::try_from(number % 250)? + 1);
         let party: ActorId = format!("p{number}").parse()?;
-        desks.devices.extend(by.party(&party, from).await?);
+        desks.devices.extend(by.party(&party, from, devices).await?);
         desks.parties.push(party);
     }
     Ok(desks)
 }
 
 impl Inviting {
-    async fn party(&self, party: &ActorId, from: Ipv4Addr) -> Outcome<Vec<Device>> {
+    async fn party(&self, party: &ActorId, from: Ipv4Addr, count: usize) -> Outcome<Vec<Device>> {
         let (root, desk) = (SigningKey::generate(), SealKey::generate());
         let (mut named, mut before, mut devices) = (Vec::new(), None, Vec::new());
-        for serial in 1..=DEVICES {
+        for serial in 1..=count {
             let code = self.invite(party).await?;
             let (signing, seal, key) = (
                 SigningKey::generate(),
@@ -113,7 +125,7 @@ impl Inviting {
             let request = EnrolRequest {
                 invite: code.secret_b64url(),
                 csr: b64url(&key.make_csr()?),
-                device: id,
+                device: id.clone(),
                 jwk: *signing.verifying_key(),
                 seal: seal.public_key().clone(),
                 keys: Some(keys.envelope.statement),
@@ -126,6 +138,9 @@ impl Inviting {
             devices.push(Device {
                 from,
                 tls: Arc::new(tls::client_config(&ca, Some(own))?),
+                issuer: Issuer::device(party.clone(), id),
+                signing: Arc::new(signing),
+                desk: desk.public_key().kid(),
             });
         }
         let claims = AdmitClaims::new(
