@@ -87,7 +87,7 @@ fn run() -> Outcome<()> {
 async fn notify(world: &World, desks: &Desks, count: usize) -> Outcome<Vec<(Nid, Digest)>> {
     let profile = Profile::open(&world.path("msf"))?;
     let api = Api::of_profile(&profile).map_err(|error| error.to_string())?;
-    let trust = Trust::establish(&api.keys().await?, &profile.pins())?;
+    let trust = Trust::establish(&api.keys(&profile.me().ctx).await?, &profile.pins())?;
     let mut notified = Vec::with_capacity(count);
     while notified.len() < count {
         let mut envelopes = Vec::new();
@@ -119,7 +119,7 @@ fn sign(
     let keys = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(api.keys())?;
+        .block_on(api.keys(&profile.me().ctx))?;
     let trust = Trust::establish(&keys, &profile.pins())?;
     let mut signed = Vec::new();
     for (nth, (nid, of)) in notified.iter().enumerate() {

@@ -108,7 +108,7 @@ async fn event(
 ) -> Outcome<Vec<Arrival>> {
     let profile = Profile::open(&world.path("msf"))?;
     let api = Api::of_profile(&profile).map_err(|error| error.to_string())?;
-    let trust = Trust::establish(&api.keys().await?, &profile.pins())?;
+    let trust = Trust::establish(&api.keys(&profile.me().ctx).await?, &profile.pins())?;
     let built = words::make(
         (Kind::Site, Nid::random()),
         &profile,

@@ -11,6 +11,8 @@ use tokio::sync::Semaphore;
 
 use super::held_back;
 use super::records::Record;
+use super::seals::Seals;
+use crate::crypto::digest::Kid;
 use crate::crypto::disclosure::Disclosure;
 use crate::crypto::keyring::{Keyring, KeyringError};
 use crate::crypto::seal;
@@ -166,6 +168,10 @@ pub struct Mailboxes {
     keyring: Arc<Keyring>,
     /// One place for each core: sealing must not take every thread of the blocking pool.
     cores: Arc<Semaphore>,
+    /// As many for calls for help, so that none waits behind other events.
+    call_cores: Arc<Semaphore>,
+    /// What was sealed just now.
+    seals: Arc<Seals>,
 }
 
 impl Mailboxes {
@@ -176,6 +182,8 @@ impl Mailboxes {
             pools,
             keyring,
             cores: Arc::new(Semaphore::new(cores)),
+            call_cores: Arc::new(Semaphore::new(cores)),
+            seals: Arc::default(),
         }
     }
 
@@ -349,13 +357,19 @@ impl Mailboxes {
     }
 
     fn make(&self, job: Job) -> tokio::task::JoinHandle<Result<Delivered, MailboxError>> {
-        let (cores, keyring) = (Arc::clone(&self.cores), Arc::clone(&self.keyring));
+        let cores = if job.row.kind.is_call() {
+            &self.call_cores
+        } else {
+            &self.cores
+        };
+        let (cores, keyring) = (Arc::clone(cores), Arc::clone(&self.keyring));
+        let seals = Arc::clone(&self.seals);
         tokio::spawn(async move {
             let seq = job.row.seq;
             let Ok(_core) = cores.acquire_owned().await else {
                 return Err(StoreError::Driver("sealing was ended").into());
             };
-            tokio::task::spawn_blocking(move || job.run(&keyring))
+            tokio::task::spawn_blocking(move || job.run(&keyring, &seals))
                 .await
                 .unwrap_or_else(|_panic| Err(stop(seq, None, "statement", &"sealing failed")))
         })
@@ -423,7 +437,7 @@ struct Job {
 }
 
 impl Job {
-    fn run(self, keyring: &Keyring) -> Result<Delivered, MailboxError> {
+    fn run(self, keyring: &Keyring, seals: &Seals) -> Result<Delivered, MailboxError> {
         let (seq, pos) = (self.row.seq, self.row.pos);
         let (_, claims) =
             read::read(&self.row.jws).map_err(|error| stop(seq, Some(pos), "statement", &error))?;
@@ -439,7 +453,14 @@ impl Job {
                 return Err(refused(&"it does not belong to the statement"));
             }
             let content = match (given, record.reader) {
-                (Read::Reseal, None) => reseal(keyring, record, &slot, &self.key),
+                (Read::Reseal, None) => {
+                    let of = (pos, record.part.clone(), self.key.kid());
+                    let sealed = seals.make(&of, || reseal(keyring, record, &slot, &self.key));
+                    sealed.map(|sealed| Content::Seal {
+                        kid: of.2,
+                        sealed: sealed.to_vec(),
+                    })
+                }
                 (Read::PassOn, Some(kid)) => pass_on(keyring, record, &slot, kid),
                 (Read::Never | Read::Reseal | Read::PassOn, _) => continue,
             };
@@ -548,16 +569,12 @@ fn reseal(
     stored: &StoredRecord,
     slot: &SealSlot,
     key: &SealPublicKey,
-) -> Result<Content, PartError> {
+) -> Result<Vec<u8>, PartError> {
     let context = slot.context(&stored.part, stored.sd);
     let record = Record::part(&stored.org, context.nid, context.rev, &stored.part);
     let opened = keyring.open_record(&record.at(), &stored.content)?;
     let disclosure = Disclosure::parse_expecting(&opened, &stored.sd)?;
-    let sealed = seal::seal(&context, &disclosure, key)?;
-    Ok(Content::Seal {
-        kid: key.kid(),
-        sealed: sealed.into_bytes(),
-    })
+    Ok(seal::seal(&context, &disclosure, key)?.into_bytes())
 }
 
 /// Takes a seal that the sender made for this reader out of its wrapping.
@@ -565,7 +582,7 @@ fn pass_on(
     keyring: &Keyring,
     stored: &StoredRecord,
     slot: &SealSlot,
-    kid: crate::crypto::digest::Kid,
+    kid: Kid,
 ) -> Result<Content, PartError> {
     let context = slot.context(&stored.part, stored.sd);
     let record = Record::seal(&stored.org, context.nid, context.rev, &stored.part, &kid);

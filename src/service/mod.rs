@@ -18,5 +18,6 @@ pub mod rebuild;
 pub mod records;
 pub mod retention;
 pub mod schedule;
+mod seals;
 pub mod status;
 pub mod threads;

@@ -1,5 +1,6 @@
-//! New notifications that arrive together: one statement a table for all of them, where one by one each would cost eight.
-//! What is stored is the same, row by row, as [`super::statements`] and [`super::notifications`] store.
+//! New notifications and acknowledgements that arrive together: one statement a table for all of them, where one by one
+//! each would cost eight. What is stored is the same, row by row, as [`super::statements`] and [`super::notifications`]
+//! store.
 
 use std::collections::HashMap;
 
@@ -7,29 +8,53 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::error::StoreError;
-use super::notifications::{Chosen, NewCover, NewRevision};
+use super::notifications::{self, Chosen, NewAck, NewCover, NewRevision};
 use super::read;
 use super::statements::{NewRecord, NewStatement};
 use crate::crypto::digest::Digest;
 use crate::domain::ids::{ActorId, ContextId, Issuer, Nid};
 use crate::domain::notification::{NotificationState, Subject};
 
-/// A first revision of a notification that nobody has seen yet.
+/// A statement that is stored with others.
 pub struct Arrival<'a> {
-    /// Its statement.
+    /// The statement.
     pub statement: NewStatement<'a>,
     /// What travels beside it.
     pub records: &'a [NewRecord],
+    /// Desks that hear of it, each once, beside the parties of a notification.
+    pub desks: &'a [ActorId],
+    /// What it does.
+    pub what: What<'a>,
+}
+
+/// What a statement does.
+pub enum What<'a> {
+    /// It begins a notification that nobody has seen yet.
+    Begins(Begun<'a>),
+    /// It acknowledges. Its `pos` is the statement's.
+    Acknowledges(NewAck<'a>),
+}
+
+/// A first revision.
+pub struct Begun<'a> {
     /// The revision.
     pub revision: &'a NewRevision<'a>,
     /// A site, or a movement.
     pub subject: Subject,
     /// What the index sees.
     pub cover: NewCover<'a>,
-    /// Desks that hear of it beside the parties.
-    pub desks: &'a [ActorId],
     /// The parties chosen; their sequence numbers are set when it is stored.
     pub chosen: Vec<Chosen>,
+}
+
+impl Arrival<'_> {
+    /// The parties of a notification that it begins.
+    fn chosen(&self) -> &[Chosen] {
+        match &self.what {
+            What::Begins(begun) => &begun.chosen,
+            What::Acknowledges(_) => &[],
+        }
+    }
 }
 
 /// What a statement must not share with anything stored, to be told as new without a look of its own.
@@ -40,8 +65,8 @@ pub struct Candidate<'a> {
     pub issuer: &'a Issuer,
     /// Its id.
     pub jti: Uuid,
-    /// The notification that it begins.
-    pub nid: Nid,
+    /// The notification that it begins, if it begins one.
+    pub nid: Option<Nid>,
 }
 
 /// For each candidate whether the database knows nothing of it: not the bytes, not the id, not the notification.
@@ -73,7 +98,7 @@ pub async fn unheard_of(
     .bind(column(candidates, |c| c.issuer.actor.to_string()))
     .bind(column(candidates, |c| super::statements::device_column(c.issuer).to_owned()))
     .bind(column(candidates, |c| c.jti))
-    .bind(column(candidates, |c| c.nid.uuid()))
+    .bind(column(candidates, |c| c.nid.map(Nid::uuid)))
     .fetch_all(conn)
     .await?;
     if rows.len() == candidates.len() {
@@ -99,11 +124,24 @@ pub async fn insert(
     insert_statements(conn, &arrivals).await?;
     insert_parts(conn, &arrivals).await?;
     insert_seals(conn, &arrivals).await?;
-    insert_notifications(conn, &arrivals).await?;
-    insert_revisions(conn, &arrivals).await?;
-    insert_covers(conn, &arrivals).await?;
     deliver(conn, ctx, &mut arrivals).await?;
-    insert_audiences(conn, &arrivals).await
+    let (mut begun, mut acks) = (Vec::new(), Vec::new());
+    for arrival in arrivals {
+        match arrival.what {
+            What::Begins(one) => begun.push(one),
+            What::Acknowledges(ack) => acks.push(ack),
+        }
+    }
+    if !begun.is_empty() {
+        insert_notifications(conn, &begun).await?;
+        insert_revisions(conn, &begun).await?;
+        insert_covers(conn, &begun).await?;
+        insert_audiences(conn, &begun).await?;
+    }
+    if !acks.is_empty() {
+        notifications::insert_acks(conn, &acks).await?;
+    }
+    Ok(())
 }
 
 fn column<T, C>(rows: &[T], of: impl Fn(&T) -> C) -> Vec<C> {
@@ -150,6 +188,9 @@ fn records<'a>(arrivals: &'a [Arrival<'_>], passed_on: bool) -> Vec<(i64, &'a Ne
 
 async fn insert_parts(conn: &mut PgConnection, arrivals: &[Arrival<'_>]) -> Result<(), StoreError> {
     let parts = records(arrivals, false);
+    if parts.is_empty() {
+        return Ok(());
+    }
     sqlx::query(
         "INSERT INTO hn.part (pos, part, sd, month, org, content)
          SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::bytea[])",
@@ -188,69 +229,63 @@ async fn insert_seals(conn: &mut PgConnection, arrivals: &[Arrival<'_>]) -> Resu
 
 async fn insert_notifications(
     conn: &mut PgConnection,
-    arrivals: &[Arrival<'_>],
+    begun: &[Begun<'_>],
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO hn.notification (nid, ctx, org, subject, state, reference, rev, first_pos)
          SELECT n, c, o, s, $7, r, 1, p
            FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]) AS u(n, c, o, s, r, p)",
     )
-    .bind(column(arrivals, |a| a.revision.nid.uuid()))
-    .bind(column(arrivals, |a| a.revision.ctx.to_string()))
-    .bind(column(arrivals, |a| a.revision.org.to_string()))
-    .bind(column(arrivals, |a| a.subject.as_str().to_owned()))
-    .bind(column(arrivals, |a| a.revision.nid.reference().to_string()))
-    .bind(column(arrivals, |a| read::bigint(a.revision.pos.0)))
+    .bind(column(begun, |b| b.revision.nid.uuid()))
+    .bind(column(begun, |b| b.revision.ctx.to_string()))
+    .bind(column(begun, |b| b.revision.org.to_string()))
+    .bind(column(begun, |b| b.subject.as_str().to_owned()))
+    .bind(column(begun, |b| b.revision.nid.reference().to_string()))
+    .bind(column(begun, |b| read::bigint(b.revision.pos.0)))
     .bind(NotificationState::Current.as_str())
     .execute(conn)
     .await?;
     Ok(())
 }
 
-async fn insert_revisions(
-    conn: &mut PgConnection,
-    arrivals: &[Arrival<'_>],
-) -> Result<(), StoreError> {
+async fn insert_revisions(conn: &mut PgConnection, begun: &[Begun<'_>]) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO hn.revision (nid, rev, ctx, org, pos, hash, kind, device, emergency, screening, cosign, at, on_behalf)
          SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], $7::text[],
                               $8::text[], $9::boolean[], $10::text[], $11::text[], $12::timestamptz[], $13::boolean[])",
     )
-    .bind(column(arrivals, |a| a.revision.nid.uuid()))
-    .bind(column(arrivals, |a| read::integer(a.revision.rev)))
-    .bind(column(arrivals, |a| a.revision.ctx.to_string()))
-    .bind(column(arrivals, |a| a.revision.org.to_string()))
-    .bind(column(arrivals, |a| read::bigint(a.revision.pos.0)))
-    .bind(column(arrivals, |a| a.revision.hash.as_bytes().to_vec()))
-    .bind(column(arrivals, |a| a.revision.kind.as_str().to_owned()))
-    .bind(column(arrivals, |a| a.revision.device.to_string()))
-    .bind(column(arrivals, |a| a.revision.emergency))
-    .bind(column(arrivals, |a| a.revision.screening.as_str().to_owned()))
-    .bind(column(arrivals, |a| a.revision.cosign.as_str().to_owned()))
-    .bind(column(arrivals, |a| a.revision.at))
-    .bind(column(arrivals, |a| a.revision.on_behalf))
+    .bind(column(begun, |b| b.revision.nid.uuid()))
+    .bind(column(begun, |b| read::integer(b.revision.rev)))
+    .bind(column(begun, |b| b.revision.ctx.to_string()))
+    .bind(column(begun, |b| b.revision.org.to_string()))
+    .bind(column(begun, |b| read::bigint(b.revision.pos.0)))
+    .bind(column(begun, |b| b.revision.hash.as_bytes().to_vec()))
+    .bind(column(begun, |b| b.revision.kind.as_str().to_owned()))
+    .bind(column(begun, |b| b.revision.device.to_string()))
+    .bind(column(begun, |b| b.revision.emergency))
+    .bind(column(begun, |b| b.revision.screening.as_str().to_owned()))
+    .bind(column(begun, |b| b.revision.cosign.as_str().to_owned()))
+    .bind(column(begun, |b| b.revision.at))
+    .bind(column(begun, |b| b.revision.on_behalf))
     .execute(conn)
     .await?;
     Ok(())
 }
 
-async fn insert_covers(
-    conn: &mut PgConnection,
-    arrivals: &[Arrival<'_>],
-) -> Result<(), StoreError> {
+async fn insert_covers(conn: &mut PgConnection, begun: &[Begun<'_>]) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO hn.cover (nid, rev, ctx, org, cover, validity)
          SELECT n, v, c, o, ST_GeomFromEWKB(g), tstzrange(f, t, '[]')
            FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[], $7::timestamptz[])
                 AS u(n, v, c, o, g, f, t)",
     )
-    .bind(column(arrivals, |a| a.revision.nid.uuid()))
-    .bind(column(arrivals, |a| read::integer(a.revision.rev)))
-    .bind(column(arrivals, |a| a.revision.ctx.to_string()))
-    .bind(column(arrivals, |a| a.revision.org.to_string()))
-    .bind(column(arrivals, |a| a.cover.ewkb))
-    .bind(column(arrivals, |a| a.cover.from))
-    .bind(column(arrivals, |a| a.cover.until))
+    .bind(column(begun, |b| b.revision.nid.uuid()))
+    .bind(column(begun, |b| read::integer(b.revision.rev)))
+    .bind(column(begun, |b| b.revision.ctx.to_string()))
+    .bind(column(begun, |b| b.revision.org.to_string()))
+    .bind(column(begun, |b| b.cover.ewkb))
+    .bind(column(begun, |b| b.cover.from))
+    .bind(column(begun, |b| b.cover.until))
     .execute(conn)
     .await?;
     Ok(())
@@ -264,7 +299,7 @@ async fn deliver(
 ) -> Result<(), StoreError> {
     let mut counts: HashMap<ActorId, i64> = HashMap::new();
     for arrival in &*arrivals {
-        let parties = arrival.chosen.iter().map(|c| &c.party);
+        let parties = arrival.chosen().iter().map(|c| &c.party);
         for desk in arrival.desks.iter().chain(parties) {
             *counts.entry(desk.clone()).or_default() += 1;
         }
@@ -297,8 +332,10 @@ async fn deliver(
         for desk in arrival.desks {
             put(desk)?;
         }
-        for chosen in &mut arrival.chosen {
-            chosen.seq = put(&chosen.party)?;
+        if let What::Begins(begun) = &mut arrival.what {
+            for chosen in &mut begun.chosen {
+                chosen.seq = put(&chosen.party)?;
+            }
         }
     }
     sqlx::query(
@@ -314,13 +351,10 @@ async fn deliver(
     Ok(())
 }
 
-async fn insert_audiences(
-    conn: &mut PgConnection,
-    arrivals: &[Arrival<'_>],
-) -> Result<(), StoreError> {
-    let rows: Vec<(&NewRevision<'_>, &Chosen)> = arrivals
+async fn insert_audiences(conn: &mut PgConnection, begun: &[Begun<'_>]) -> Result<(), StoreError> {
+    let rows: Vec<(&NewRevision<'_>, &Chosen)> = begun
         .iter()
-        .flat_map(|a| a.chosen.iter().map(|chosen| (a.revision, chosen)))
+        .flat_map(|b| b.chosen.iter().map(|chosen| (b.revision, chosen)))
         .collect();
     sqlx::query(
         "INSERT INTO hn.audience (ctx, party, nid, rev, org, tier, seq, counts)

@@ -552,21 +552,38 @@ pub struct NewAckItem {
 /// # Errors
 /// [`StoreError`]; `ack_audience_exists` when an item was not delivered to the party.
 pub async fn insert_ack(conn: &mut PgConnection, ack: &NewAck<'_>) -> Result<(), StoreError> {
+    insert_acks(conn, std::slice::from_ref(ack)).await
+}
+
+/// Stores the items of several.
+///
+/// # Errors
+/// As [`insert_ack`].
+pub async fn insert_acks(conn: &mut PgConnection, acks: &[NewAck<'_>]) -> Result<(), StoreError> {
+    let rows: Vec<(&NewAck<'_>, i32, &NewAckItem)> = acks
+        .iter()
+        .flat_map(|ack| {
+            (0..)
+                .zip(ack.items)
+                .map(move |(place, item)| (ack, place, item))
+        })
+        .collect();
     sqlx::query(
-        "INSERT INTO hn.ack (pos, item, ctx, party, org, nid, rev, state, elsewhere, at, transcribed)
-         SELECT $1, i - 1, $2, $3, $4, n, r, s, e, $5, $10
-           FROM unnest($6::uuid[], $7::integer[], $8::text[], $9::boolean[]) WITH ORDINALITY AS u(n, r, s, e, i)",
+        "INSERT INTO hn.ack (pos, item, ctx, party, org, at, nid, rev, state, elsewhere, transcribed)
+         SELECT * FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+                              $7::uuid[], $8::integer[], $9::text[], $10::boolean[], $11::boolean[])",
     )
-    .bind(read::bigint(ack.pos.0))
-    .bind(ack.ctx.as_str())
-    .bind(ack.party.as_str())
-    .bind(ack.org.as_str())
-    .bind(ack.at)
-    .bind(ack.items.iter().map(|i| i.nid.uuid()).collect::<Vec<_>>())
-    .bind(ack.items.iter().map(|i| read::integer(i.rev)).collect::<Vec<_>>())
-    .bind(ack.items.iter().map(|i| i.state.as_str().to_owned()).collect::<Vec<_>>())
-    .bind(ack.items.iter().map(|i| i.elsewhere).collect::<Vec<_>>())
-    .bind(ack.transcribed)
+    .bind(rows.iter().map(|(ack, ..)| read::bigint(ack.pos.0)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, place, _)| *place).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(ack, ..)| ack.ctx.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(ack, ..)| ack.party.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(ack, ..)| ack.org.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(ack, ..)| ack.at).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(.., item)| item.nid.uuid()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(.., item)| read::integer(item.rev)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(.., item)| item.state.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(.., item)| item.elsewhere).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(ack, ..)| ack.transcribed).collect::<Vec<_>>())
     .execute(conn)
     .await?;
     Ok(())
@@ -583,23 +600,31 @@ pub async fn acknowledged(
     party: &ActorId,
     items: &[(Nid, Revision)],
 ) -> Result<Vec<Option<Acknowledged>>, StoreError> {
+    let items: Vec<_> = items.iter().map(|(nid, rev)| (party, *nid, *rev)).collect();
+    delivered(conn, ctx, &items).await
+}
+
+/// As [`acknowledged`], for items of several parties.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn delivered(
+    conn: &mut PgConnection,
+    ctx: &ContextId,
+    items: &[(&ActorId, Nid, Revision)],
+) -> Result<Vec<Option<Acknowledged>>, StoreError> {
     let rows = sqlx::query(
         "SELECT i, r.org, r.ctx, r.hash, r.kind, n.state, n.rev AS latest, a.tier, p.content,
                 ARRAY(SELECT sd FROM hn.part WHERE pos = r.pos UNION SELECT sd FROM hn.seal WHERE pos = r.pos) AS sds
-           FROM unnest($1::uuid[], $2::integer[]) WITH ORDINALITY AS u(n, v, i)
+           FROM unnest($1::uuid[], $2::integer[], $3::text[]) WITH ORDINALITY AS u(n, v, party, i)
            JOIN hn.revision r ON r.nid = u.n AND r.rev = u.v AND r.ctx = $4
            JOIN hn.notification n ON n.nid = r.nid
-           JOIN hn.audience a ON a.nid = r.nid AND a.rev = r.rev AND a.party = $3
+           JOIN hn.audience a ON a.nid = r.nid AND a.rev = r.rev AND a.party = u.party
            LEFT JOIN hn.part p ON p.pos = r.pos AND p.part = 'place'",
     )
-    .bind(items.iter().map(|(nid, _)| nid.uuid()).collect::<Vec<_>>())
-    .bind(
-        items
-            .iter()
-            .map(|(_, rev)| read::integer(*rev))
-            .collect::<Vec<_>>(),
-    )
-    .bind(party.as_str())
+    .bind(items.iter().map(|(_, nid, _)| nid.uuid()).collect::<Vec<_>>())
+    .bind(items.iter().map(|(.., rev)| read::integer(*rev)).collect::<Vec<_>>())
+    .bind(items.iter().map(|(party, ..)| party.as_str()).collect::<Vec<_>>())
     .bind(ctx.as_str())
     .fetch_all(conn)
     .await?;

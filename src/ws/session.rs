@@ -98,9 +98,11 @@ where
         .max_write_buffer_size(WRITE_BUFFER_MAX_BYTES)
         .max_frame_size(INBOUND_MAX_BYTES)
         .max_message_size(INBOUND_MAX_BYTES)
-        .on_upgrade(move |socket| async move {
-            let _counted = counted;
-            session(socket).await;
+        .on_upgrade(move |socket| {
+            Box::pin(async move {
+                let _counted = counted;
+                session(socket).await;
+            })
         }))
 }
 
@@ -129,7 +131,8 @@ pub async fn run(
         let cut_short = tokio::select! {
             biased;
             input = ended(&tokens) => Some(input),
-            () = carry_out(&mut machine, inputs, &mut socket, &mut mailbox, &limits) => None,
+            // On the heap while it works, so that an idle socket does not carry what reading a mailbox takes.
+            () = Box::pin(carry_out(&mut machine, inputs, &mut socket, &mut mailbox, &limits)) => None,
         };
         if let Some(input) = cut_short {
             drop(machine.step([input], Instant::now()));
@@ -151,7 +154,7 @@ pub async fn run(
         reason,
         CloseReason::Peer | CloseReason::SlowReader | CloseReason::Dead
     ) {
-        farewell(&mut socket, reason, &limits).await;
+        Box::pin(farewell(&mut socket, reason, &limits)).await;
     } else if reason != CloseReason::Peer {
         // Without waiting for the answer.
         drop(timeout(limits.close, socket.send(close_frame(reason))).await);

@@ -7,7 +7,9 @@ use time::Date;
 use time::format_description::well_known::Iso8601;
 
 use super::apply::{self, Incoming, Stored};
+use super::arrivals::{self, Judged, Waiting};
 use super::batch::{Batch, Fault};
+use super::delivered;
 use super::letter;
 use super::open::{self, OpenedParts};
 use super::own;
@@ -167,10 +169,10 @@ fn detail_of(detail: Option<&AckDetail>, nid: Nid) -> Option<&AckItemDetail> {
 }
 
 /// Takes an acknowledgement.
-pub(super) async fn take(
-    batch: &mut Batch<'_>,
-    incoming: &Incoming<'_>,
-    claims: &AckClaims,
+pub(super) async fn take<'a>(
+    batch: &mut Batch<'a>,
+    incoming: &Incoming<'a>,
+    claims: &'a AckClaims,
 ) -> Result<Stored, Fault> {
     let Facts::Ack(facts) = &incoming.prepared.facts else {
         return Err(internal("an acknowledgement without its facts").into());
@@ -178,16 +180,20 @@ pub(super) async fn take(
     let detail = facts.detail.as_ref();
     let ctx = incoming.prepared.common.ctx.clone();
     let party = incoming.prepared.speaks_for().clone();
+    if claims.on_behalf.is_some() {
+        // Of a letter it is asked what the party signed itself.
+        arrivals::flush(batch).await?;
+    }
     let letter = letter::find(batch, incoming, claims, &facts.blobs).await?;
     let asked: Vec<_> = claims.items.iter().map(|i| (i.nid, i.rev)).collect();
-    let found = notifications::acknowledged(batch.conn, &ctx, &party, &asked).await?;
+    let found = delivered::find(batch, &party, &asked).await?;
     let mut items = Vec::with_capacity(found.len());
     let (mut apart, mut openings) = (Vec::new(), Vec::new());
     for (index, (item, found)) in claims.items.iter().zip(&found).enumerate() {
         if letter.is_some() {
-            check_transcribable(batch, claims, item, &party, found.as_ref(), index).await?;
+            check_transcribable(batch, claims, item, &party, found.as_deref(), index).await?;
         }
-        let found = delivered(claims, item, found.as_ref(), index)?;
+        let found = named(claims, item, found.as_deref(), index)?;
         let distance_m = distance_as_entered(batch, item, found, detail)?;
         let elsewhere = match &facts.elsewhere {
             Some(said) => said.contains(&item.nid),
@@ -208,13 +214,17 @@ pub(super) async fn take(
             elsewhere,
         });
     }
-    let coordinators = actors::coordinators(batch.conn, &ctx).await?;
+    let coordinators = batch.standing.coordinators(batch.conn, &ctx).await?;
     let mut desks = vec![claims.to.clone()];
     desks.extend(coordinators.iter().cloned());
     if letter.is_some() {
         // The party is to know what is said in its name, once it has a desk.
         desks.push(party.clone());
     }
+    if letter.is_none() && apart.is_empty() && openings.is_empty() {
+        return wait(batch, incoming, &claims.to, items, desks);
+    }
+    arrivals::flush(batch).await?;
     let mut stored = apply::store(batch, incoming, &desks).await?;
     let new = NewAck {
         pos: stored.pos,
@@ -274,8 +284,37 @@ async fn check_transcribable(
     Ok(())
 }
 
+/// Gives an acknowledgement that has no other effect its position and receipt, and lets it wait for the others of its
+/// group.
+fn wait<'a>(
+    batch: &mut Batch<'a>,
+    incoming: &Incoming<'a>,
+    org: &'a ActorId,
+    items: Vec<NewAckItem>,
+    mut desks: Vec<ActorId>,
+) -> Result<Stored, Fault> {
+    let (pos, receipt) = apply::next(batch, incoming.prepared.hash)?;
+    desks.sort_unstable();
+    desks.dedup();
+    batch.woken.extend(desks.iter().cloned());
+    batch.waiting.push(Waiting {
+        prepared: incoming.prepared,
+        submitted_by: incoming.submitted_by(),
+        pos,
+        receipt: receipt.clone(),
+        desks,
+        what: Judged::Acknowledges { org, items },
+    });
+    Ok(Stored {
+        pos,
+        receipt,
+        remarks: Vec::new(),
+        seqs: Vec::new(),
+    })
+}
+
 /// The item names a revision that was delivered to the party, by its hash, and digests that stand in it.
-fn delivered<'a>(
+fn named<'a>(
     claims: &AckClaims,
     item: &AckItem,
     found: Option<&'a Acknowledged>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use time::format_description::well_known::Rfc3339;
 
+use super::arrivals::Fresh;
 use super::batch::{Batch, Fault};
 use super::prepare::{Prepared, SignerKey};
 use super::{
@@ -45,22 +46,28 @@ impl<'a> Incoming<'a> {
     }
 }
 
-/// Takes one statement into the transaction. `fresh` says that it begins a notification that nothing stored, and nothing
-/// else in the group, has to do with.
+/// Takes one statement into the transaction.
 pub(super) async fn one<'a>(
     batch: &mut Batch<'a>,
     job: &'a Job,
-    fresh: bool,
+    fresh: Fresh,
 ) -> Result<Taken, Fault> {
-    if !fresh {
+    let kind = job.prepared.claims.kind();
+    // What acknowledges or begins something new waits for the others like it; anything else sees all that was written.
+    if !fresh.unheard || !(fresh.begins || kind == Kind::Ack) {
         arrivals::flush(batch).await?;
-        if let Some(taken) = taken_before(batch, job).await? {
-            batch.standing.after(job.prepared.claims.kind());
-            return Ok(taken);
-        }
     }
-    let taken = new(batch, job, fresh).await;
-    batch.standing.after(job.prepared.claims.kind());
+    if kind != Kind::Ack {
+        batch.delivered.clear();
+    }
+    if !fresh.unheard
+        && let Some(taken) = taken_before(batch, job).await?
+    {
+        batch.standing.after(kind);
+        return Ok(taken);
+    }
+    let taken = new(batch, job, fresh.begins).await;
+    batch.standing.after(kind);
     taken
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::arrivals::{self, Waiting};
+use super::delivered::{self, Delivered};
 use super::standing::Standing;
 use super::{Committed, Job, Taken, Wake, apply};
 use crate::domain::ids::{ActorId, ContextId, DeviceId, LogPosition, Seq};
@@ -74,8 +75,10 @@ pub(super) struct Batch<'a> {
     pub at: OffsetDateTime,
     /// What its statements are judged by.
     pub standing: Standing,
-    /// New notifications that are judged and not yet written.
+    /// New notifications and acknowledgements that are judged and not yet written.
     pub waiting: Vec<Waiting<'a>>,
+    /// What the group's acknowledgements name, read for all of them at once; emptied by whatever else comes.
+    pub delivered: Delivered,
     /// Desks that have new mail.
     pub woken: BTreeSet<ActorId>,
     /// Devices that were taken back.
@@ -127,6 +130,7 @@ impl<'a> Batch<'a> {
             at,
             standing: Standing::default(),
             waiting: Vec::new(),
+            delivered: Delivered::new(),
             woken: BTreeSet::new(),
             revoked: Vec::new(),
             held_back: Vec::new(),
@@ -242,6 +246,7 @@ async fn commit(
     let mut batch = Batch::begin(core, context, &mut tx).await?;
     let mut results = Vec::with_capacity(jobs.len());
     let fresh = arrivals::fresh(&mut batch, jobs).await?;
+    delivered::ahead(&mut batch, jobs).await?;
     for (job, fresh) in jobs.iter().zip(fresh) {
         match Box::pin(apply::one(&mut batch, job, fresh)).await {
             Ok(taken) => results.push(Ok(taken)),

@@ -10,6 +10,7 @@ mod arrivals;
 mod attached;
 mod batch;
 mod confirm;
+mod delivered;
 mod desk;
 mod distress;
 mod due;

@@ -4,7 +4,7 @@
 use time::Duration;
 
 use super::apply::{self, Incoming, Stored};
-use super::arrivals::Waiting;
+use super::arrivals::{Beginning, Judged, Waiting};
 use super::attached;
 use super::batch::{Batch, Fault};
 use super::due;
@@ -174,12 +174,14 @@ fn wait<'a>(
         submitted_by: incoming.submitted_by(),
         pos,
         receipt: receipt.clone(),
-        revision,
-        subject: claims.subject,
-        facts,
         desks,
-        chosen: choose(&facts.audiences, &vec![0; facts.audiences.len()]),
-        falls,
+        what: Judged::Begins(Box::new(Beginning {
+            revision,
+            subject: claims.subject,
+            facts,
+            chosen: choose(&facts.audiences, &vec![0; facts.audiences.len()]),
+            falls,
+        })),
     });
     Ok(Stored {
         pos,

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::crypto::digest::Kid;
-use crate::domain::ids::ContextId;
+use crate::domain::actor::ActorKind;
+use crate::domain::ids::{ActorId, ContextId};
 use crate::domain::kind::Kind;
 use crate::store::Connection;
 use crate::store::actors::{self, ActorRow};
@@ -80,6 +81,22 @@ impl Standing {
         }
         let actors = actors::all(conn, ctx).await?;
         Ok(Arc::clone(self.actors.insert(actors.into())))
+    }
+
+    /// The coordinators that have enrolled.
+    pub async fn coordinators(
+        &mut self,
+        conn: &mut Connection,
+        ctx: &ContextId,
+    ) -> Result<Vec<ActorId>, StoreError> {
+        let actors = self.actors(conn, ctx).await?;
+        let enrolled =
+            |row: &&ActorRow| row.kind == ActorKind::Coordinator && row.desk_key.is_some();
+        Ok(actors
+            .iter()
+            .filter(enrolled)
+            .map(|row| row.actor.clone())
+            .collect())
     }
 
     /// The device of the context that a key names now.
