@@ -24,7 +24,7 @@ use crate::domain::notification::{Subject, Tier};
 use crate::service::core::internal;
 use crate::spatial::{Area, Position, Presence, Window, proximity};
 use crate::store::notifications::{self, Acknowledged, NewAck, NewAckItem};
-use crate::store::{actors, blobs};
+use crate::store::blobs;
 use crate::wire::claims::{About, AckClaims, AckItem, NoticeClaims, NoticeCode};
 use crate::wire::object::{MAX_TEXT, Object, Shape};
 use crate::wire::parts::{AckDetail, AckItemDetail, Blobs, NamedBlob, NoticeDetail, Place, name};
