@@ -135,7 +135,7 @@ fn sign(
                 opened: Vec::new(),
                 state: AckState::Received,
             };
-            let claims = AckClaims::new(common, organisation.clone(), vec![item]);
+            let claims = AckClaims::new(common, organisation.clone(), vec![item], None);
             let detail = json!({"officer": {"name": "Maj. Karim"}});
             let part = Part::new(name::DETAIL, &detail)?.sealed_to(trust.server_seal());
             let built = build(claims, &[part], &device.signing)?;

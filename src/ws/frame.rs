@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The subprotocol that both ends must speak.
 pub const SUBPROTOCOL: &str = "hn.v1";
 
-/// The largest frame to a client, in bytes. Of a larger event only a reference is sent, to fetch it by.
+/// The largest message to a client, in bytes. Of a larger event only a reference is sent, to fetch it by.
 pub const FRAME_MAX_BYTES: usize = 64 << 10;
 
 /// The largest frame from a client, in bytes: it says nothing but `{"ack":<seq>}`.
@@ -18,8 +18,11 @@ pub const INBOUND_MAX_BYTES: usize = 1 << 10;
 /// The read buffer of a socket, in bytes; ten thousand idle sockets must not cost a gigabyte.
 pub const READ_BUFFER_BYTES: usize = 1 << 10;
 
-/// The most that waits in memory for the peer to take, in bytes: a frame and its like again.
-pub const WRITE_BUFFER_MAX_BYTES: usize = 2 * FRAME_MAX_BYTES + 1_024;
+/// The most of an event in one frame, in bytes: a larger one goes out in several, as RFC 6455 (5.4) has it.
+pub const FRAGMENT_BYTES: usize = 4 << 10;
+
+/// The most that waits in memory for the peer to take, in bytes: a fragment, its like again, and frames of control.
+pub const WRITE_BUFFER_MAX_BYTES: usize = 2 * FRAGMENT_BYTES + 1_024;
 
 /// Bounds on a socket.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@
 //! event, and where events come from, is given by others through [`session::Mailbox`].
 
 pub mod frame;
+pub mod handshake;
 pub mod machine;
 pub mod session;
 pub mod upgrade;

@@ -2,26 +2,28 @@
 //! Four inputs: the peer, the mailbox's bell, the clock, and the tokens that end it. An idle socket wakes for its pings
 //! and for nothing else.
 
-use std::error::Error as _;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::time::Instant;
 
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::response::Response;
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::time::{sleep_until, timeout};
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::frame::{
-    CloseReason, DistressNotice, Event, HeadNotice, INBOUND_MAX_BYTES, Payload, READ_BUFFER_BYTES,
-    SUBPROTOCOL, SocketLimits, WRITE_BUFFER_MAX_BYTES,
+    CloseReason, DistressNotice, Event, FRAGMENT_BYTES, HeadNotice, Payload, SocketLimits,
 };
 use super::machine::{Action, Input, Machine, MailboxFailure};
-use crate::wire::problem::{Problem, ProblemKind};
+
+/// A socket after its handshake.
+pub type WebSocket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// The most messages that are taken at once, so that a talkative peer cannot keep us from all else.
 const INPUTS_AT_ONCE: usize = 64;
@@ -73,39 +75,6 @@ pub struct SocketTokens {
     pub replaced: CancellationToken,
 }
 
-/// Answers a WebSocket handshake and runs `session` on the socket, counted by `sockets`.
-///
-/// # Errors
-/// `subprotocol-missing` when it is no WebSocket handshake or does not offer [`SUBPROTOCOL`].
-pub fn upgrade<F>(
-    handshake: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-    sockets: &TaskTracker,
-    session: impl FnOnce(WebSocket) -> F + Send + 'static,
-) -> Result<Response, Problem>
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let handshake = handshake
-        .map_err(|_| Problem::new(ProblemKind::SubprotocolMissing))?
-        .protocols([SUBPROTOCOL]);
-    if handshake.selected_protocol().is_none() {
-        return Err(Problem::new(ProblemKind::SubprotocolMissing));
-    }
-    let counted = sockets.token();
-    Ok(handshake
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_write_buffer_size(WRITE_BUFFER_MAX_BYTES)
-        .max_frame_size(INBOUND_MAX_BYTES)
-        .max_message_size(INBOUND_MAX_BYTES)
-        .on_upgrade(move |socket| {
-            Box::pin(async move {
-                let _counted = counted;
-                session(socket).await;
-            })
-        }))
-}
-
 /// Where a stream begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
@@ -144,7 +113,7 @@ pub async fn run(
         inputs = tokio::select! {
             biased;
             input = ended(&tokens) => vec![input],
-            message = socket.recv() => all_heard(message, &mut socket),
+            message = socket.next() => all_heard(message, &mut socket),
             () = sleep_until(machine.deadline().into()) => vec![Input::Tick],
             () = mailbox.bell() => vec![Input::Called(mailbox.call()), Input::Wake],
         };
@@ -209,21 +178,21 @@ async fn act(
     let failed = |failure| Some(Input::MailboxFailed(failure));
     match action {
         Action::Close(_) => None,
-        Action::Send(event) => send(socket, message(event.payload), limits).await,
+        Action::Send(event) => send(socket, pieces(event.payload), limits).await,
         Action::Head(head) => {
             let text = serde_json::to_string(&HeadNotice { head }).unwrap_or_default();
-            send(socket, Message::Text(text.into()), limits).await
+            send(socket, [Message::Text(text.into())], limits).await
         }
         Action::Call(distress) => {
             let text = serde_json::to_string(&DistressNotice { distress }).unwrap_or_default();
-            send(socket, Message::Text(text.into()), limits).await
+            send(socket, [Message::Text(text.into())], limits).await
         }
         Action::Look { after } => match timeout(limits.mailbox, mailbox.calls(after)).await {
             Ok(Ok(seqs)) => Some(Input::Calls(seqs)),
             Ok(Err(failure)) => failed(failure),
             Err(_) => failed(MailboxFailure::Unavailable),
         },
-        Action::Ping => send(socket, Message::Ping(bytes::Bytes::new()), limits).await,
+        Action::Ping => send(socket, [Message::Ping(bytes::Bytes::new())], limits).await,
         Action::Acknowledged(seq) => {
             match timeout(limits.mailbox, mailbox.acknowledged(seq)).await {
                 Ok(Ok(())) => None,
@@ -244,10 +213,10 @@ async fn act(
 }
 
 /// What the peer said, and what else it has said already.
-fn all_heard(first: Option<Result<Message, axum::Error>>, socket: &mut WebSocket) -> Vec<Input> {
+fn all_heard(first: Option<Result<Message, Error>>, socket: &mut WebSocket) -> Vec<Input> {
     let mut inputs = vec![heard(first)];
     while inputs.len() < INPUTS_AT_ONCE && !matches!(inputs.last(), Some(Input::PeerClosed)) {
-        let Some(next) = socket.recv().now_or_never() else {
+        let Some(next) = socket.next().now_or_never() else {
             break;
         };
         inputs.push(heard(next));
@@ -255,9 +224,19 @@ fn all_heard(first: Option<Result<Message, axum::Error>>, socket: &mut WebSocket
     inputs
 }
 
-/// `Some` when the frame was not taken.
-async fn send(socket: &mut WebSocket, message: Message, limits: &SocketLimits) -> Option<Input> {
-    match timeout(limits.write, socket.send(message)).await {
+/// `Some` when what was to be sent was not taken.
+async fn send(
+    socket: &mut WebSocket,
+    pieces: impl IntoIterator<Item = Message>,
+    limits: &SocketLimits,
+) -> Option<Input> {
+    let all = async {
+        for piece in pieces {
+            socket.feed(piece).await?;
+        }
+        socket.flush().await
+    };
+    match timeout(limits.write, all).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) if stalled(&error) => Some(Input::WriteStalled),
         Ok(Err(_)) => Some(Input::PeerClosed),
@@ -266,44 +245,42 @@ async fn send(socket: &mut WebSocket, message: Message, limits: &SocketLimits) -
 }
 
 /// Whether a write failed because the peer takes nothing: the stream's guard says so by `TimedOut`.
-fn stalled(error: &axum::Error) -> bool {
-    within::<std::io::Error>(error).is_some_and(|io| io.kind() == ErrorKind::TimedOut)
+fn stalled(error: &Error) -> bool {
+    matches!(error, Error::Io(io) if io.kind() == ErrorKind::TimedOut)
 }
 
-/// The first `E` among an error's sources.
-fn within<E: std::error::Error + 'static>(error: &axum::Error) -> Option<&E> {
-    let mut source = error.source();
-    while let Some(inner) = source {
-        if let Some(found) = inner.downcast_ref::<E>() {
-            return Some(found);
+/// A message in fragments (RFC 6455, 5.4). A socket's buffer stays for ever as large as the largest frame that went
+/// through it, so this is what an idle socket costs.
+fn pieces(payload: Payload) -> impl Iterator<Item = Message> {
+    let (mut kind, mut left) = match payload {
+        Payload::Text(text) => (Data::Text, text.into()),
+        Payload::Binary(bytes) => (Data::Binary, bytes),
+    };
+    let mut ended = false;
+    std::iter::from_fn(move || {
+        if ended {
+            return None;
         }
-        source = inner.source();
-    }
-    None
+        let piece = left.split_to(left.len().min(FRAGMENT_BYTES));
+        ended = left.is_empty();
+        let opcode = OpCode::Data(std::mem::replace(&mut kind, Data::Continue));
+        Some(Message::Frame(Frame::message(piece, opcode, ended)))
+    })
 }
 
-fn message(payload: Payload) -> Message {
-    match payload {
-        Payload::Text(text) => Message::Text(text.into()),
-        Payload::Binary(bytes) => Message::Binary(bytes),
-    }
-}
-
-fn heard(message: Option<Result<Message, axum::Error>>) -> Input {
+fn heard(message: Option<Result<Message, Error>>) -> Input {
     match message {
         Some(Ok(Message::Text(text))) => Input::Text(text.as_str().to_owned()),
         Some(Ok(Message::Binary(_))) => Input::Binary,
         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Input::Alive,
-        Some(Err(error)) if matches!(within(&error), Some(tungstenite::Error::Capacity(_))) => {
-            Input::TooLarge
-        }
-        Some(Ok(Message::Close(_)) | Err(_)) | None => Input::PeerClosed,
+        Some(Err(Error::Capacity(_))) => Input::TooLarge,
+        Some(Ok(Message::Close(_) | Message::Frame(_)) | Err(_)) | None => Input::PeerClosed,
     }
 }
 
 fn close_frame(reason: CloseReason) -> Message {
     Message::Close(Some(CloseFrame {
-        code: reason.code(),
+        code: reason.code().into(),
         reason: reason.words().into(),
     }))
 }
@@ -312,7 +289,7 @@ fn close_frame(reason: CloseReason) -> Message {
 async fn farewell(socket: &mut WebSocket, reason: CloseReason, limits: &SocketLimits) {
     let goodbye = async {
         if socket.send(close_frame(reason)).await.is_ok() {
-            while let Some(Ok(_)) = socket.recv().await {}
+            while let Some(Ok(_)) = socket.next().await {}
         }
     };
     drop(timeout(limits.close, goodbye).await);

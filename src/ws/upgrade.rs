@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::Request;
 use axum::response::Response;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::frame::{Event, FRAME_MAX_BYTES, FetchReference, Payload, SocketLimits};
+use super::handshake;
 use super::machine::MailboxFailure;
 use super::session::{self, Fetched, Mailbox, SocketTokens, Start};
 use crate::domain::ids::Seq;
@@ -41,17 +41,13 @@ impl Streams {
     /// [`Self::open`] as a value, for whoever answers `GET /v1/stream`.
     pub fn opener(
         self,
-    ) -> impl Fn(
-        Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-        Reader,
-        Option<Seq>,
-    ) -> BoxFuture<'static, Result<Response, Problem>>
+    ) -> impl Fn(Request, Reader, Option<Seq>) -> BoxFuture<'static, Result<Response, Problem>>
     + Send
     + Sync
     + 'static {
-        move |handshake, reader, after| {
+        move |request, reader, after| {
             let streams = self.clone();
-            Box::pin(async move { streams.open(handshake, reader, after).await })
+            Box::pin(async move { streams.open(request, reader, after).await })
         }
     }
 
@@ -62,7 +58,7 @@ impl Streams {
     /// the mailbox; as [`MailboxError::problem`].
     pub async fn open(
         &self,
-        handshake: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+        request: Request,
         reader: Reader,
         after: Option<Seq>,
     ) -> Result<Response, Problem> {
@@ -100,7 +96,7 @@ impl Streams {
             after: after.0,
             kept: cursor.0,
         };
-        session::upgrade(handshake, &self.sockets, move |socket| async move {
+        handshake::upgrade(request, &self.sockets, move |socket| async move {
             session::run(socket, mailbox, start, limits, tokens).await;
         })
     }

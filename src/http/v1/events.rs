@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{FromRef, FromRequestParts, Path, State};
+use axum::extract::{FromRef, FromRequestParts, Path, Request, State};
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
@@ -34,11 +32,7 @@ const CURSOR_MAX_BYTES: usize = 1_024;
 /// Opens a stream on a handshake, after a place or after the device's cursor. HTTP does not know WebSockets: whoever puts
 /// the server together gives this.
 pub type OpenStream = Arc<
-    dyn Fn(
-            Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-            Reader,
-            Option<Seq>,
-        ) -> BoxFuture<'static, Result<Response, Problem>>
+    dyn Fn(Request, Reader, Option<Seq>) -> BoxFuture<'static, Result<Response, Problem>>
         + Send
         + Sync,
 >;
@@ -213,10 +207,10 @@ async fn stream(
     State(events): State<EventsState>,
     principal: Principal,
     QueryParams(query): QueryParams<StreamQuery>,
-    handshake: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: Request,
 ) -> Result<Response, Problem> {
     let reader = reader(&principal, "GET", "/v1/stream")?;
-    (events.open_stream)(handshake, reader, query.after.map(Seq)).await
+    (events.open_stream)(request, reader, query.after.map(Seq)).await
 }
 
 impl EventsState {

@@ -62,8 +62,8 @@ pub(super) struct Beginning<'a> {
     pub falls: Vec<NewDue>,
 }
 
-/// How new a statement is to the database and to its group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How new a statement is to the database and to its group; by default nothing is known of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Fresh {
     /// Neither its bytes nor its id were seen before.
     pub unheard: bool,

@@ -8,6 +8,7 @@ use time::{Date, Duration, OffsetDateTime};
 use tokio::sync::oneshot;
 
 use super::admission;
+use super::arrivals::Fresh;
 use super::batch::{Batch, Fault};
 use super::due::{self, Moments};
 use super::fire::{self, Brings, Fell};
@@ -115,7 +116,7 @@ impl Replay {
             self.own(&mut batch, stored, &job.prepared).await?;
         } else {
             self.enrol(&mut batch, &job.prepared).await?;
-            let taken = Box::pin(apply::one(&mut batch, &job, false)).await?;
+            let taken = Box::pin(apply::one(&mut batch, &job, Fresh::default())).await?;
             if taken.known || taken.pos != stored.pos {
                 return Err(ProblemKind::ReusedJti.into());
             }

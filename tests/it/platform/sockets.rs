@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::Request;
 use axum::routing::get;
 use futures_util::{SinkExt, StreamExt};
 use herald::http::{Limits, QueryParams};
 use herald::wire::problem::ProblemKind;
 use herald::ws::frame::{CloseReason, Event, FRAME_MAX_BYTES, Payload, SUBPROTOCOL, SocketLimits};
+use herald::ws::handshake;
 use herald::ws::machine::MailboxFailure;
 use herald::ws::session::{self, Fetched, Mailbox, SocketTokens, Start};
 use serde::Deserialize;
@@ -117,18 +117,16 @@ impl Stream {
         let sockets = TaskTracker::new();
         let (tell, ended) = mpsc::unbounded_channel();
         let (mailbox, ends, tracker) = (desk.clone(), tokens.clone(), sockets.clone());
-        let handler =
-            move |QueryParams(query): QueryParams<After>,
-                  handshake: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| async move {
-                let start = Start {
-                    after: query.after,
-                    kept: query.after,
-                };
-                session::upgrade(handshake, &tracker, move |socket| async move {
-                    let reason = session::run(socket, mailbox, start, limits, ends).await;
-                    tell.send(reason).expect("the test listens");
-                })
+        let handler = move |QueryParams(query): QueryParams<After>, request: Request| async move {
+            let start = Start {
+                after: query.after,
+                kept: query.after,
             };
+            handshake::upgrade(request, &tracker, move |socket| async move {
+                let reason = session::run(socket, mailbox, start, limits, ends).await;
+                tell.send(reason).expect("the test listens");
+            })
+        };
         let server =
             Server::start(server_limits, Router::new().route("/stream", get(handler))).await;
         Self {
