@@ -40,6 +40,9 @@ pub struct Device {
     pub desk: Kid,
 }
 
+/// Devices that enrol from one address.
+const DEVICES_AN_ADDRESS: usize = 20;
+
 /// All of them.
 pub struct Desks {
     /// The parties.
@@ -82,19 +85,22 @@ pub async fn enrol(world: &World, count: usize, devices: usize) -> Outcome<Desks
         server: by.profile.me().server.clone(),
     };
     for number in 0..count {
-        let from = Ipv4Addr::new(127, 0, 1, u8::try_from(number % 250)? + 1);
+        let host = u8::try_from(number % 250)? + 1;
         let party: ActorId = format!("p{number}").parse()?;
-        desks.devices.extend(by.party(&party, from, devices).await?);
+        desks.devices.extend(by.party(&party, host, devices).await?);
         desks.parties.push(party);
     }
     Ok(desks)
 }
 
 impl Inviting {
-    async fn party(&self, party: &ActorId, from: Ipv4Addr, count: usize) -> Outcome<Vec<Device>> {
+    async fn party(&self, party: &ActorId, host: u8, count: usize) -> Outcome<Vec<Device>> {
         let (root, desk) = (SigningKey::generate(), SealKey::generate());
         let (mut named, mut before, mut devices) = (Vec::new(), None, Vec::new());
         for serial in 1..=count {
+            // An address may enrol 30 devices at once.
+            let net = u8::try_from(1 + serial / DEVICES_AN_ADDRESS)?;
+            let from = Ipv4Addr::new(127, 0, net, host);
             let code = self.invite(party).await?;
             let (signing, seal, key) = (
                 SigningKey::generate(),

@@ -4,6 +4,7 @@
 mod desk;
 mod distress;
 mod drill;
+mod nudge;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

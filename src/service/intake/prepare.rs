@@ -223,7 +223,7 @@ pub(super) fn prepare(
         return Err(Problem::new(ProblemKind::StatementKind)
             .detail("checks go to /v1/checks; receipts and answers are the server's"));
     }
-    if !matches!(kind, Kind::Ack | Kind::Relay) {
+    if !matches!(kind, Kind::Ack | Kind::Keys | Kind::Relay) {
         unverified
             .limit_payload(statement::ORDINARY_PAYLOAD_BYTES)
             .map_err(|error| refused_statement(&error))?;

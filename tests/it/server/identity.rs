@@ -205,6 +205,7 @@ async fn a_root_names_its_devices_and_whom_it_drops_is_out_at_once() {
     };
     let (root, serial, prev) = (&world.msf.root, world.msf.serial, world.msf.keys);
     let invented = Fresh::new().key(Role::Organisation);
+    let many = |count| (0..count).map(|_| Fresh::new().key(Role::Organisation)).collect();
     let mut promoted = devices.clone();
     promoted[0].role = Role::Coordinator;
     for (keys, wanted) in [
@@ -231,6 +232,9 @@ async fn a_root_names_its_devices_and_whom_it_drops_is_out_at_once() {
             P::StateForbids,
         ),
         (sign(root, serial + 1, prev, Vec::new()), P::InvalidMember),
+        // Sixty devices are judged like one; three hundred are more than a statement holds.
+        (sign(root, serial + 1, prev, many(60)), P::EnrolmentInvalid),
+        (sign(root, serial + 1, prev, many(300)), P::TooLarge),
     ] {
         let answer = world.submit(ada, keys.envelope.encode()).await;
         assert_eq!(answer.refused(), Some(wanted), "{answer:?}");

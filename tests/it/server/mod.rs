@@ -15,7 +15,7 @@ mod groups;
 mod identity;
 mod intake;
 mod kinds;
-mod nudges;
+pub mod nudges;
 mod operations;
 mod problems;
 mod progress;
