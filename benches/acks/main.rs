@@ -14,7 +14,6 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
-use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -145,17 +144,13 @@ fn sign(
     Ok(signed)
 }
 
-fn client(device: &Device) -> Outcome<reqwest::Client> {
-    Ok(reqwest::Client::builder()
-        .tls_backend_preconfigured((*device.tls).clone())
-        .no_proxy()
-        .local_address(IpAddr::V4(device.from))
-        .build()?)
-}
-
 /// Sends them, so many at once; how long each took.
 async fn send(desks: &Desks, acks: Vec<Signed>, at_once: usize) -> Outcome<Vec<Duration>> {
-    let clients: Vec<_> = desks.devices.iter().map(client).collect::<Outcome<_>>()?;
+    let clients: Vec<_> = desks
+        .devices
+        .iter()
+        .map(Device::client)
+        .collect::<Outcome<_>>()?;
     let url = format!("{}/v1/statements", desks.server);
     let sending = acks.into_iter().map(|(place, body)| {
         let client = clients.get(place).cloned();

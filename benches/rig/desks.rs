@@ -40,6 +40,17 @@ pub struct Device {
     pub desk: Kid,
 }
 
+impl Device {
+    /// Speaks with the server over its own certificate and from its own address.
+    pub fn client(&self) -> Outcome<reqwest::Client> {
+        Ok(reqwest::Client::builder()
+            .tls_backend_preconfigured((*self.tls).clone())
+            .no_proxy()
+            .local_address(IpAddr::V4(self.from))
+            .build()?)
+    }
+}
+
 /// Devices that enrol from one address.
 const DEVICES_AN_ADDRESS: usize = 20;
 

@@ -62,19 +62,24 @@ pub struct Listening {
 }
 
 impl Listening {
-    /// Opens all sockets of all devices.
+    /// Opens all sockets of all devices, each from the end of its mailbox: that of a desk that has read everything.
     pub async fn open(desks: &Desks) -> Outcome<Self> {
         let book = Arc::<Book>::default();
-        let each = desks.devices.iter().flat_map(|device| [device; SOCKETS]);
-        let opening = each.map(|device| async {
-            let socket = connect(device, &desks.server, 0).await?;
-            let (device, server) = (device.clone(), desks.server.clone());
-            tokio::spawn(listen(socket, device, server, Arc::clone(&book)));
-            Outcome::Ok(())
+        let opening = desks.devices.iter().map(|device| async {
+            let head = head(device, &desks.server).await?;
+            for _ in 0..SOCKETS {
+                let socket = connect(device, &desks.server, head).await?;
+                let (device, server) = (device.clone(), desks.server.clone());
+                tokio::spawn(listen(socket, device, server, head, Arc::clone(&book)));
+            }
+            Outcome::Ok(SOCKETS)
         });
         let opened = iter(opening).buffer_unordered(OPENING);
-        let open = opened.try_fold(0, async |open, ()| Ok(open + 1)).await?;
-        Ok(Self { open, book })
+        let open = opened.try_fold(0, async |open, more| Ok(open + more));
+        Ok(Self {
+            open: open.await?,
+            book,
+        })
     }
 
     /// How many there are.
@@ -103,6 +108,14 @@ impl Listening {
     }
 }
 
+/// The last place in a device's mailbox.
+async fn head(device: &Device, server: &str) -> Outcome<u64> {
+    let url = format!("{server}/v1/events?after=0&limit=1");
+    let answer = device.client()?.get(url).send().await?.error_for_status()?;
+    let head = answer.headers().get("hn-head").ok_or("no head")?;
+    Ok(head.to_str()?.parse()?)
+}
+
 async fn connect(device: &Device, server: &str, after: u64) -> Outcome<Socket> {
     let address = server.strip_prefix("https://").ok_or("no address")?;
     let socket = TcpSocket::new_v4()?;
@@ -119,8 +132,8 @@ async fn connect(device: &Device, server: &str, after: u64) -> Outcome<Socket> {
 }
 
 /// Listens on, over every line that breaks, as a client does.
-async fn listen(mut socket: Socket, device: Device, server: String, book: Arc<Book>) {
-    let mut last = 0;
+async fn listen(mut socket: Socket, device: Device, server: String, head: u64, book: Arc<Book>) {
+    let mut last = head;
     for _ in 0..RECONNECTS {
         follow(&mut socket, &device, &mut last, &book).await;
         book.broken.fetch_add(1, Ordering::Relaxed);

@@ -33,7 +33,13 @@ async fn a_person_sets_an_address_tests_it_goes_on_leave_and_erases_it() {
     private("smtp-password", b"correct horse\n");
     world.start().await;
 
-    let args = ["nudge", "--email", "desk@msf.example", "--severity", "urgent"];
+    let args = [
+        "nudge",
+        "--email",
+        "desk@msf.example",
+        "--severity",
+        "urgent",
+    ];
     let set = world.words("msf", &args).await;
     assert!(set.contains("desk@msf.example"), "{set}");
     assert!(set.contains("for: urgent"), "{set}");

@@ -205,7 +205,11 @@ async fn a_root_names_its_devices_and_whom_it_drops_is_out_at_once() {
     };
     let (root, serial, prev) = (&world.msf.root, world.msf.serial, world.msf.keys);
     let invented = Fresh::new().key(Role::Organisation);
-    let many = |count| (0..count).map(|_| Fresh::new().key(Role::Organisation)).collect();
+    let many = |count| {
+        (0..count)
+            .map(|_| Fresh::new().key(Role::Organisation))
+            .collect()
+    };
     let mut promoted = devices.clone();
     promoted[0].role = Role::Coordinator;
     for (keys, wanted) in [
