@@ -6,7 +6,7 @@ use std::sync::Arc;
 use herald::cli::api::Api;
 use herald::cli::profile::{Profile, file};
 use herald::crypto::b64url;
-use herald::crypto::digest::Kid;
+use herald::crypto::digest::{Digest, Kid};
 use herald::crypto::keys::SigningKey;
 use herald::crypto::random::random_bytes;
 use herald::crypto::seal_key::SealKey;
@@ -18,6 +18,7 @@ use herald::tls::{self, Credentials};
 use herald::wire::api::{EnrolRequest, EnrolResponse};
 use herald::wire::build::{Part, build};
 use herald::wire::claims::{Admission, AdmitClaims, DeviceKey, InviteClaims, KeysClaims};
+use herald::wire::envelope::{ENVELOPE_TYPE, Envelope};
 use herald::wire::invite::InviteCode;
 use herald::wire::parts::{InvitedPerson, name};
 use herald::wire::trust::Trust;
@@ -105,60 +106,30 @@ pub async fn enrol(world: &World, count: usize, devices: usize) -> Outcome<Desks
 }
 
 impl Inviting {
+    /// The first device with the party's root, the others as devices that wait until the root names them all at once.
     async fn party(&self, party: &ActorId, host: u8, count: usize) -> Outcome<Vec<Device>> {
         let (root, desk) = (SigningKey::generate(), SealKey::generate());
-        let (mut named, mut before, mut devices) = (Vec::new(), None, Vec::new());
+        let mut of = Founding {
+            by: self,
+            party,
+            root: &root,
+            desk: &desk,
+            named: Vec::new(),
+            before: None,
+        };
+        let mut devices = Vec::new();
         for serial in 1..=count {
             // An address may enrol 30 devices at once.
             let net = u8::try_from(1 + serial / DEVICES_AN_ADDRESS)?;
-            let from = Ipv4Addr::new(127, 0, net, host);
-            let code = self.invite(party).await?;
-            let (signing, seal, key) = (
-                SigningKey::generate(),
-                SealKey::generate(),
-                TlsKey::generate()?,
-            );
-            let mut common = self.profile.common(&Clock::System);
-            common.iss = Issuer::root(party.clone());
-            let id = DeviceId::from_random(random_bytes());
-            named.push(DeviceKey {
-                id: id.clone(),
-                jwk: *signing.verifying_key(),
-                seal: seal.public_key().clone(),
-                role: Role::PartyDesk,
-                nbf: common.iat - 300,
-                exp: common.iat + 86_400,
-            });
-            let claims = KeysClaims::new(
-                common,
-                u32::try_from(serial)?,
-                before,
-                *root.verifying_key(),
-                named.clone(),
-                desk.public_key().clone(),
-            );
-            let keys = build(claims, &[], &root)?;
-            before = Some(keys.hash);
-            let request = EnrolRequest {
-                invite: code.secret_b64url(),
-                csr: b64url(&key.make_csr()?),
-                device: id.clone(),
-                jwk: *signing.verifying_key(),
-                seal: seal.public_key().clone(),
-                keys: Some(keys.envelope.statement),
-                seals: Vec::new(),
-            };
-            let answer = self.ask(&request, from).await?;
-            let own = Certificate::from_pem(&answer.certificate)?;
-            let own = Credentials::from_der(&[own.der()], &key.to_pkcs8_der());
-            let ca = tls::certificate(self.ca.der());
-            devices.push(Device {
-                from,
-                tls: Arc::new(tls::client_config(&ca, Some(own))?),
-                issuer: Issuer::device(party.clone(), id),
-                signing: Arc::new(signing),
-                desk: desk.public_key().kid(),
-            });
+            devices.push(of.device(Ipv4Addr::new(127, 0, net, host)).await?);
+        }
+        if let (Some(first), true) = (devices.first(), count > 1) {
+            let envelope = of.sign_keys(2)?;
+            let url = format!("{}/v1/statements", self.profile.me().server);
+            let request = first.client()?.post(url);
+            let request = request.header("content-type", ENVELOPE_TYPE);
+            let answer = request.body(envelope.encode()).send().await?;
+            answer.error_for_status()?;
         }
         let claims = AdmitClaims::new(
             self.profile.common(&Clock::System),
@@ -215,5 +186,76 @@ impl Inviting {
         let url = format!("{}/v1/enrol", self.profile.me().server);
         let answer = client.post(url).json(request).send().await?;
         Ok(answer.error_for_status()?.json().await?)
+    }
+}
+
+/// A party whose devices enrol.
+struct Founding<'a> {
+    by: &'a Inviting,
+    party: &'a ActorId,
+    root: &'a SigningKey,
+    desk: &'a SealKey,
+    /// The devices so far.
+    named: Vec<DeviceKey>,
+    /// The hash of the `keys` statement before.
+    before: Option<Digest>,
+}
+
+impl Founding<'_> {
+    async fn device(&mut self, from: Ipv4Addr) -> Outcome<Device> {
+        let code = self.by.invite(self.party).await?;
+        let (signing, seal) = (SigningKey::generate(), SealKey::generate());
+        let key = TlsKey::generate()?;
+        let iat = self.by.profile.common(&Clock::System).iat;
+        let id = DeviceId::from_random(random_bytes());
+        self.named.push(DeviceKey {
+            id: id.clone(),
+            jwk: *signing.verifying_key(),
+            seal: seal.public_key().clone(),
+            role: Role::PartyDesk,
+            nbf: iat - 300,
+            exp: iat + 86_400,
+        });
+        let keys = match self.before {
+            None => Some(self.sign_keys(1)?.statement),
+            Some(_) => None,
+        };
+        let request = EnrolRequest {
+            invite: code.secret_b64url(),
+            csr: b64url(&key.make_csr()?),
+            device: id.clone(),
+            jwk: *signing.verifying_key(),
+            seal: seal.public_key().clone(),
+            keys,
+            seals: Vec::new(),
+        };
+        let answer = self.by.ask(&request, from).await?;
+        let own = Certificate::from_pem(&answer.certificate)?;
+        let own = Credentials::from_der(&[own.der()], &key.to_pkcs8_der());
+        let ca = tls::certificate(self.by.ca.der());
+        Ok(Device {
+            from,
+            tls: Arc::new(tls::client_config(&ca, Some(own))?),
+            issuer: Issuer::device(self.party.clone(), id),
+            signing: Arc::new(signing),
+            desk: self.desk.public_key().kid(),
+        })
+    }
+
+    /// The root names all devices so far.
+    fn sign_keys(&mut self, serial: u32) -> Outcome<Envelope> {
+        let mut common = self.by.profile.common(&Clock::System);
+        common.iss = Issuer::root(self.party.clone());
+        let claims = KeysClaims::new(
+            common,
+            serial,
+            self.before,
+            *self.root.verifying_key(),
+            self.named.clone(),
+            self.desk.public_key().clone(),
+        );
+        let keys = build(claims, &[], self.root)?;
+        self.before = Some(keys.hash);
+        Ok(keys.envelope)
     }
 }

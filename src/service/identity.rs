@@ -1,6 +1,6 @@
 //! Who is who, for reading: the device behind a certificate, an actor's devices, everybody's keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::core::{ContextKeys, Core, internal, keyring, store};
 use super::principal::Principal;
@@ -19,7 +19,7 @@ use crate::store::{error::StoreError, statements};
 use crate::wire::api::{
     ActorKeys, CurrentPolicy, DeviceStatus, Devices, KeyDirectory, Me, NamedParty,
 };
-use crate::wire::claims::InviteClaims;
+use crate::wire::claims::{InviteClaims, KeysClaims};
 use crate::wire::problem::{Problem, ProblemKind};
 
 /// The device behind a certificate, if it is enrolled; a revoked one is refused.
@@ -236,10 +236,7 @@ async fn actor_keys(
         name: row.name.clone(),
         state: row.state,
         duty: row.duty.clone(),
-        former: own(all_keys)
-            .into_iter()
-            .filter(|jws| *jws != keys)
-            .collect(),
+        former: still_needed(&keys, own(all_keys)),
         keys,
         renewals: own(renewals),
         revocations: revocations
@@ -249,6 +246,36 @@ async fn actor_keys(
             .collect(),
         admit,
     }))
+}
+
+/// Those of an actor's `keys` statements before the latest in which stands a device, or a key of one, that stands in no
+/// later one. Each names all devices: all of them together would grow with the square of the devices, and the others prove
+/// nothing more.
+fn still_needed(latest: &str, all: Vec<String>) -> Vec<String> {
+    let named = |jws: &str| {
+        let claims = statement::parse(jws.as_bytes())
+            .ok()
+            .and_then(|own| serde_json::from_slice::<KeysClaims>(own.payload()).ok());
+        claims.map_or_else(Vec::new, |claims| {
+            let devices = claims.devices.into_iter();
+            devices.map(|key| (key.id, key.jwk.kid())).collect()
+        })
+    };
+    let mut known: HashSet<_> = named(latest).into_iter().collect();
+    let before = all
+        .into_iter()
+        .rev()
+        .skip_while(|jws| jws != latest)
+        .skip(1);
+    let mut needed: Vec<String> = before
+        .filter(|jws| {
+            let count = known.len();
+            known.extend(named(jws));
+            known.len() > count
+        })
+        .collect();
+    needed.reverse();
+    needed
 }
 
 /// Whether a stored revocation is of a device of this actor; the coordinator revokes devices of others.

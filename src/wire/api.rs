@@ -173,7 +173,8 @@ pub struct ActorKeys {
     pub duty: Option<String>,
     /// Its latest `keys` statement.
     pub keys: String,
-    /// Its earlier ones, oldest first: what was signed under them can still be proved.
+    /// Those of its earlier ones that name a device, or a key of one, which no later one names, oldest first: what was
+    /// signed under them can still be proved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<String>,
     /// Every renewal there has been, oldest first.

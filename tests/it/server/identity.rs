@@ -10,7 +10,9 @@ use herald::domain::actor::{ActorKind, ActorState, DeviceState, Role};
 use herald::domain::ids::Issuer;
 use herald::domain::notification::Tier;
 use herald::tls::{self, Credentials};
-use herald::wire::api::{Devices, EnrolRequest, EnrolResponse, Submitted, SubmittedResult};
+use herald::wire::api::{
+    Devices, EnrolRequest, EnrolResponse, KeyDirectory, Submitted, SubmittedResult,
+};
 use herald::wire::build::build;
 use herald::wire::claims::{Admission, DutyClaims, KeysClaims, RevocationReason, RevokeClaims};
 use herald::wire::invite::InviteCode;
@@ -236,9 +238,8 @@ async fn a_root_names_its_devices_and_whom_it_drops_is_out_at_once() {
             P::StateForbids,
         ),
         (sign(root, serial + 1, prev, Vec::new()), P::InvalidMember),
-        // Sixty devices are judged like one; three hundred are more than a statement holds.
-        (sign(root, serial + 1, prev, many(60)), P::EnrolmentInvalid),
-        (sign(root, serial + 1, prev, many(300)), P::TooLarge),
+        // Two hundred devices are judged like one.
+        (sign(root, serial + 1, prev, many(200)), P::EnrolmentInvalid),
     ] {
         let answer = world.submit(ada, keys.envelope.encode()).await;
         assert_eq!(answer.refused(), Some(wanted), "{answer:?}");
@@ -259,6 +260,28 @@ async fn a_root_names_its_devices_and_whom_it_drops_is_out_at_once() {
     let refused = world.get(bo, "/v1/me").await;
     assert_eq!(refused.refused(), Some(P::CertificateRevoked));
     ends(&mut socket).await;
+
+    // The directory keeps of the earlier words of the root those alone that somebody's key is proved by.
+    let directory = world.get(ada, "/v1/keys?ctx=yem").await;
+    let directory: KeyDirectory = directory.json();
+    let listed = directory.actors.iter().find(|a| a.actor == world.msf.id);
+    let listed = listed.unwrap();
+    let names = |jws: &String| -> Vec<_> {
+        let statement = herald::crypto::statement::parse(jws.as_bytes()).unwrap();
+        let claims: KeysClaims = serde_json::from_slice(statement.payload()).unwrap();
+        claims.devices.into_iter().map(|device| device.id).collect()
+    };
+    assert_eq!(
+        names(&listed.keys),
+        [ada.id.clone(), pending.id.clone()],
+        "those who may speak"
+    );
+    let former: Vec<_> = listed.former.iter().map(names).collect();
+    let [with_revoked, with_bo] = former.as_slice() else {
+        panic!("each device that is gone is in one earlier word: {former:?}");
+    };
+    assert!(with_revoked.contains(&world.revoked.id));
+    assert!(with_bo.contains(&bo.id) && with_bo.contains(&pending.id));
 }
 
 #[tokio::test(flavor = "multi_thread")]
