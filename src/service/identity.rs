@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::core::{ContextKeys, Core, internal, keyring, store};
+use super::intake::device_key;
 use super::principal::Principal;
 use super::records::Record;
 use crate::crypto::digest::Digest;
@@ -36,6 +37,7 @@ pub async fn by_certificate(core: &Core, spki: &Digest) -> Result<Option<Princip
     if row.state == DeviceState::Revoked {
         return Err(ProblemKind::CertificateRevoked.into());
     }
+    let key = device_key(&row)?;
     Ok(Some(Principal {
         ctx: row.ctx,
         actor: row.actor,
@@ -45,7 +47,7 @@ pub async fn by_certificate(core: &Core, spki: &Digest) -> Result<Option<Princip
         device: row.device,
         role: row.role,
         device_state: row.state,
-        kid: row.kid,
+        key,
         spki: row.spki,
         until: row.until.unix_timestamp(),
         former: row.spki != *spki,

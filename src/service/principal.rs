@@ -1,7 +1,8 @@
 //! Who is calling: the device behind a client certificate, looked up in the database on every request, so that taking a
 //! device back takes effect at the next one.
 
-use crate::crypto::digest::{Digest, Kid};
+use crate::crypto::digest::Digest;
+use crate::crypto::keys::VerifyingKey;
 use crate::domain::actor::{ActorKind, ActorState, DeviceState, Role};
 use crate::domain::ids::{ActorId, ContextId, DeviceId, Issuer};
 use crate::domain::policy::Access;
@@ -27,8 +28,8 @@ pub struct Principal {
     pub role: Role,
     /// Where it stands; never revoked.
     pub device_state: DeviceState,
-    /// Its signing key's thumbprint.
-    pub kid: Kid,
+    /// Its signing key.
+    pub key: VerifyingKey,
     /// SHA-256 of its certificate's public key.
     pub spki: Digest,
     /// When its certificate ends, seconds since the Unix epoch.

@@ -78,7 +78,8 @@ pub async fn by_certificate(pool: &PgPool, spki: &Digest) -> Result<Option<Devic
     .bind(spki.as_bytes().as_slice())
     .fetch_optional(&mut *tx)
     .await?;
-    tx.rollback().await?;
+    // Rolled back by the pool, behind the answer: nothing was written.
+    drop(tx);
     found.as_ref().map(row).transpose()
 }
 

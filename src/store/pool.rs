@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, Executor as _, PgPool};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgPool};
 
 use super::endpoint::Endpoint;
 use super::error::StoreError;
@@ -84,6 +84,9 @@ impl Pools {
     }
 }
 
+/// How long a connection may have rested and be used without asking whether it still stands.
+const IDLE_UNTESTED: Duration = Duration::from_secs(1);
+
 /// A pool that connects when it is first used.
 fn lazy(endpoint: &Endpoint, role: Role, bounds: Bounds) -> PgPool {
     let options = endpoint.options(role).options([
@@ -98,6 +101,16 @@ fn lazy(endpoint: &Endpoint, role: Role, bounds: Bounds) -> PgPool {
     PgPoolOptions::new()
         .max_connections(bounds.connections)
         .acquire_timeout(bounds.acquire)
+        .test_before_acquire(false)
+        .before_acquire(|connection, about| {
+            Box::pin(async move {
+                // The database may have gone away meanwhile; of one that spoke just now nothing is asked.
+                if about.idle_for > IDLE_UNTESTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 if let Some(role) = become_role {

@@ -1,7 +1,7 @@
 //! The one way for a request to reach the application's pool: a transaction whose first statement says who is asking.
 //! Row-level security reads it; without it every table is empty.
 
-use sqlx::{PgPool, Postgres};
+use sqlx::{AssertSqlSafe, PgPool, Postgres};
 
 use super::error::StoreError;
 use crate::crypto::digest::Digest;
@@ -27,16 +27,8 @@ pub struct Tenant {
 /// # Errors
 /// [`StoreError`] when the database cannot be reached.
 pub async fn begin(pool: &PgPool, tenant: &Tenant) -> Result<Transaction, StoreError> {
-    let mut tx = pool.begin().await?;
-    sqlx::query(
-        "SELECT set_config('hn.ctx', $1, true), set_config('hn.actor', $2, true), set_config('hn.kind', $3, true), set_config('hn.spki', '', true)",
-    )
-    .bind(tenant.ctx.as_str())
-    .bind(tenant.actor.as_str())
-    .bind(tenant.kind.as_str())
-    .execute(&mut *tx)
-    .await?;
-    Ok(tx)
+    let (ctx, actor) = (tenant.ctx.as_str(), tenant.actor.as_str());
+    begin_as(pool, [ctx, actor, tenant.kind.as_str(), ""]).await
 }
 
 /// Begins a transaction that can see one thing: the device with this certificate key.
@@ -47,12 +39,30 @@ pub async fn begin_for_certificate(
     pool: &PgPool,
     spki: &Digest,
 ) -> Result<Transaction, StoreError> {
-    let mut tx = pool.begin().await?;
-    sqlx::query(
-        "SELECT set_config('hn.spki', encode($1, 'hex'), true), set_config('hn.ctx', '', true), set_config('hn.actor', '', true), set_config('hn.kind', '', true)",
-    )
-    .bind(spki.as_bytes().as_slice())
-    .execute(&mut *tx)
-    .await?;
-    Ok(tx)
+    begin_as(pool, ["", "", "", &hex(spki)]).await
+}
+
+fn hex(digest: &Digest) -> String {
+    let digits = digest.as_bytes().iter().map(|byte| format!("{byte:02x}"));
+    digits.collect()
+}
+
+/// Begins and says who asks in one message to the database: this stands before every read of every request.
+async fn begin_as(
+    pool: &PgPool,
+    [ctx, actor, kind, spki]: [&str; 4],
+) -> Result<Transaction, StoreError> {
+    // Such a message takes no arguments. Names are of letters, digits and a few signs; whatever they were, nothing else goes in.
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if ![ctx, actor, kind, spki]
+        .iter()
+        .all(|name| name.chars().all(plain))
+    {
+        return Err(StoreError::Decode("a name".to_owned()));
+    }
+    let begin = format!(
+        "BEGIN; SELECT set_config('hn.ctx', '{ctx}', true), set_config('hn.actor', '{actor}', true), \
+         set_config('hn.kind', '{kind}', true), set_config('hn.spki', '{spki}', true)"
+    );
+    Ok(pool.begin_with(AssertSqlSafe(begin)).await?)
 }

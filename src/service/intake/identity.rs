@@ -311,7 +311,9 @@ pub(super) async fn renew(
             .detail("renewals go to /v1/renew, with a certificate request")
             .into());
     };
-    let device = incoming.prepared.device()?;
+    let signer = incoming.prepared.device()?;
+    let device = devices::get(batch.conn, &signer.ctx, &signer.actor, &signer.device).await?;
+    let device = &device.ok_or(ProblemKind::Internal)?;
     DEVICE.next(Some(device.state), DeviceEvent::Renew)?;
     if devices::key_was_used(batch.conn, &claims.jwk.kid()).await? {
         return Err(Problem::new(ProblemKind::EnrolmentInvalid)

@@ -578,10 +578,13 @@ pub(super) async fn cosign(
         .next(Some(revision.cosign), SignatureEvent::Sign)
         .map_err(|refusal| Problem::from(refusal).detail("no second signature is waited for"))?;
     let signer = prepared.device()?;
-    let first = devices::get(batch.conn, &signer.ctx, &signer.actor, &revision.device)
-        .await?
-        .ok_or(ProblemKind::Internal)?;
-    if first.device == signer.device || person(batch, &first)? == person(batch, signer)? {
+    let (ctx, actor) = (&signer.ctx, &signer.actor);
+    let first = devices::get(batch.conn, ctx, actor, &revision.device).await?;
+    let second = devices::get(batch.conn, ctx, actor, &signer.device).await?;
+    let (Some(first), Some(second)) = (first, second) else {
+        return Err(ProblemKind::Internal.into());
+    };
+    if first.device == second.device || person(batch, &first)? == person(batch, &second)? {
         return Err(Problem::new(ProblemKind::NotAllowed)
             .detail("the second signature must be another person's")
             .into());

@@ -17,6 +17,7 @@ use crate::domain::ids::{ActorId, ContextId, DeviceId};
 use crate::domain::kind::Kind;
 use crate::domain::policy::{self, Signer};
 use crate::service::core::{Core, internal, store};
+use crate::service::principal::Principal;
 use crate::store::devices::{self, DeviceRow};
 use crate::store::rebuild::Stored;
 use crate::store::statements::NewRecord;
@@ -29,11 +30,48 @@ use crate::wire::problem::{Problem, ProblemKind};
 use crate::wire::relay::RelayDetail;
 use crate::wire::text;
 
+/// A device, and the key that it signed with. Nothing of it ever changes; where the device stands is looked up with the
+/// state.
+#[derive(Debug, Clone)]
+pub(super) struct SigningDevice {
+    /// Its context.
+    pub ctx: ContextId,
+    /// Its actor.
+    pub actor: ActorId,
+    /// The device.
+    pub device: DeviceId,
+    /// Its role.
+    pub role: Role,
+    key: VerifyingKey,
+}
+
+impl SigningDevice {
+    fn of_row(row: DeviceRow) -> Result<Self, Problem> {
+        Ok(Self {
+            key: device_key(&row)?,
+            ctx: row.ctx,
+            actor: row.actor,
+            device: row.device,
+            role: row.role,
+        })
+    }
+
+    fn of_principal(principal: &Principal) -> Self {
+        Self {
+            ctx: principal.ctx.clone(),
+            actor: principal.actor.clone(),
+            device: principal.device.clone(),
+            role: principal.role,
+            key: principal.key,
+        }
+    }
+}
+
 /// Whose key signed, as far as the database knows it.
 #[derive(Debug, Clone)]
 pub(super) enum SignerKey {
     /// A device.
-    Device(Box<DeviceRow>),
+    Device(Box<SigningDevice>),
     /// A root: a `keys` statement names its own.
     Root,
 }
@@ -45,6 +83,8 @@ pub(super) struct Prepared {
     /// Their hash.
     pub hash: Digest,
     /// The key that signed.
+    pub key: VerifyingKey,
+    /// Its thumbprint.
     pub kid: Kid,
     /// The claims.
     pub claims: Claims,
@@ -88,7 +128,7 @@ impl Prepared {
     ///
     /// # Errors
     /// `not-allowed` when a root signed.
-    pub fn device(&self) -> Result<&DeviceRow, Problem> {
+    pub fn device(&self) -> Result<&SigningDevice, Problem> {
         match &self.signer {
             SignerKey::Device(device) => Ok(device),
             SignerKey::Root => Err(ProblemKind::NotAllowed.into()),
@@ -157,6 +197,13 @@ async fn look_up(
     if kind_of(&unverified)? == Kind::Keys {
         return Ok((unverified, SignerKey::Root));
     }
+    // Mostly the device that brings a statement signed it, and was looked up by its certificate a moment ago.
+    if let Bearer::Device(principal) = bearer
+        && principal.key.kid() == unverified.kid()
+    {
+        let device = SigningDevice::of_principal(principal);
+        return Ok((unverified, SignerKey::Device(Box::new(device))));
+    }
     let mut conn = core
         .pools
         .intake
@@ -167,7 +214,10 @@ async fn look_up(
         .await
         .map_err(|e| store(&e))?;
     match device {
-        Some(device) => Ok((unverified, SignerKey::Device(Box::new(device)))),
+        Some(device) => {
+            let device = SigningDevice::of_row(device)?;
+            Ok((unverified, SignerKey::Device(Box::new(device))))
+        }
         None => Err(unknown_key(core, &unverified, bearer)),
     }
 }
@@ -248,6 +298,7 @@ pub(super) fn prepare(
     Ok(Prepared {
         jws: envelope.statement,
         hash,
+        key,
         kid,
         speaks_for: claims.speaks_for(),
         claims,
@@ -283,7 +334,8 @@ pub(super) async fn again(
         let mut conn = conn.map_err(|e| store(&e.into()))?;
         let device = devices::by_any_kid(&mut conn, &stored.ctx, &kid).await;
         let device = device.map_err(|e| store(&e))?;
-        SignerKey::Device(Box::new(device.ok_or(ProblemKind::UnknownKey)?))
+        let device = SigningDevice::of_row(device.ok_or(ProblemKind::UnknownKey)?)?;
+        SignerKey::Device(Box::new(device))
     };
     let key = if own {
         *core.deployment.signing.verifying_key()
@@ -308,6 +360,7 @@ pub(super) async fn again(
     Ok(Prepared {
         jws: stored.jws.clone(),
         hash,
+        key,
         kid,
         speaks_for: claims.speaks_for(),
         claims,
@@ -346,7 +399,7 @@ pub(in crate::service) fn read_claims(kind: Kind, payload: Value) -> Result<Clai
 
 fn verifying_key(signer: &SignerKey, claims: &Claims) -> Result<VerifyingKey, Problem> {
     match (signer, claims) {
-        (SignerKey::Device(device), _) => device_key(device),
+        (SignerKey::Device(device), _) => Ok(device.key),
         (SignerKey::Root, Claims::Keys(keys)) => Ok(keys.root),
         (SignerKey::Root, _) => Err(ProblemKind::NotAllowed.into()),
     }

@@ -454,7 +454,7 @@ fn principal(stored: &Stored, prepared: &Prepared, device: Option<&DeviceRow>) -
             .unwrap_or_else(|| DeviceId::from_random([0; 5])),
         role: Role::Coordinator,
         device_state: crate::domain::actor::DeviceState::Active,
-        kid: prepared.kid,
+        key: prepared.key,
         spki: prepared.hash,
         until: i64::MAX,
         former: false,

@@ -120,7 +120,7 @@ impl Asking {
                 _ => DeviceRole::PartyDesk,
             },
             device_state: DeviceState::Active,
-            kid: desk.signing.verifying_key().kid(),
+            key: *desk.signing.verifying_key(),
             spki: Digest::of(b"spki"),
             until: i64::MAX,
             former: false,

@@ -82,7 +82,7 @@ fn principal(world: &World, desk: &Desk) -> Principal {
             _ => Role::Organisation,
         },
         device_state: DeviceState::Active,
-        kid: desk.signing.verifying_key().kid(),
+        key: *desk.signing.verifying_key(),
         spki: Digest::of(desk.actor.as_str().as_bytes()),
         until: i64::MAX,
         former: false,

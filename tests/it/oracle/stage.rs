@@ -281,7 +281,7 @@ impl Stage {
             device: bearer.id.clone(),
             role: bearer.role,
             device_state: DeviceState::Active,
-            kid: bearer.signing.verifying_key().kid(),
+            key: *bearer.signing.verifying_key(),
             spki: Digest::of(b"not looked at"),
             until: i64::MAX,
             former: false,
