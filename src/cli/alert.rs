@@ -30,6 +30,15 @@ pub fn words(detail: &AlertDetail) -> String {
         AlertEvent::ReconfirmationOverdue => {
             "NOT CONFIRMED in time; it stays in every list and check, flagged".to_owned()
         }
+        AlertEvent::WindowEnding => {
+            "its notified window ENDS SOON. Revise it with a later window if people are still there (herald notify --revise HN-…), or close it (herald close HN-…)".to_owned()
+        }
+        AlertEvent::WindowEnded => {
+            "its notified window HAS ENDED: not notified for times after. Civilian status unchanged".to_owned()
+        }
+        AlertEvent::ClosedByTime => {
+            "CLOSED BY TIME, after its notified window: no longer notified; civilian status unchanged".to_owned()
+        }
         AlertEvent::ReplyOverdue => format!("no reply yet to what {party} asked or warned of"),
         AlertEvent::PartySuspended => format!("{party} IS SUSPENDED from now on"),
         AlertEvent::PartyLeft => format!("{party} HAS LEFT this context"),

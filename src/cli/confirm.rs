@@ -26,7 +26,7 @@ Examples:
   herald confirm HN-WD2P-F2DD HN-3K7Q-9M2B
   herald confirm --all                    every site of yours that is notified now
 
-Confirm what you have looked at. What moved or closed is revised (`herald notify --revise`), closed or withdrawn instead.";
+A site whose notified window has ended is left out: revise it with a later window, or close it. Confirm what you have looked at. What moved or closed is revised (`herald notify --revise`), closed or withdrawn instead.";
 
 /// Pages of notifications that are asked for at most.
 const PAGES: usize = 10_000;
@@ -61,7 +61,14 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     let sites = if args.all {
         let own = profile.issuer().actor;
         let whose = on_behalf.as_ref().map_or(&own, |word| &word.org);
-        all(whose, on_behalf.is_some(), &api).await?
+        let (sites, ended) = all(whose, on_behalf.is_some(), &api).await?;
+        for nid in ended {
+            context.out.note(format!(
+                "{} is left out: its notified window has ended. Revise it with a later window if people are still there, or close it.",
+                nid.reference()
+            ));
+        }
+        sites
     } else {
         let named = args.notifications.iter();
         named
@@ -116,14 +123,15 @@ pub async fn run(args: Args, context: &Context) -> Result<Exit, CliError> {
     })
 }
 
-/// The latest revision of every site of an organisation that is notified now; of those only that were notified on its
-/// behalf, where that is what is asked for.
+/// The latest revision of every site of an organisation that is notified now, but for those whose window has ended, which
+/// follow; of those only that were notified on its behalf, where that is what is asked for.
 async fn all(
     whose: &ActorId,
     on_behalf: bool,
     api: &Api,
-) -> Result<Vec<(Nid, Revision, Digest)>, CliError> {
+) -> Result<(Vec<(Nid, Revision, Digest)>, Vec<Nid>), CliError> {
     let (mut after, mut out): (Option<LogPosition>, Vec<_>) = (None, Vec::new());
+    let mut ended = Vec::new();
     for _ in 0..PAGES {
         let page = api.notifications(after).await?;
         for status in &page.items {
@@ -133,8 +141,10 @@ async fn all(
                 && (!on_behalf || !signed)
                 && status.subject == Subject::Site
                 && status.state == NotificationState::Current;
-            if let (true, Some(latest)) = (stands, latest) {
-                out.push((status.nid, latest.rev, latest.of));
+            match latest.filter(|_| stands) {
+                Some(latest) if latest.flags.contains(&Flag::WindowEnded) => ended.push(status.nid),
+                Some(latest) => out.push((status.nid, latest.rev, latest.of)),
+                None => {}
             }
         }
         after = page.next;
@@ -142,5 +152,5 @@ async fn all(
             break;
         }
     }
-    Ok(out)
+    Ok((out, ended))
 }

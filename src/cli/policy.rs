@@ -120,12 +120,13 @@ fn text(policy: &Policy, version: u32) -> String {
     let tiers: Vec<_> = policy.tiers.iter().map(ToString::to_string).collect();
     let lead = policy.lead_time_h;
     format!(
-        "Policy: {signed}\n  country            {}\n  screening          {screening}\n  second signature   {second}\n  lead time          sites {} h, movements {} h, emergencies {} h\n  replies due within {} h\n  sites confirmed    {reconfirm}\n  tiers              {}\n  call when in doubt {}\n  nobody answers     {escalation}\n  attachments        {} MiB for each organisation\n  sealed parts kept  {} after the month they came in\n",
+        "Policy: {signed}\n  country            {}\n  screening          {screening}\n  second signature   {second}\n  lead time          sites {} h, movements {} h, emergencies {} h\n  replies due within {} h\n  sites confirmed    {reconfirm}\n  sites closed       {} after their notified window\n  tiers              {}\n  call when in doubt {}\n  nobody answers     {escalation}\n  attachments        {} MiB for each organisation\n  sealed parts kept  {} after the month they came in\n",
         policy.country.as_deref().unwrap_or("none named"),
         lead.site,
         lead.movement,
         lead.emergency,
         policy.reply_within_h,
+        count(policy.close_days, "day"),
         tiers.join(", "),
         policy.call.as_deref().unwrap_or("no number registered"),
         policy.attachments_mib,

@@ -23,6 +23,7 @@ use super::words::{checked_words, describe_place, flag_words, plain, time_words}
 use super::{Context, attachments, calls, drill, mend};
 use crate::crypto::digest::Digest;
 use crate::domain::actor::Role;
+use crate::domain::check::Flag;
 use crate::domain::ids::LogPosition;
 use crate::domain::notification::{NotificationState, ScreeningState, SecondSignature};
 use crate::wire::api::{NotificationStatus, RevisionStatus};
@@ -245,9 +246,17 @@ fn put(value: &mut Value, name: &str, member: Option<&impl Serialize>) {
     }
 }
 
-const fn state_words(state: NotificationState) -> &'static str {
-    match state {
+fn state_words(status: &NotificationStatus) -> &'static str {
+    let latest = status.revisions.last();
+    let window_ended = latest.is_some_and(|r| r.flags.contains(&Flag::WindowEnded));
+    match status.state {
+        NotificationState::Current if window_ended => {
+            "its notified window HAS ENDED: not notified for times after; civilian status unchanged"
+        }
         NotificationState::Current => "notified",
+        NotificationState::Closed if status.closed_by_time => {
+            "closed by time, after its notified window: no longer notified; civilian status unchanged"
+        }
         NotificationState::Withdrawn => "taken back: no longer notified; civilian status unchanged",
         NotificationState::Closed => "closed: no longer notified; civilian status unchanged",
     }
@@ -288,7 +297,7 @@ fn summary(status: &NotificationStatus, name: Option<&str>) -> String {
         status.reference,
         status.subject,
         status.organisation,
-        state_words(status.state),
+        state_words(status),
         parties_reached(status)
     )
 }
@@ -325,7 +334,7 @@ fn text(page: &Page, as_of: time::OffsetDateTime) -> String {
         status.reference,
         status.subject,
         status.organisation,
-        state_words(status.state),
+        state_words(status),
         parties_reached(status),
         time_words(as_of)
     );
@@ -368,7 +377,7 @@ fn html(page: &Page, as_of: time::OffsetDateTime) -> String {
         escape(status.reference.as_str()),
         status.subject,
         escape(status.organisation.as_str()),
-        escape(state_words(status.state)),
+        escape(state_words(status)),
         escape(&parties_reached(status)),
         escape(&time_words(as_of))
     );
@@ -456,6 +465,7 @@ mod tests {
             subject: Subject::Site,
             calls: Vec::new(),
             state: NotificationState::Current,
+            closed_by_time: false,
             revisions: vec![RevisionStatus {
                 rev: Revision::FIRST,
                 of: Digest::of(b"x"),

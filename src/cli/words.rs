@@ -592,6 +592,9 @@ pub const fn flag_words(flag: Flag) -> &'static str {
         }
         Flag::Emergency => "notified as an emergency",
         Flag::Stale => "not reconfirmed in time",
+        Flag::WindowEnded => {
+            "its notified window has ended: not notified for times after; civilian status unchanged"
+        }
     }
 }
 

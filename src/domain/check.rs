@@ -50,6 +50,8 @@ words!(
         OnBehalf = "on_behalf",
         /// Not reconfirmed in time.
         Stale = "stale",
+        /// A site's notified window has ended; it is not notified for times after. Civilian status unchanged.
+        WindowEnded = "window_ended",
     }
 );
 

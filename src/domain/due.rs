@@ -22,6 +22,12 @@ words!(
         Reconfirm = "reconfirm",
         /// A site has not been confirmed again in time.
         Stale = "stale",
+        /// A site's notified window ends soon.
+        WindowEnding = "window_ending",
+        /// It has ended.
+        WindowEnded = "window_ended",
+        /// The time after its end is over in which it could have been revised.
+        Closing = "closing",
         /// A query, or a warning, should have been replied to.
         Reply = "reply",
         /// Nobody has answered a distress call for another minute.
@@ -42,6 +48,9 @@ impl Due {
             Self::SignOfLife
             | Self::Reconfirm
             | Self::Stale
+            | Self::WindowEnding
+            | Self::WindowEnded
+            | Self::Closing
             | Self::Reply
             | Self::Distress
             | Self::Standing => None,
@@ -58,6 +67,9 @@ impl Due {
             Self::AckStart
             | Self::SignOfLife
             | Self::Stale
+            | Self::WindowEnding
+            | Self::WindowEnded
+            | Self::Closing
             | Self::Reply
             | Self::Distress
             | Self::Standing => None,
@@ -138,6 +150,50 @@ pub fn word_on_site(
     })
 }
 
+/// Days after the end of a site's notified window in which it can still be revised, by default.
+pub const CLOSE_DAYS: u16 = 30;
+
+/// Days before the end of a site's notified window at which its organisation is told, at most.
+pub const ENDING_DAYS: i64 = 7;
+
+/// When an organisation is told that a site's window ends soon: a week before, or when half of the time is left between the
+/// receipt of the revision and the end, if that is later. `None` of a window that had ended by then: nobody is told of an
+/// end that everybody could see when it was said.
+pub fn window_ending(received: OffsetDateTime, ends: OffsetDateTime) -> Option<OffsetDateTime> {
+    let left: Duration = ends - received;
+    if !left.is_positive() {
+        return None;
+    }
+    let half: Duration = left / 2;
+    ends.checked_sub(half.min(Duration::days(ENDING_DAYS)))
+}
+
+/// From when the days are counted after which a site is closed: the end of its window, or the receipt of a revision whose
+/// window had ended by then.
+pub fn closing_counts_from(received: OffsetDateTime, ends: OffsetDateTime) -> OffsetDateTime {
+    received.max(ends)
+}
+
+/// When a site is closed whose days count from then. The calendar's last moment, where it has no later one.
+pub const fn closes_at(from: OffsetDateTime, days: u16) -> OffsetDateTime {
+    from.saturating_add(Duration::days(days as i64))
+}
+
+/// Judges a row about the closing of a site that fell due at `moment`, when its days count `from` then, the policy gives it
+/// so many `days` now, and something holds it or does not: when to look again, or none when it is closed.
+pub fn closing_put_off(
+    moment: OffsetDateTime,
+    from: OffsetDateTime,
+    days: u16,
+    held: bool,
+) -> Option<OffsetDateTime> {
+    let by_policy = closes_at(from, days);
+    if moment < by_policy {
+        return Some(by_policy);
+    }
+    held.then(|| moment.saturating_add(Duration::DAY))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,5 +257,28 @@ mod tests {
                 assert!(next > day(moment), "{what} {moment} {days}");
             }
         }
+    }
+
+    #[test]
+    fn the_end_of_a_window_is_told_a_week_before_or_at_half_of_the_time() {
+        assert_eq!(window_ending(at(0), at(30 * 24)), Some(at(23 * 24)));
+        assert_eq!(window_ending(at(0), at(14 * 24)), Some(at(7 * 24)));
+        assert_eq!(window_ending(at(0), at(10)), Some(at(5)));
+        assert_eq!(window_ending(at(2), at(2)), None);
+        assert_eq!(window_ending(at(3), at(2)), None);
+    }
+
+    #[test]
+    fn a_site_is_closed_by_the_policy_of_now_and_never_while_something_holds_it() {
+        let day = |days: i64| at(days * 24);
+        assert_eq!(closing_counts_from(day(0), day(3)), day(3));
+        assert_eq!(closing_counts_from(day(5), day(3)), day(5));
+        let judge = |moment, days, held| closing_put_off(day(moment), day(10), days, held);
+        assert_eq!(judge(40, 30, false), None);
+        assert_eq!(judge(40, 30, true), Some(day(41)));
+        assert_eq!(judge(41, 30, false), None);
+        assert_eq!(judge(40, 60, false), Some(day(70)));
+        assert_eq!(judge(40, 60, true), Some(day(70)));
+        assert_eq!(judge(40, 1, false), None);
     }
 }

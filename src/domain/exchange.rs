@@ -136,6 +136,12 @@ words!(
         ReconfirmationDue = "reconfirmation_due",
         /// A site was not confirmed again in time. It stays in every list and check.
         ReconfirmationOverdue = "reconfirmation_overdue",
+        /// A site's notified window ends soon.
+        WindowEnding = "window_ending",
+        /// A site's notified window has ended: it is not notified for times after.
+        WindowEnded = "window_ended",
+        /// The time after that end is over too: no longer notified, civilian status unchanged.
+        ClosedByTime = "closed_by_time",
         /// A query or a warning has not been replied to in time.
         ReplyOverdue = "reply_overdue",
         /// A distress call is unanswered for another minute.
@@ -160,6 +166,35 @@ pub const RETENTION_SENTENCE: &str = "What was sealed in this month is destroyed
 
 /// The sentence that stands where a party is suspended or has left.
 pub const STANDING_SENTENCE: &str = "It has what it was told until then, and nothing new is handed to it. This changes no one's protection.";
+
+/// The sentence that stands in every alert about a window that ends soon.
+pub const WINDOW_ENDING_SENTENCE: &str = "If people are still there, revise it with a later window; if not, close it. Whoever and whatever is protected under the law stays so, with a notification and without.";
+
+/// The sentence that stands in every alert about a window that has ended.
+pub const WINDOW_ENDED_SENTENCE: &str = "Not notified for times after the end of this window. Civilian status unchanged: the end of a window says nothing of who is there now, and changes no one's protection.";
+
+/// The sentence that stands in every alert about a notification that is closed by time.
+pub const CLOSED_BY_TIME_SENTENCE: &str = "No longer notified; civilian status unchanged. No later window was notified in the time for it: that says nothing of who is there now, and changes no one's protection.";
+
+impl AlertEvent {
+    /// The sentence that stands in every alert of this event.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::AcknowledgementOverdue
+            | Self::NoAcknowledgement
+            | Self::NoSignOfLife
+            | Self::ReconfirmationDue
+            | Self::ReconfirmationOverdue
+            | Self::ReplyOverdue => SILENCE_SENTENCE,
+            Self::WindowEnding => WINDOW_ENDING_SENTENCE,
+            Self::WindowEnded => WINDOW_ENDED_SENTENCE,
+            Self::ClosedByTime => CLOSED_BY_TIME_SENTENCE,
+            Self::DistressUnanswered => DISTRESS_SENTENCE,
+            Self::RetentionEnded => RETENTION_SENTENCE,
+            Self::PartySuspended | Self::PartyLeft => STANDING_SENTENCE,
+        }
+    }
+}
 
 /// Characters of a handover note.
 pub const MAX_NOTE_CHARS: usize = 8_000;
@@ -270,5 +305,18 @@ mod tests {
             }
         }
         assert!(WARNING_SENTENCE.contains("determines no status"));
+    }
+
+    #[test]
+    fn no_sentence_of_an_alert_reads_as_permission_or_end_of_protection() {
+        for event in AlertEvent::ALL {
+            let sentence = event.sentence();
+            for word in ["approve", "clear", "verified", "permi", "safe", "valid", "lost", "expire"] {
+                assert!(!sentence.to_lowercase().contains(word), "{event}: {word}");
+            }
+        }
+        for ended in [WINDOW_ENDED_SENTENCE, CLOSED_BY_TIME_SENTENCE] {
+            assert!(ended.to_lowercase().contains("civilian status unchanged"));
+        }
     }
 }

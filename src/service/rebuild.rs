@@ -287,9 +287,9 @@ async fn settle(replay: &mut Replay, last: OffsetDateTime) -> Result<(), Rebuild
     let core = replay.core.clone();
     let live = schedule(&core, &mut replay.live).await?;
     for ctx in core.deployment.contexts.keys() {
-        let stands = |key: &_, at| {
+        let stands = |key: &_| {
             let row = live.get(&(ctx.clone(), written(key)));
-            row.is_some_and(|(live_at, _)| *live_at == at)
+            row.map(|(live_at, _)| *live_at)
         };
         let ended = replay.end(ctx, now, stands).await;
         ended.map_err(|_| RebuildError::Unreadable("the schedule".to_owned()))?;

@@ -64,16 +64,23 @@ impl Schedule {
                 }
             }
         }
-        let mut failed = BTreeMap::new();
+        let (mut failed, mut waiting) = (BTreeMap::new(), Vec::new());
         // A context in which something fails does not hold up the others.
         while let Some((ctx, ids)) = self.due(now, &failed) {
-            if let Err(problem) = fire(&self.core, &ctx, &self.wake, &ids).await {
-                failed.insert(ctx, problem);
-                continue;
-            }
+            let left = match fire(&self.core, &ctx, &self.wake, &ids).await {
+                Ok(left) => left,
+                Err(problem) => {
+                    failed.insert(ctx, problem);
+                    continue;
+                }
+            };
+            // What waits for another, which is perhaps not read yet, is looked at again at the next look.
+            let left = self.known.iter().filter(|(_, id, _)| left.contains(id));
+            waiting.extend(left.cloned());
             self.known.retain(|(_, id, _)| !ids.contains(id));
             metrics::counter!("herald_due_total").increment(u64::try_from(ids.len()).unwrap_or(0));
         }
+        self.known.extend(waiting);
         failed.into_values().next().map_or(Ok(()), Err)
     }
 

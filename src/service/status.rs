@@ -12,7 +12,7 @@ use super::threads;
 use crate::domain::actor::ActorKind;
 use crate::domain::check::Flag;
 use crate::domain::ids::{ActorId, LogPosition, Nid, Reference};
-use crate::domain::notification::{ScreeningState, SecondSignature};
+use crate::domain::notification::{ScreeningState, SecondSignature, Tier};
 use crate::store::error::StoreError;
 use crate::store::status::{self, RevisionLine};
 use crate::store::threads::{self as store_threads, ThreadRow};
@@ -160,7 +160,7 @@ pub(super) async fn load(
     for head in headers {
         let own: Vec<&RevisionLine> = revisions.iter().filter(|r| r.nid == head.nid).collect();
         let latest = own.iter().map(|r| r.rev).max();
-        let parties = parties
+        let parties: Vec<_> = parties
             .iter()
             .filter(|p| {
                 p.nid == head.nid
@@ -197,13 +197,20 @@ pub(super) async fn load(
                     .collect(),
             })
             .collect();
+        // A party that is told no more of it is not told when it ends either.
+        let told_no_more = principal.kind == ActorKind::Party
+            && parties.iter().all(|p: &PartyStatus| p.tier == Tier::Withdrawn);
         out.push(NotificationStatus {
             reference: head.nid.reference(),
             nid: head.nid,
             organisation: head.org,
             subject: head.subject,
             state: head.state,
-            revisions: own.iter().map(|r| revision_status(r)).collect(),
+            closed_by_time: head.closed_by_time,
+            revisions: own
+                .iter()
+                .map(|r| revision_status(r, r.window_ended && !told_no_more))
+                .collect(),
             parties,
             calls: calls
                 .iter()
@@ -234,7 +241,7 @@ async fn held_back(
     Ok(each.collect())
 }
 
-fn revision_status(r: &RevisionLine) -> RevisionStatus {
+fn revision_status(r: &RevisionLine, window_ended: bool) -> RevisionStatus {
     let mut flags = Vec::new();
     match r.screening {
         ScreeningState::Submitted => flags.push(Flag::Unscreened),
@@ -249,6 +256,9 @@ fn revision_status(r: &RevisionLine) -> RevisionStatus {
     }
     if r.on_behalf {
         flags.push(Flag::OnBehalf);
+    }
+    if window_ended {
+        flags.push(Flag::WindowEnded);
     }
     RevisionStatus {
         rev: r.rev,

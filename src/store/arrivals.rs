@@ -250,9 +250,11 @@ async fn insert_notifications(
 
 async fn insert_revisions(conn: &mut PgConnection, begun: &[Begun<'_>]) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO hn.revision (nid, rev, ctx, org, pos, hash, kind, device, emergency, screening, cosign, at, on_behalf)
+        "INSERT INTO hn.revision (nid, rev, ctx, org, pos, hash, kind, device, emergency, screening, cosign, at, on_behalf,
+                                  window_ended_pos)
          SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], $7::text[],
-                              $8::text[], $9::boolean[], $10::text[], $11::text[], $12::timestamptz[], $13::boolean[])",
+                              $8::text[], $9::boolean[], $10::text[], $11::text[], $12::timestamptz[], $13::boolean[],
+                              $14::bigint[])",
     )
     .bind(column(begun, |b| b.revision.nid.uuid()))
     .bind(column(begun, |b| read::integer(b.revision.rev)))
@@ -267,6 +269,9 @@ async fn insert_revisions(conn: &mut PgConnection, begun: &[Begun<'_>]) -> Resul
     .bind(column(begun, |b| b.revision.cosign.as_str().to_owned()))
     .bind(column(begun, |b| b.revision.at))
     .bind(column(begun, |b| b.revision.on_behalf))
+    .bind(column(begun, |b| {
+        b.revision.window_over.then(|| read::bigint(b.revision.pos.0))
+    }))
     .execute(conn)
     .await?;
     Ok(())

@@ -92,7 +92,7 @@ macro_rules! waiting {
             " FROM hn.audience a
               JOIN hn.notification n ON n.nid = a.nid AND n.rev = a.rev
               JOIN hn.revision r ON r.nid = a.nid AND r.rev = a.rev
-             WHERE a.ctx = (SELECT hn.ctx()) AND a.party = $1
+             WHERE a.ctx = (SELECT hn.ctx()) AND a.party = $1 AND n.closed_pos IS NULL
                AND a.seq > (SELECT coalesce(max(m.seq), 0) FROM hn.mailbox m
                              WHERE m.ctx = (SELECT hn.ctx()) AND m.actor = $1 AND m.pos <= $2)
                AND NOT EXISTS (SELECT FROM hn.ack k WHERE k.nid = a.nid AND k.rev = a.rev AND k.party = a.party
@@ -283,7 +283,7 @@ pub async fn silent(conn: &mut PgConnection) -> Result<Vec<SilentRow>, StoreErro
     let rows = sqlx::query(
         "WITH clock AS MATERIALIZED (SELECT hn.now() AS now), told AS MATERIALIZED (
              SELECT a.party, a.nid, a.rev, a.fetched_at, r.at, r.pos, clock.now - r.at AS age,
-                    n.rev = a.rev AND (a.tier <> 'withdrawn' OR n.state <> 'current') AND NOT EXISTS (
+                    n.rev = a.rev AND n.closed_pos IS NULL AND (a.tier <> 'withdrawn' OR n.state <> 'current') AND NOT EXISTS (
                         SELECT FROM hn.ack k WHERE k.nid = a.nid AND k.rev = a.rev AND k.party = a.party
                            AND k.state <> 'reached_desk' AND NOT k.transcribed) AS waits
                FROM hn.audience a

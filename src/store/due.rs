@@ -121,6 +121,25 @@ pub async fn still_there(
     rows.iter().map(due_row).collect()
 }
 
+/// What is to come for a notification or a call.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn about(
+    conn: &mut PgConnection,
+    ctx: &ContextId,
+    about: Uuid,
+) -> Result<Vec<DueRow>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, ctx, what, about, rev, party, content FROM hn.due WHERE about = $1 AND ctx = $2 ORDER BY id",
+    )
+    .bind(about)
+    .bind(ctx.as_str())
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(due_row).collect()
+}
+
 /// Takes rows away.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ pub mod actors;
 pub mod arrivals;
 pub mod blobs;
 pub mod checks;
+pub mod closing;
 pub mod cluster;
 pub mod desk;
 pub mod devices;

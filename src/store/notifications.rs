@@ -278,6 +278,8 @@ pub struct NewRevision<'a> {
     pub emergency: bool,
     /// Signed by the coordinator on the organisation's behalf.
     pub on_behalf: bool,
+    /// It is a site's, and its window had ended when it came.
+    pub window_over: bool,
     /// Where it stands with the coordinator.
     pub screening: ScreeningState,
     /// Whether a second signature is waited for.
@@ -324,8 +326,8 @@ pub async fn insert_revision(
         }
     }
     sqlx::query(
-        "INSERT INTO hn.revision (nid, rev, ctx, org, pos, hash, kind, device, emergency, screening, cosign, at, on_behalf)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        "INSERT INTO hn.revision (nid, rev, ctx, org, pos, hash, kind, device, emergency, screening, cosign, at, on_behalf, window_ended_pos)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $14 THEN $5 END)",
     )
     .bind(new.nid.uuid())
     .bind(read::integer(new.rev))
@@ -340,6 +342,7 @@ pub async fn insert_revision(
     .bind(new.cosign.as_str())
     .bind(new.at)
     .bind(new.on_behalf)
+    .bind(new.window_over)
     .execute(conn)
     .await?;
     Ok(())
@@ -431,6 +434,27 @@ pub async fn parties(
         .bind(nid.uuid())
         .fetch_all(conn)
         .await?;
+    rows.iter()
+        .map(|row| Ok((read::text(row, "party")?, read::text(row, "tier")?)))
+        .collect()
+}
+
+/// The parties that one revision names, and how much each sees of it.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn chosen(
+    conn: &mut PgConnection,
+    nid: Nid,
+    rev: Revision,
+) -> Result<Vec<(ActorId, Tier)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT party, tier FROM hn.audience WHERE nid = $1 AND rev = $2 ORDER BY party",
+    )
+    .bind(nid.uuid())
+    .bind(read::integer(rev))
+    .fetch_all(conn)
+    .await?;
     rows.iter()
         .map(|row| Ok((read::text(row, "party")?, read::text(row, "tier")?)))
         .collect()

@@ -26,6 +26,8 @@ pub struct Header {
     pub subject: Subject,
     /// Where it stands.
     pub state: NotificationState,
+    /// Whether the server closed it when its time had come.
+    pub closed_by_time: bool,
 }
 
 /// A revision.
@@ -50,6 +52,8 @@ pub struct RevisionLine {
     pub emergency: bool,
     /// Signed by the coordinator on the organisation's behalf, and not by the organisation since.
     pub on_behalf: bool,
+    /// It is a site's, and its window has ended.
+    pub window_ended: bool,
     /// When it was stored.
     pub at: OffsetDateTime,
 }
@@ -157,7 +161,7 @@ pub async fn unadmitted(
 /// # Errors
 /// [`StoreError`].
 pub async fn headers(conn: &mut PgConnection, nids: &[Nid]) -> Result<Vec<Header>, StoreError> {
-    let rows = sqlx::query("SELECT nid, org, subject, state FROM hn.notification WHERE nid = ANY($1) ORDER BY first_pos")
+    let rows = sqlx::query("SELECT nid, org, subject, state, closed_pos IS NOT NULL AS closed_by_time FROM hn.notification WHERE nid = ANY($1) ORDER BY first_pos")
         .bind(uuids(nids))
         .fetch_all(conn)
         .await?;
@@ -168,6 +172,7 @@ pub async fn headers(conn: &mut PgConnection, nids: &[Nid]) -> Result<Vec<Header
                 org: read::text(row, "org")?,
                 subject: read::text(row, "subject")?,
                 state: read::text(row, "state")?,
+                closed_by_time: row.try_get("closed_by_time")?,
             })
         })
         .collect()
@@ -182,7 +187,7 @@ pub async fn revisions(
     nids: &[Nid],
 ) -> Result<Vec<RevisionLine>, StoreError> {
     let rows = sqlx::query(
-        "SELECT nid, rev, pos, hash, kind, screening, checked, cosign, emergency, on_behalf, at FROM hn.revision WHERE nid = ANY($1) ORDER BY nid, rev",
+        "SELECT nid, rev, pos, hash, kind, screening, checked, cosign, emergency, on_behalf, window_ended_pos IS NOT NULL AS window_ended, at FROM hn.revision WHERE nid = ANY($1) ORDER BY nid, rev",
     )
     .bind(uuids(nids))
     .fetch_all(conn)
@@ -200,6 +205,7 @@ pub async fn revisions(
                 cosign: read::text(row, "cosign")?,
                 emergency: row.try_get("emergency")?,
                 on_behalf: row.try_get("on_behalf")?,
+                window_ended: row.try_get("window_ended")?,
                 at: row.try_get("at")?,
             })
         })

@@ -271,6 +271,9 @@ pub struct NotificationStatus {
     /// Where it stands.
     #[schema(value_type = String)]
     pub state: NotificationState,
+    /// Whether it is a site that the server closed, days after its window had ended; shown where it is so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed_by_time: bool,
     /// Its revisions, oldest first.
     pub revisions: Vec<RevisionStatus>,
     /// The parties chosen; a party sees only itself.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::category::Category;
-use crate::domain::due::RECONFIRM_DAYS;
+use crate::domain::due::{CLOSE_DAYS, RECONFIRM_DAYS};
 use crate::domain::exchange::REPLY_WITHIN_H;
 use crate::domain::notification::Tier;
 
@@ -41,6 +41,9 @@ pub struct Policy {
     /// Days between an organisation's word on a site and the next that it is asked for; 0 asks for none.
     #[serde(default = "reconfirm_days")]
     pub reconfirm_days: u16,
+    /// Days after the end of a site's notified window in which it can still be revised; then it is closed. At least 1.
+    #[serde(default = "close_days")]
+    pub close_days: u16,
     /// Hours for a reply to a query that sets no time, and to a warning.
     #[serde(default = "reply_within_h")]
     pub reply_within_h: u16,
@@ -123,6 +126,7 @@ impl Default for Policy {
                 ahead: 300,
             },
             reconfirm_days: RECONFIRM_DAYS,
+            close_days: CLOSE_DAYS,
             reply_within_h: REPLY_WITHIN_H,
             attachments_mib: ATTACHMENTS_MIB,
             retention_months: RETENTION_MONTHS,
@@ -142,6 +146,10 @@ const fn retention_months() -> u16 {
 
 const fn reconfirm_days() -> u16 {
     RECONFIRM_DAYS
+}
+
+const fn close_days() -> u16 {
+    CLOSE_DAYS
 }
 
 const fn reply_within_h() -> u16 {

@@ -79,6 +79,7 @@ problem_kinds! {
     RevisionNotCurrent => 409, "revision-not-current", "The revision is not the current one", "Fetch the current revision and answer that one.";
     AlreadyClosed => 409, "already-closed", "The notification is closed or withdrawn already", "Make a new notification if the place or movement is to be notified again.";
     StateForbids => 409, "state-forbids", "This cannot follow the present state", "Fetch the present state, then decide again.";
+    WindowEnded => 409, "window-ended", "The site's notified window has ended", "Revise it with a later window if people are still there, or close it.";
     UnknownNotification => 404, "unknown-notification", "No such notification is known to this device's organisation or party", "Check the reference or nid.";
     UnknownCall => 404, "unknown-call", "No such call for help is known to this device's organisation or party", "Check the reference; `herald queue` lists the calls that are open.";
     UnknownParty => 400, "unknown-party", "A party that was chosen is not admitted to this context", "Choose among the parties listed for the context.";
@@ -300,6 +301,7 @@ impl From<Refusal> for ProblemKind {
             Refusal::NotFound => Self::NotFound,
             Refusal::EnrolmentInvalid => Self::EnrolmentInvalid,
             Refusal::Left => Self::Left,
+            Refusal::WindowEnded => Self::WindowEnded,
             Refusal::StateForbids => Self::StateForbids,
         }
     }

@@ -354,6 +354,9 @@ fn flag_words(flag: Flag) -> &'static str {
         }
         Flag::Emergency => "Notified as an emergency.",
         Flag::Stale => "Not reconfirmed in time; it counts all the same.",
+        Flag::WindowEnded => {
+            "Its notified window has ended: not notified for times after. Civilian status unchanged."
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 use super::Cell::{Never, Not, Says, To};
 use super::Machine;
 use super::Refusal::{
-    AlreadyClosed, NothingToReplyTo, ReusedRevision, StateForbids, UnknownCall, UnknownNotification,
+    AlreadyClosed, NothingToReplyTo, ReusedRevision, StateForbids, UnknownCall,
+    UnknownNotification, WindowEnded as Over,
 };
 use crate::domain::exchange::{AlertEvent, DistressState, ThreadState};
 use crate::domain::words;
@@ -142,6 +143,8 @@ words!(
         Reminded = "reminded",
         /// It was not confirmed in time. It stays in every list and check, flagged.
         Stale = "stale",
+        /// Its window has ended: it is not notified for times after, and can be revised with a later one.
+        WindowEnded = "window_ended",
         /// Closed or withdrawn.
         Ended = "ended",
     }
@@ -158,27 +161,39 @@ words!(
         ReminderComes = "seven days before its time passes",
         /// Its time passes, and again in every such span.
         TimePasses = "its time passes",
+        /// The end of its window is near.
+        EndIsNear = "its window ends soon",
+        /// Its window ends.
+        WindowEnds = "its window ends",
+        /// So many days of the policy after that nothing holds it.
+        ClosingTime = "days after that end, as the policy says",
         /// It is closed or withdrawn.
         End = "close, withdraw",
     }
 );
 
 /// A site, and its organisation's word on it. Both times are judged by the policy of the day on which they come.
-pub const SITE: Machine<SiteState, SiteEvent, 5> = {
-    use AlertEvent::{ReconfirmationDue as Due, ReconfirmationOverdue as Overdue};
+pub const SITE: Machine<SiteState, SiteEvent, 6> = {
+    use AlertEvent::{
+        ClosedByTime, ReconfirmationDue as Due, ReconfirmationOverdue as Overdue,
+        WindowEnded as HasEnded, WindowEnding as Ending,
+    };
     use SiteEvent as E;
-    use SiteState::{Confirmed, Ended, Reminded, Stale};
+    use SiteState::{Confirmed, Ended, Reminded, Stale, WindowEnded};
     Machine {
         name: "site",
         states: SiteState::ALL,
         #[rustfmt::skip]
         rows: &[
-            // event            –                         confirmed             reminded              stale                 ended
-            (E::Notify,        [To(Confirmed),            To(Confirmed),        To(Confirmed),        To(Confirmed),        Not(AlreadyClosed)]),
-            (E::Confirm,       [Not(UnknownNotification), To(Confirmed),        To(Confirmed),        To(Confirmed),        Not(AlreadyClosed)]),
-            (E::ReminderComes, [Never,                    Says(Reminded, Due),  Says(Reminded, Due),  Says(Reminded, Due),  Never]),
-            (E::TimePasses,    [Never,                    Says(Stale, Overdue), Says(Stale, Overdue), Says(Stale, Overdue), Never]),
-            (E::End,           [Not(UnknownNotification), To(Ended),            To(Ended),            To(Ended),            Not(AlreadyClosed)]),
+            // event            –                         confirmed                    reminded                     stale                        window_ended                  ended
+            (E::Notify,        [To(Confirmed),            To(Confirmed),               To(Confirmed),               To(Confirmed),               To(Confirmed),                Not(AlreadyClosed)]),
+            (E::Confirm,       [Not(UnknownNotification), To(Confirmed),               To(Confirmed),               To(Confirmed),               Not(Over),                    Not(AlreadyClosed)]),
+            (E::ReminderComes, [Never,                    Says(Reminded, Due),         Says(Reminded, Due),         Says(Reminded, Due),         Never,                        Never]),
+            (E::TimePasses,    [Never,                    Says(Stale, Overdue),        Says(Stale, Overdue),        Says(Stale, Overdue),        Never,                        Never]),
+            (E::EndIsNear,     [Never,                    Says(Confirmed, Ending),     Says(Reminded, Ending),      Says(Stale, Ending),         Never,                        Never]),
+            (E::WindowEnds,    [Never,                    Says(WindowEnded, HasEnded), Says(WindowEnded, HasEnded), Says(WindowEnded, HasEnded), Never,                        Never]),
+            (E::ClosingTime,   [Never,                    Never,                       Never,                       Never,                       Says(Ended, ClosedByTime),    Never]),
+            (E::End,           [Not(UnknownNotification), To(Ended),                   To(Ended),                   To(Ended),                   To(Ended),                    Not(AlreadyClosed)]),
         ],
     }
 };

@@ -46,6 +46,8 @@ words!(
         EnrolmentInvalid = "enrolment-invalid",
         /// It has left the context.
         Left = "left",
+        /// Its window has ended.
+        WindowEnded = "window-ended",
         /// It does not follow.
         StateForbids = "state-forbids",
     }

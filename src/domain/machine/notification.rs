@@ -1,12 +1,13 @@
 //! The tables of notifications, their revisions, and what is said on them. Nothing here says anything about protection,
 //! which a notification neither gives nor takes.
 
-use super::Cell::{Never, Not, To};
+use super::Cell::{Never, Not, Says, To};
 use super::Machine;
 use super::Refusal::{
     AlreadyClosed, ReusedRevision, StateForbids, Superseded, UnknownItem, UnknownNotification,
 };
 use crate::domain::ack::AckState;
+use crate::domain::exchange::AlertEvent::ClosedByTime;
 use crate::domain::ids::Revision;
 use crate::domain::notification::{NotificationState, ScreeningState, SecondSignature};
 use crate::domain::words;
@@ -30,6 +31,8 @@ words!(
         Acknowledge = "ack",
         /// Its organisation calls for help about it.
         Call = "distress",
+        /// A site is closed by time.
+        CloseByTime = "closing by time",
     }
 );
 
@@ -51,6 +54,7 @@ pub const NOTIFICATION: Machine<NotificationState, NotificationEvent, 4> = {
             (E::AskToWait,   [Not(UnknownItem),         To(Current),         Not(AlreadyClosed),  Not(AlreadyClosed)]),
             (E::Acknowledge, [Not(UnknownItem),         To(Current),         To(Withdrawn),       To(Closed)]),
             (E::Call,        [Not(UnknownNotification), To(Current),         To(Withdrawn),       To(Closed)]),
+            (E::CloseByTime, [Never,                    Says(Closed, ClosedByTime), Never,        Never]),
         ],
     }
 };
@@ -98,6 +102,8 @@ words!(
         Confirm = "confirm",
         /// The organisation says how far a movement is.
         Progress = "progress",
+        /// The notification, a site, is closed by time.
+        CloseByTime = "closing by time",
     }
 );
 
@@ -118,6 +124,7 @@ pub const REVISION: Machine<RevisionState, RevisionEvent, 5> = {
             (E::Cosign,   [Not(UnknownNotification), To(Latest), Not(Superseded), Not(Superseded),    Not(Superseded)]),
             (E::Confirm,  [Not(UnknownNotification), To(Latest), Not(Superseded), Not(AlreadyClosed), Not(AlreadyClosed)]),
             (E::Progress, [Not(UnknownNotification), To(Latest), Not(Superseded), Not(AlreadyClosed), Not(AlreadyClosed)]),
+            (E::CloseByTime, [Never,                 To(C),      To(C),           Never,              Never]),
         ],
     }
 };
@@ -223,6 +230,7 @@ mod tests {
             (N::Revise, R::Revise),
             (N::Withdraw, R::Withdraw),
             (N::Close, R::Close),
+            (N::CloseByTime, R::CloseByTime),
         ];
         for state in NotificationState::ALL {
             for (of_all, of_one) in pairs {

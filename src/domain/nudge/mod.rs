@@ -106,6 +106,12 @@ words!(
         ReconfirmationDue = "reconfirmation_due",
         /// A site was not confirmed again in time.
         ReconfirmationOverdue = "reconfirmation_overdue",
+        /// A site's notified window ends soon.
+        WindowEnding = "window_ending",
+        /// A site's notified window has ended.
+        WindowEnded = "window_ended",
+        /// A site was closed by time.
+        ClosedByTime = "closed_by_time",
         /// A query or a warning was not replied to in time.
         ReplyOverdue = "reply_overdue",
         /// Somebody calls for help.
@@ -129,10 +135,14 @@ const fn row(occasion: Occasion) -> [Option<Severity>; 3] {
         Occasion::NotifiedAsEmergency | Occasion::AcknowledgementOverdue => [NO, URGENT, URGENT],
         Occasion::Ended | Occasion::Delayed | Occasion::Replied => [NO, ROUTINE, NO],
         Occasion::Returned | Occasion::Queried | Occasion::CallAnswered => [URGENT, NO, NO],
-        Occasion::NotEntered | Occasion::ReconfirmationDue | Occasion::ReconfirmationOverdue => {
-            [ROUTINE, NO, NO]
-        }
-        Occasion::Warned | Occasion::ReplyOverdue => [URGENT, NO, ROUTINE],
+        Occasion::NotEntered
+        | Occasion::ReconfirmationDue
+        | Occasion::ReconfirmationOverdue
+        | Occasion::WindowEnding => [ROUTINE, NO, NO],
+        Occasion::Warned
+        | Occasion::ReplyOverdue
+        | Occasion::WindowEnded
+        | Occasion::ClosedByTime => [URGENT, NO, ROUTINE],
         Occasion::EnteredElsewhere => [URGENT, URGENT, NO],
         Occasion::NoAcknowledgement => [URGENT, URGENT, URGENT],
         Occasion::NoSignOfLife => [URGENT, NO, URGENT],

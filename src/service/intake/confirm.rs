@@ -6,7 +6,9 @@ use super::batch::{Batch, Fault};
 use super::due::{self, Falls, Moments};
 use super::fire::{self, Brings, Fell, Said};
 use super::notification::{own_revision, told};
+use super::window;
 use crate::domain::due::{Due, WordOnSite, word_on_site};
+use crate::domain::ids::Nid;
 use crate::domain::kind::Kind;
 use crate::domain::machine::{RevisionEvent, SITE, SiteEvent, SiteState};
 use crate::store;
@@ -34,6 +36,7 @@ pub(super) async fn take(
             .detail("sites are confirmed; of a movement say how far it is")
             .into());
     }
+    check_window(batch, claims.nid).await?;
     let mut desks = fire::desks(batch, &revision.org, None).await?;
     desks.extend(told(batch, claims.nid).await?);
     let stored = apply::store(batch, incoming, &desks).await?;
@@ -44,6 +47,17 @@ pub(super) async fn take(
     let next = due::reconfirm(claims.nid, claims.rev, batch.at, &incoming.policy);
     due::schedule(batch, next.as_slice()).await?;
     Ok(stored)
+}
+
+/// A site whose window has ended is not notified for now: a word that it stands would say nothing of now.
+async fn check_window(batch: &mut Batch<'_>, nid: Nid) -> Result<(), Fault> {
+    let ends = window::ends(batch, nid).await?;
+    let standing = match ends {
+        Some(ends) if ends <= batch.at => SiteState::WindowEnded,
+        _ => SiteState::Confirmed,
+    };
+    SITE.next(Some(standing), SiteEvent::Confirm)?;
+    Ok(())
 }
 
 /// Sites whose schedule is written anew at once.
@@ -81,6 +95,11 @@ pub(super) async fn fell_due(
     let Some((revision, item)) = fire::still_current(batch, row).await? else {
         return Ok(None);
     };
+    // From the end of its window on nobody is asked whether it stands as notified.
+    let ends = window::ends(batch, item.nid).await?;
+    if ends.is_some_and(|ends| ends <= moments.at) {
+        return Ok(None);
+    }
     let confirmed_at = revision.confirmed_at;
     let said_at = confirmed_at.map_or(revision.at, |at| at.max(revision.at));
     let judged = word_on_site(row.what, moments.at, said_at, policy.reconfirm_days);
@@ -105,7 +124,7 @@ pub(super) async fn fell_due(
     let Some(event) = SITE.says(standing, event) else {
         return Ok(None);
     };
-    Ok(Some(Fell::Says(Brings {
+    Ok(Some(Fell::Says(Box::new(Brings {
         said: Said {
             event,
             desks: fire::desks(batch, &revision.org, None).await?,
@@ -116,7 +135,9 @@ pub(super) async fn fell_due(
             step: None,
             transcribed: None,
         },
+        also: Vec::new(),
         item,
         next: Some(next),
-    })))
+        does: None,
+    }))))
 }

@@ -115,6 +115,9 @@ fn check_policy(policy: &Policy) -> Result<(), Problem> {
             format!("1 to {MAX_REPLY_WITHIN_H} hours"),
         );
     }
+    if policy.close_days == 0 {
+        return refuse("/close_days", "at least 1 day".to_owned());
+    }
     if !(1..=MAX_RETENTION_MONTHS).contains(&policy.retention_months) {
         return refuse(
             "/retention_months",

@@ -340,6 +340,8 @@ pub(super) async fn unanswered(
     };
     let told = told(batch, &call).await?;
     Ok(Some(Brings {
+        also: Vec::new(),
+        does: None,
         next: step(&call, row.rev.saturating_add(1), moments.at),
         item: About {
             nid: call.nid,

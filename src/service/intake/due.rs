@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::batch::{Batch, Fault};
+use super::window;
 use crate::domain::clock::{from_micros, micros};
 use crate::domain::due::{self, Due};
 use crate::domain::ids::{ActorId, Nid, Revision};
@@ -29,7 +30,7 @@ pub(super) struct Falls {
     pub party: Option<ActorId>,
     /// When.
     pub at: OffsetDateTime,
-    /// When the window begins, of what counts acknowledgements.
+    /// When the window begins, of what counts acknowledgements; from when the days are counted, of a closing.
     pub begins: Option<OffsetDateTime>,
 }
 
@@ -38,7 +39,7 @@ pub(super) struct Falls {
 pub(in crate::service) struct Moments {
     /// When it falls due.
     pub at: OffsetDateTime,
-    /// When the window begins, of what counts acknowledgements.
+    /// When the window begins, of what counts acknowledgements; from when the days are counted, of a closing.
     pub begins: Option<OffsetDateTime>,
 }
 
@@ -104,7 +105,7 @@ pub(in crate::service) fn moments(core: &Core, row: &DueRow) -> Result<Moments, 
 }
 
 /// What a new revision gives rise to: the stages of the lead time for each party that it is for, the latest arrival of a
-/// movement, the next word on a site.
+/// movement, the next word on a site and the end of its window.
 pub(super) struct Rising<'a> {
     /// The notification.
     pub nid: Nid,
@@ -116,7 +117,7 @@ pub(super) struct Rising<'a> {
     pub audiences: &'a [Audience],
     /// When its window begins.
     pub begins: Option<OffsetDateTime>,
-    /// When a movement has arrived at the latest.
+    /// When a movement has arrived at the latest, or a site's window ends.
     pub ends: Option<OffsetDateTime>,
     /// When it was received.
     pub at: OffsetDateTime,
@@ -146,7 +147,13 @@ impl Rising<'_> {
             Subject::Movement => {
                 out.extend(self.ends.map(|ends| falls(Due::SignOfLife, None, ends)));
             }
-            Subject::Site => out.extend(reconfirm(self.nid, self.rev, self.at, policy)),
+            Subject::Site => {
+                out.extend(reconfirm(self.nid, self.rev, self.at, policy));
+                let window = self.ends.map(|ends| (self.at, ends));
+                let window =
+                    window.map(|window| window::falls((self.nid, self.rev), window, policy));
+                out.extend(window.into_iter().flatten());
+            }
         }
         out
     }

@@ -9,10 +9,10 @@ use time::OffsetDateTime;
 use super::batch::{Batch, Fault};
 use super::due::{self, Falls, Moments};
 use super::own;
-use super::{Wake, admission, confirm, distress, progress, thread};
+use super::{Wake, admission, confirm, distress, progress, thread, window};
 use crate::crypto::digest::Digest;
 use crate::domain::due::{self as rules, Due};
-use crate::domain::exchange::{AlertEvent, DISTRESS_SENTENCE, SILENCE_SENTENCE};
+use crate::domain::exchange::AlertEvent;
 use crate::domain::ids::{ActorId, ContextId, Nid, Revision};
 use crate::domain::notification::{NotificationState, Tier};
 use crate::service::core::{ContextKeys, Core, store as failed};
@@ -31,18 +31,31 @@ const ITEMS: usize = 1_000;
 pub(super) struct Brings {
     /// What is said, and of whom; rows that differ in nothing but the notification are said together.
     pub said: Said,
+    /// What is said of it besides, to others.
+    pub also: Vec<Said>,
     /// The notification, or the call.
     pub item: About,
     /// What comes next, while nothing is said.
     pub next: Option<Falls>,
+    /// What it does, beside being said.
+    pub does: Option<Does>,
+}
+
+/// What time does to a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Does {
+    /// It is closed.
+    Close(Nid),
 }
 
 /// What becomes of a row whose moment has come.
 pub(super) enum Fell {
     /// It brings something.
-    Says(Brings),
+    Says(Box<Brings>),
     /// Nothing is said; by what holds now, its moment comes later.
     Later(Falls),
+    /// Something else comes first: it is looked at again at once.
+    Waits,
 }
 
 /// What is said.
@@ -66,8 +79,9 @@ pub(super) struct Said {
     pub desks: Vec<ActorId>,
 }
 
-/// Judges these rows of one context, says what they bring, and takes them away. Rows that another node took, whose moment
-/// has not come by the database's clock, or that are another context's, are left alone.
+/// Judges these rows of one context in the order of their moments, says what they bring, and takes them away. Rows that
+/// another node took, whose moment has not come by the database's clock, or that are another context's, are left alone.
+/// Gives those that wait for another to come first.
 ///
 /// # Errors
 /// The database's, or the keyring's; nothing has happened then.
@@ -76,9 +90,9 @@ pub(in crate::service) async fn fire(
     ctx: &ContextId,
     wake: &Wake,
     ids: &[i64],
-) -> Result<(), Problem> {
+) -> Result<Vec<i64>, Problem> {
     match in_transaction(core, core.context(ctx)?, wake, ids).await {
-        Ok(()) => Ok(()),
+        Ok(waiting) => Ok(waiting),
         Err(Fault::Refused(problem)) => Err(problem),
         Err(Fault::Store(error)) => Err(failed(&error)),
     }
@@ -89,7 +103,7 @@ async fn in_transaction(
     context: &ContextKeys,
     wake: &Wake,
     ids: &[i64],
-) -> Result<(), Fault> {
+) -> Result<Vec<i64>, Fault> {
     let mut tx = core
         .pools
         .intake
@@ -98,23 +112,31 @@ async fn in_transaction(
         .map_err(|e| Fault::Store(e.into()))?;
     let mut batch = Batch::begin(core, context, &mut tx).await?;
     let policy = batch.standing.policy(batch.conn, &context.id).await?;
-    let (mut done, mut next) = (Vec::new(), Vec::new());
+    let (mut done, mut next, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
     let mut said: BTreeMap<Said, Vec<About>> = BTreeMap::new();
-    for row in store::still_there(batch.conn, &context.id, ids).await? {
-        let moments = due::moments(core, &row)?;
-        if moments.at > batch.at {
-            continue;
-        }
-        done.push(row.id);
+    for (moments, row) in fallen(&mut batch, ids).await? {
         if row.what == Due::Standing {
             admission::fell_due(&mut batch, &row).await?;
+            done.push(row.id);
             continue;
         }
-        match judge(&mut batch, &row, moments, &policy).await? {
-            None => {}
+        let fell = judge(&mut batch, &row, moments, &policy).await?;
+        if matches!(fell, Some(Fell::Waits)) {
+            waiting.push(row.id);
+            continue;
+        }
+        // Nobody else looks before the end: what is judged after this finds what it did.
+        done.push(row.id);
+        match fell {
+            None | Some(Fell::Waits) => {}
             Some(Fell::Later(falls)) => next.push(falls),
             Some(Fell::Says(brings)) => {
-                said.entry(brings.said).or_default().push(brings.item);
+                if let Some(Does::Close(nid)) = brings.does {
+                    window::close(&mut batch, nid).await?;
+                }
+                for one in brings.also.into_iter().chain([brings.said]) {
+                    said.entry(one).or_default().push(brings.item);
+                }
                 next.extend(brings.next);
             }
         }
@@ -130,7 +152,23 @@ async fn in_transaction(
     let committed = batch.finish().await?;
     tx.commit().await.map_err(|e| Fault::Store(e.into()))?;
     wake(&committed);
-    Ok(())
+    Ok(waiting)
+}
+
+/// Those of these rows whose moment has come, in the order in which they came.
+async fn fallen(
+    batch: &mut Batch<'_>,
+    ids: &[i64],
+) -> Result<Vec<(Moments, DueRow)>, Fault> {
+    let mut fallen = Vec::new();
+    for row in store::still_there(batch.conn, batch.ctx(), ids).await? {
+        let moments = due::moments(batch.core, &row)?;
+        if moments.at <= batch.at {
+            fallen.push((moments, row));
+        }
+    }
+    fallen.sort_by_key(|(moments, row)| (moments.at, row.id));
+    Ok(fallen)
 }
 
 pub(super) async fn judge(
@@ -147,20 +185,18 @@ pub(super) async fn judge(
         Due::Reconfirm | Due::Stale => {
             return confirm::fell_due(batch, row, moments, policy).await;
         }
+        Due::WindowEnding | Due::WindowEnded | Due::Closing => {
+            return window::fell_due(batch, row, moments, policy).await;
+        }
         Due::Reply => thread::fell_due(batch, row, moments).await?,
         Due::Distress => distress::unanswered(batch, row, moments).await?,
         // Said where it is judged: to each organisation its own.
         Due::Standing => None,
     };
-    Ok(brings.map(Fell::Says))
+    Ok(brings.map(|brings| Fell::Says(Box::new(brings))))
 }
 
 async fn say(batch: &mut Batch<'_>, said: &Said, items: Vec<About>) -> Result<(), Fault> {
-    let sentence = if said.event == AlertEvent::DistressUnanswered {
-        DISTRESS_SENTENCE
-    } else {
-        SILENCE_SENTENCE
-    };
     let detail = AlertDetail {
         event: said.event,
         organisation: said.organisation.clone(),
@@ -171,11 +207,11 @@ async fn say(batch: &mut Batch<'_>, said: &Said, items: Vec<About>) -> Result<()
         step: said.step,
         transcribed: said.transcribed,
         month: None,
-        says: sentence.to_owned(),
+        says: said.event.sentence().to_owned(),
     };
     let claims = AlertClaims::new(batch.common());
-    own::say(batch, claims, &detail, &said.desks).await?;
-    Ok(())
+    let pos = own::say(batch, claims, &detail, &said.desks).await?;
+    window::note(batch, &detail, pos).await
 }
 
 /// The revision that a row is about, while it is the latest of a current notification.
@@ -265,7 +301,9 @@ async fn acknowledgement(
             step: None,
             transcribed,
         },
+        also: Vec::new(),
         item,
         next,
+        does: None,
     }))
 }

@@ -30,6 +30,7 @@ mod replay;
 mod retain;
 mod standing;
 mod thread;
+mod window;
 
 use std::sync::Arc;
 

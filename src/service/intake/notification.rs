@@ -36,6 +36,16 @@ use crate::wire::parts::{Audience, name};
 use crate::wire::policy::{Policy, Screening};
 use crate::wire::problem::{Problem, ProblemKind};
 
+/// What a revision begins anew: what was to come of the one before it comes no more.
+const BEGUN_ANEW: [Due; 6] = [
+    Due::SignOfLife,
+    Due::Reconfirm,
+    Due::Stale,
+    Due::WindowEnding,
+    Due::WindowEnded,
+    Due::Closing,
+];
+
 /// The claims that a site and a movement share.
 pub(super) struct Revised {
     nid: Nid,
@@ -117,7 +127,7 @@ pub(super) async fn revise<'a>(
     desks.extend(facts.audiences.iter().map(|a| a.party.clone()));
     let mut stored = apply::store(batch, incoming, &desks).await?;
 
-    let new = new_revision(batch, incoming, claims, stored.pos)?;
+    let new = new_revision(batch, incoming, (claims, facts), stored.pos)?;
     notifications::insert_revision(batch.conn, &new, claims.subject, state).await?;
     attached::name(batch, &new, &contents).await?;
     if let Some(ewkb) = &facts.cover {
@@ -138,7 +148,7 @@ pub(super) async fn revise<'a>(
             .await?;
     }
     let rising = rising(batch, claims, facts);
-    for what in [Due::SignOfLife, Due::Reconfirm, Due::Stale] {
+    for what in BEGUN_ANEW {
         store::due::forget(batch.conn, claims.nid.uuid(), what).await?;
     }
     due::schedule(batch, &rising.falls(&incoming.policy)).await?;
@@ -157,7 +167,7 @@ fn wait<'a>(
     let prepared = incoming.prepared;
     prepared.device_id()?;
     let (pos, receipt) = apply::next(batch, prepared.hash)?;
-    let revision = new_revision(batch, incoming, claims, pos)?;
+    let revision = new_revision(batch, incoming, (claims, facts), pos)?;
     // A coordinator that notifies for itself is its own reader, once.
     desks.sort_unstable();
     desks.dedup();
@@ -226,7 +236,7 @@ fn choose(audiences: &[Audience], seqs: &[i64]) -> Vec<Chosen> {
 fn new_revision<'a>(
     batch: &Batch<'_>,
     incoming: &Incoming<'a>,
-    claims: &Revised,
+    (claims, facts): (&Revised, &PlaceFacts),
     pos: LogPosition,
 ) -> Result<NewRevision<'a>, Problem> {
     let prepared = incoming.prepared;
@@ -250,6 +260,8 @@ fn new_revision<'a>(
         device: prepared.device_id()?,
         emergency: claims.emergency,
         on_behalf: prepared.claims.on_behalf().is_some(),
+        window_over: claims.subject == Subject::Site
+            && facts.ends.is_some_and(|ends| ends <= batch.at),
         screening: SCREENING.next(None, screening)?.to,
         cosign: SIGNATURE.next(None, signature)?.to,
         at: batch.at,
@@ -538,6 +550,7 @@ async fn end(
         device: prepared.device_id()?,
         emergency: false,
         on_behalf: prepared.claims.on_behalf().is_some(),
+        window_over: false,
         screening: ScreeningState::NotRequired,
         cosign: SecondSignature::NotRequired,
         at: batch.at,

@@ -29,7 +29,7 @@ pub(super) struct PlaceFacts {
     pub validity: Window,
     /// When it begins, for the lead time.
     pub begins: Option<time::OffsetDateTime>,
-    /// When it ends: a movement has arrived by then, its slack included.
+    /// When it ends: a movement has arrived by then, its slack included; of a site, its window ends.
     pub ends: Option<time::OffsetDateTime>,
 }
 

@@ -200,6 +200,8 @@ pub(super) async fn silent(
         return Ok(None);
     };
     Ok(Some(Brings {
+        also: Vec::new(),
+        does: None,
         said: Said {
             event,
             desks: fire::desks(batch, &revision.org, None).await?,

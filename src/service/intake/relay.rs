@@ -11,6 +11,7 @@ use crate::domain::ack::MAX_ITEMS;
 use crate::domain::actor::ActorKind;
 use crate::domain::exchange::RELAY_SENTENCE;
 use crate::domain::ids::{ActorId, Nid, Revision};
+use crate::domain::notification::{NotificationState, Tier};
 use crate::service::core::internal;
 use crate::store::actors;
 use crate::store::notifications::{self, Acknowledged};
@@ -89,9 +90,14 @@ pub(super) async fn take(
                 .pointer(format!("/items/{index}/rev"))
                 .into());
         }
+        // What was closed by time has no revision that says so.
+        let tier = match found.state {
+            NotificationState::Current => found.tier,
+            NotificationState::Withdrawn | NotificationState::Closed => Tier::Withdrawn,
+        };
         let differs = |detail: &RelayDetail| {
             let said = detail.items.get(index);
-            said.is_none_or(|d| d.tier != found.tier)
+            said.is_none_or(|d| d.tier != tier)
         };
         if detail.is_some_and(|detail| differs(detail)) {
             return Err(Problem::new(ProblemKind::TierMismatch)

@@ -4,33 +4,41 @@
 
 use std::collections::BTreeSet;
 
+use time::OffsetDateTime;
+
 use super::ack::AckFacts;
 use super::batch::Fault;
 use super::distress::CallFacts;
+use super::due::moments;
 use super::place::PlaceFacts;
 use super::prepare::{Facts, Prepared};
 use crate::crypto::digest::Digest;
-use crate::domain::ids::{ActorId, LogPosition};
+use crate::domain::due::Due;
+use crate::domain::ids::{ActorId, LogPosition, Nid, Revision};
 use crate::domain::notification::Tier;
+use crate::service::core::Core;
 use crate::spatial::Window;
 use crate::store::rebuild::{self, Stored};
-use crate::store::{Connection, error::StoreError};
+use crate::store::{Connection, closing, due, error::StoreError};
 use crate::wire::claims::Claims;
 use crate::wire::parts::{Audience, NamedBlob};
 
 /// Puts in the place of what cannot be read any more what is left of it. `gone` are the statements, by their hashes, whose
 /// parts were destroyed.
 pub(super) async fn remember(
+    core: &Core,
     live: &mut Connection,
-    prepared: &mut Prepared,
-    stored: &Stored,
+    (prepared, stored): (&mut Prepared, &Stored),
     gone: &BTreeSet<Digest>,
 ) -> Result<(), Fault> {
     let destroyed = matches!(prepared.facts, Facts::Destroyed);
     let facts = match &prepared.claims {
-        Claims::Site(c) if destroyed => place(live, stored.pos, c.nid.uuid(), c.rev.get()).await?,
+        Claims::Site(c) if destroyed => {
+            let ends = window_ends(core, live, stored, (c.nid, c.rev)).await?;
+            place(live, stored.pos, (c.nid, c.rev), ends).await?
+        }
         Claims::Movement(c) if destroyed => {
-            place(live, stored.pos, c.nid.uuid(), c.rev.get()).await?
+            place(live, stored.pos, (c.nid, c.rev), None).await?
         }
         Claims::Distress(c) if destroyed => {
             let called = rebuild::parties_called(live, c.nid).await?;
@@ -59,21 +67,39 @@ pub(super) async fn remember(
     Ok(())
 }
 
-/// Of a place: the parties that it named, and the contents of its attachments. Where and when it was is gone.
+/// When a site's window ended, as far as it is still known: what is to fall due is sealed anew and outlasts the place. Of one
+/// whose window had ended when it came, then.
+async fn window_ends(
+    core: &Core,
+    live: &mut Connection,
+    stored: &Stored,
+    (nid, rev): (Nid, Revision),
+) -> Result<Option<OffsetDateTime>, Fault> {
+    let rows = due::about(live, &stored.ctx, nid.uuid()).await?;
+    let mut rows = rows.iter();
+    if let Some(row) = rows.find(|row| row.what == Due::Closing && row.rev == rev.get()) {
+        return Ok(moments(core, row)?.begins);
+    }
+    let (ended, _) = closing::known(live, nid, rev).await?;
+    Ok((ended == Some(stored.pos)).then_some(stored.at))
+}
+
+/// Of a place: the parties that it named, and the contents of its attachments. Where and when it was is gone, but for the
+/// end of a site's window while that is still to bring something.
 async fn place(
     live: &mut Connection,
     pos: LogPosition,
-    nid: uuid::Uuid,
-    rev: u32,
+    (nid, rev): (Nid, Revision),
+    ends: Option<OffsetDateTime>,
 ) -> Result<Facts, StoreError> {
-    let chosen = rebuild::chosen(live, nid, rev).await?;
+    let chosen = rebuild::chosen(live, nid.uuid(), rev.get()).await?;
     Ok(Facts::Place(Box::new(PlaceFacts {
         audiences: chosen.into_iter().map(audience).collect(),
         blobs: blobs(live, pos).await?,
         cover: None,
         validity: Window::ALWAYS,
         begins: None,
-        ends: None,
+        ends,
     })))
 }
 

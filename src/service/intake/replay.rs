@@ -10,10 +10,10 @@ use tokio::sync::oneshot;
 use super::admission;
 use super::arrivals::Fresh;
 use super::batch::{Batch, Fault};
-use super::due::{self, Moments};
+use super::due::{self, Falls, Moments};
 use super::fire::{self, Brings, Fell};
 use super::prepare::{self, Facts, Prepared};
-use super::{Bearer, Job, NewCertificate, apply, remains};
+use super::{Bearer, Job, NewCertificate, apply, remains, window};
 use crate::crypto::digest::Digest;
 use crate::crypto::keyring::{destroyed_with, month_of};
 use crate::domain::actor::Role;
@@ -26,7 +26,7 @@ use crate::service::principal::Principal;
 use crate::store::devices::{self, DeviceRow, NewDevice};
 use crate::store::due::{self as schedule, DueRow};
 use crate::store::rebuild::{self, Stored};
-use crate::store::{Connection, actors, mailbox, notifications, statements};
+use crate::store::{Connection, actors, closing, mailbox, notifications, statements};
 use crate::wire::claims::{About, Claims};
 use crate::wire::parts::{AlertDetail, NoticeDetail};
 use crate::wire::problem::{Problem, ProblemKind};
@@ -92,7 +92,7 @@ impl Replay {
     }
 
     async fn take_in(&mut self, stored: &Stored) -> Result<(), Fault> {
-        if matches!(stored.kind, Kind::Screen | Kind::Policy) {
+        if matches!(stored.kind, Kind::Screen | Kind::Policy) || self.closes(stored) {
             self.fetch(&stored.ctx, stored.at).await?;
         }
         rebuild::copy_blobs(&mut self.live, &mut self.admin, stored.pos).await?;
@@ -103,14 +103,14 @@ impl Replay {
         if destroyed {
             self.gone.insert(stored.hash);
         }
-        remains::remember(&mut self.live, &mut prepared, stored, &self.gone).await?;
+        remains::remember(&self.core, &mut self.live, (&mut prepared, stored), &self.gone).await?;
         let job = self.job(stored, prepared).await?;
         let core = self.core.clone();
         let mut tx = begin(&core).await?;
         let context = core.context(&stored.ctx)?;
         actors::judge_by(&mut tx, stored.at).await?;
         let mut batch = Batch::again(&core, context, &mut tx, stored);
-        self.settle(&mut batch, stored.at - JUDGED_AFTER, |_, _| false)
+        self.settle(&mut batch, stored.at - JUDGED_AFTER, |_| None)
             .await?;
         if own {
             self.own(&mut batch, stored, &job.prepared).await?;
@@ -128,6 +128,14 @@ impl Replay {
         tx.commit().await.map_err(|e| Fault::Store(e.into()))
     }
 
+    /// Whether a statement is the server's that sites are closed by time: what still counted then decided.
+    fn closes(&self, stored: &Stored) -> bool {
+        let own = stored.actor == self.core.deployment.node.actor;
+        let detail = (own && stored.kind == Kind::Alert)
+            .then(|| prepare::own_detail::<AlertDetail>(&self.core, stored));
+        matches!(detail, Some(Ok(detail)) if detail.event == AlertEvent::ClosedByTime)
+    }
+
     /// Notes what parties had fetched by then; with it, what was superseded stops counting.
     async fn fetch(&mut self, ctx: &ContextId, upto: OffsetDateTime) -> Result<(), Fault> {
         let since = self.fetched.insert(ctx.clone(), upto);
@@ -143,7 +151,7 @@ impl Replay {
     }
 
     /// Brings a context to where it stands by the end: notes what was fetched, and judges what has fallen due where the live
-    /// schedule does not have it so; `stands` says where it does.
+    /// schedule does not have it so; `stands` says at which moment a row stands there.
     ///
     /// # Errors
     /// The database's, or the keyring's.
@@ -151,7 +159,7 @@ impl Replay {
         &mut self,
         ctx: &ContextId,
         now: OffsetDateTime,
-        stands: impl Fn(&DueKey, OffsetDateTime) -> bool,
+        stands: impl Fn(&DueKey) -> Option<OffsetDateTime>,
     ) -> Result<(), Problem> {
         self.fetch(ctx, now).await.map_err(problem)?;
         self.settle_all(ctx, now, stands).await.map_err(problem)
@@ -161,14 +169,15 @@ impl Replay {
         &mut self,
         ctx: &ContextId,
         now: OffsetDateTime,
-        stands: impl Fn(&DueKey, OffsetDateTime) -> bool,
+        stands: impl Fn(&DueKey) -> Option<OffsetDateTime>,
     ) -> Result<(), Fault> {
         let core = self.core.clone();
         let mut tx = begin(&core).await?;
         actors::judge_by(&mut tx, now).await?;
         let mut batch = Batch::begin(&core, core.context(ctx)?, &mut tx).await?;
         batch.at = now;
-        self.settle(&mut batch, now, stands).await?;
+        self.settle(&mut batch, now, &stands).await?;
+        self.settle_closings(&mut batch, now, &stands).await?;
         batch.finish().await?;
         tx.commit().await.map_err(|e| Fault::Store(e.into()))
     }
@@ -179,7 +188,7 @@ impl Replay {
         &mut self,
         batch: &mut Batch<'_>,
         upto: OffsetDateTime,
-        stands: impl Fn(&DueKey, OffsetDateTime) -> bool,
+        stands: impl Fn(&DueKey) -> Option<OffsetDateTime>,
     ) -> Result<(), Fault> {
         let policy = batch.standing.policy(batch.conn, batch.ctx()).await?;
         let mut looked_at = BTreeSet::new();
@@ -199,7 +208,9 @@ impl Replay {
                     self.known.remove(&(at, id));
                     continue;
                 };
-                if stands(&due_key(row), at) {
+                // Whether something held a site at each look depends on what was fetched by then: the alert that closes it
+                // is held against its cause, and where it stands in the end is looked up.
+                if row.what == Due::Closing || stands(&due_key(row)) == Some(at) {
                     continue;
                 }
                 if row.what == Due::Standing {
@@ -210,7 +221,7 @@ impl Replay {
                 }
                 let moments = due::moments(batch.core, row)?;
                 let next = match fire::judge(batch, row, moments, &policy).await? {
-                    Some(Fell::Says(_)) => continue,
+                    Some(Fell::Says(_) | Fell::Waits) => continue,
                     Some(Fell::Later(falls)) => Some(falls),
                     None => None,
                 };
@@ -219,6 +230,42 @@ impl Replay {
                 due::schedule(batch, next.as_slice()).await?;
             }
         }
+    }
+
+    /// Brings the closings that fell due by now to where they stand in the live schedule, as far as each may have been put off
+    /// to there: day by day while something held it, or by the policy. Those of what has ended go.
+    async fn settle_closings(
+        &mut self,
+        batch: &mut Batch<'_>,
+        upto: OffsetDateTime,
+        stands: impl Fn(&DueKey) -> Option<OffsetDateTime>,
+    ) -> Result<(), Fault> {
+        let policy = batch.standing.policy(batch.conn, batch.ctx()).await?;
+        let fallen = self.known.iter().take_while(|((at, _), _)| *at <= upto);
+        let fallen = fallen.filter(|(_, of)| *of == batch.ctx());
+        let ids: Vec<i64> = fallen.map(|((_, id), _)| *id).collect();
+        let rows = schedule::still_there(batch.conn, batch.ctx(), &ids).await?;
+        for row in rows.iter().filter(|row| row.what == Due::Closing) {
+            let moments = due::moments(batch.core, row)?;
+            let next = match stands(&due_key(row)) {
+                Some(live) if live >= moments.at => Some(Falls {
+                    what: row.what,
+                    about: row.about,
+                    rev: row.rev,
+                    party: None,
+                    at: live,
+                    begins: moments.begins,
+                }),
+                _ => match fire::judge(batch, row, moments, &policy).await? {
+                    Some(Fell::Says(_) | Fell::Waits) => continue,
+                    Some(Fell::Later(falls)) => Some(falls),
+                    None => None,
+                },
+            };
+            schedule::remove(batch.conn, &[row.id]).await?;
+            due::schedule(batch, next.as_slice()).await?;
+        }
+        Ok(())
     }
 
     /// Reads what was put into the schedule since the last look.
@@ -244,6 +291,7 @@ impl Replay {
         stored: &Stored,
         prepared: &Prepared,
     ) -> Result<(), Fault> {
+        let mut says = None;
         let desks = match &prepared.claims {
             _ if matches!(prepared.facts, Facts::Destroyed) => {
                 if stored.kind == Kind::Alert {
@@ -260,11 +308,12 @@ impl Replay {
             }
             Claims::Alert(_) => {
                 let detail: AlertDetail = prepare::own_detail(&self.core, stored)?;
+                let detail = says.insert(detail);
                 if detail.event == AlertEvent::RetentionEnded {
                     // The calendar and the policy are its cause, and that nothing held the month then.
                     fire::desks(batch, &detail.organisation, None).await?
                 } else {
-                    self.cause(batch, &detail, stored.pos).await?
+                    self.cause(batch, detail, stored.pos).await?
                 }
             }
             _ => return Err(ProblemKind::StatementKind.into()),
@@ -286,7 +335,11 @@ impl Replay {
         statements::insert(batch.conn, &new).await?;
         statements::insert_records(batch.conn, pos, &prepared.records).await?;
         apply::deliver(batch, &desks, pos).await?;
-        Ok(())
+        if let Some(detail) = &says {
+            return window::note(batch, detail, pos).await;
+        }
+        let (ended, closed) = closing::said_by(&mut self.live, pos).await?;
+        window::done_again(batch, (&ended, &closed), pos).await
     }
 
     /// Takes away what had fallen due by the time of an alert that nobody can read any more, and puts what follows there. By
@@ -298,6 +351,10 @@ impl Replay {
         let fallen = fallen.filter(|(_, of)| *of == batch.ctx());
         let ids: Vec<i64> = fallen.map(|((_, id), _)| *id).collect();
         for row in schedule::still_there(batch.conn, batch.ctx(), &ids).await? {
+            if row.what == Due::Closing {
+                // What it closed says so in what it left.
+                continue;
+            }
             let moments = due::moments(batch.core, &row)?;
             let next = match fire::judge(batch, &row, moments, &policy).await? {
                 Some(Fell::Says(brings)) => {
@@ -305,7 +362,7 @@ impl Replay {
                     brings.next
                 }
                 Some(Fell::Later(falls)) => Some(falls),
-                None => None,
+                None | Some(Fell::Waits) => None,
             };
             schedule::remove(batch.conn, &[row.id]).await?;
             self.known.remove(&(moments.at, row.id));
@@ -323,6 +380,11 @@ impl Replay {
         pos: LogPosition,
     ) -> Result<Vec<ActorId>, Fault> {
         if let Some(desks) = admission::cause(batch, detail).await? {
+            return Ok(desks);
+        }
+        let gone = &self.gone;
+        let lost = |item: &About| gone.contains(&item.of);
+        if let Some(desks) = window::cause(batch, detail, lost).await? {
             return Ok(desks);
         }
         let policy = batch.standing.policy(batch.conn, batch.ctx()).await?;

@@ -351,6 +351,8 @@ pub(super) async fn fell_due(
         return Ok(None);
     };
     Ok(Some(Brings {
+        also: Vec::new(),
+        does: None,
         said: Said {
             event,
             desks: fire::desks(batch, &thread.org, Some(&thread.party)).await?,

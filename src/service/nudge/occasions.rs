@@ -138,6 +138,9 @@ fn told(opened: Opened) -> Vec<(Occasion, Vec<Nid>)> {
                 AlertEvent::NoSignOfLife => Occasion::NoSignOfLife,
                 AlertEvent::ReconfirmationDue => Occasion::ReconfirmationDue,
                 AlertEvent::ReconfirmationOverdue => Occasion::ReconfirmationOverdue,
+                AlertEvent::WindowEnding => Occasion::WindowEnding,
+                AlertEvent::WindowEnded => Occasion::WindowEnded,
+                AlertEvent::ClosedByTime => Occasion::ClosedByTime,
                 AlertEvent::ReplyOverdue => Occasion::ReplyOverdue,
                 AlertEvent::DistressUnanswered => Occasion::CallUnanswered,
                 // There is nothing to be done about a month that is over, and who stands aside is seen in the queue: nobody

@@ -303,6 +303,7 @@ impl World {
         let (pos, seqs) = self.store(&mut tx, &self.org, &built, &desks).await;
         let new = NewRevision {
             on_behalf: false,
+            window_over: false,
             nid,
             rev,
             ctx: &self.ctx,

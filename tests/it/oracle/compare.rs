@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use herald::domain::actor::Mode;
 use herald::domain::exchange::{
-    AlertEvent, DISTRESS_SENTENCE, SILENCE_SENTENCE, STANDING_SENTENCE,
+    AlertEvent, CLOSED_BY_TIME_SENTENCE, DISTRESS_SENTENCE, SILENCE_SENTENCE, STANDING_SENTENCE,
+    WINDOW_ENDED_SENTENCE, WINDOW_ENDING_SENTENCE,
 };
 use herald::domain::ids::ContextId;
 use herald::domain::kind::Kind;
@@ -202,11 +203,19 @@ impl Story<'_> {
                 )
             })?;
             expected.swap_remove(found);
-            let stage = said.lead_percent.map(u32::from).or(said.step).unwrap_or(0);
+            let of_window = match said.event {
+                AlertEvent::WindowEnding => Some(1),
+                AlertEvent::WindowEnded => Some(2),
+                AlertEvent::ClosedByTime => Some(3),
+                _ => None,
+            };
+            let stage = said.lead_percent.map(u32::from).or(said.step);
+            let stage = stage.or(of_window).unwrap_or(0);
             for item in &said.items {
                 let what = format!(
-                    "{} {:?} {}",
+                    "{} {} {:?} {}",
                     said.lead_percent.is_some(),
+                    of_window.is_some(),
                     said.party,
                     item.nid
                 );
@@ -233,6 +242,9 @@ impl Story<'_> {
         let sentence = match alert.event {
             AlertEvent::PartySuspended | AlertEvent::PartyLeft => STANDING_SENTENCE,
             AlertEvent::DistressUnanswered => DISTRESS_SENTENCE,
+            AlertEvent::WindowEnding => WINDOW_ENDING_SENTENCE,
+            AlertEvent::WindowEnded => WINDOW_ENDED_SENTENCE,
+            AlertEvent::ClosedByTime => CLOSED_BY_TIME_SENTENCE,
             _ => SILENCE_SENTENCE,
         };
         said.event == alert.event

@@ -290,6 +290,7 @@ impl Drawing<'_> {
     fn revision(&mut self, label: usize, tiers: [Option<Tier>; 2], follow: Follow) -> Step {
         let sketch = self.sketch(label);
         let begins = [None, Some(-3), Some(1), Some(6), Some(30), Some(100)];
+        let lasts = [None, None, Some(2), Some(2), Some(40), Some(20 * 24)];
         let what = What::Revise(Revise {
             label,
             moves: sketch.moves != self.dice.percent(2),
@@ -298,6 +299,7 @@ impl Drawing<'_> {
             contact: self.dice.percent(30),
             attach: self.dice.percent(20),
             begins_h: self.dice.pick(&begins),
+            lasts_h: self.dice.pick(&lasts),
         });
         self.spoken_for(label, what)
     }
@@ -582,6 +584,7 @@ impl Drawing<'_> {
             second: self.dice.percent(60),
             cells: self.dice.percent(85),
             reconfirm_days: self.dice.pick(&[90, 10, 10, 0]),
+            close_days: self.dice.pick(&[30, 1, 1, 3]),
             reply_within_h: self.dice.pick(&[24, 2]),
         };
         let skip = self.dice.percent(8);

@@ -97,7 +97,8 @@ impl Model {
             }
             What::Confirm { label, of } => {
                 let thing = self.own_latest(step, *label, *of)?;
-                refused_if(thing.moves, P::StateForbids)
+                refused_if(thing.moves, P::StateForbids)?;
+                refused_if(thing.revs.last().is_some_and(|rev| rev.over), P::WindowEnded)
             }
             What::Distress { call, about, .. } => self.called(step.who, *call, *about),
             What::Respond { to, call } => self.responded(step.who, *to, *call),
@@ -298,7 +299,7 @@ impl Model {
         if !right {
             return Err(P::RevisionNotCurrent);
         }
-        refused_if(number != thing.latest(), P::Superseded)?;
+        refused_if(number != thing.latest() || thing.ended, P::Superseded)?;
         // The same said twice is nothing new.
         let before = thing.rev(number).is_some_and(|rev| rev.screened);
         refused_if(before && !returned, P::AlreadyScreened)

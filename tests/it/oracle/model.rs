@@ -98,6 +98,10 @@ pub struct Rev {
     pub told: BTreeMap<Desk, Tier>,
     /// When its window begins.
     pub begins: Option<OffsetDateTime>,
+    /// When a site's window ends.
+    pub ends: Option<OffsetDateTime>,
+    /// It is a site's, and its window has ended.
+    pub over: bool,
     /// Parties of which an officer has signed something on it.
     pub spoke: BTreeSet<Desk>,
     /// Parties of which a letter about it was transcribed, and the latest statement that did so, among those taken.
@@ -140,6 +144,8 @@ pub struct Thread {
 pub struct Call {
     /// Whose it is.
     pub owner: Desk,
+    /// The notification that it is about.
+    pub about: Option<usize>,
     /// The parties called.
     pub told: BTreeMap<Desk, Tier>,
     /// An officer has answered.
@@ -338,8 +344,16 @@ impl Model {
                 self.about(*label, (Kind::Confirm, ""), &[])
             }
             What::Distress {
-                call, here, tiers, ..
-            } => self.call(step.who, *call, *here, *tiers, when),
+                call,
+                about,
+                here,
+                tiers,
+            } => self.call(
+                step.who,
+                (*call, about.map(|(label, _)| label)),
+                (*here, *tiers),
+                when,
+            ),
             What::Respond { call, .. } => self.after_call(*call, Kind::Respond),
             What::Resolve { call } => self.after_call(*call, Kind::Resolve),
             What::Admit { desk, to, from_h } => self.admit(*desk, *to, *from_h, when),
@@ -486,6 +500,9 @@ impl Model {
         let owner = step.behalf.or(step.who.desk()).expect("it may sign");
         let told = named(revise.tiers);
         let begins = revise.begins_h.map(|h| when.signed + Duration::hours(h));
+        let ends = revise.lasts_h.filter(|_| !revise.moves);
+        let ends = ends.map(|lasts| revise.begins_h.unwrap_or(0) + lasts);
+        let ends = ends.map(|h| when.signed + Duration::hours(h));
         // A movement's span is rounded outward.
         let begins = begins.map(|at| if revise.moves { at - OUTWARD } else { at });
         let thing = self.things.entry(revise.label).or_insert_with(|| Thing {
@@ -506,6 +523,8 @@ impl Model {
             end: false,
             told: told.clone(),
             begins,
+            ends,
+            over: ends.is_some_and(|ends| ends <= when.at),
             spoke: BTreeSet::new(),
             letters: BTreeMap::new(),
             screened: false,
@@ -542,6 +561,8 @@ impl Model {
             end: true,
             told: thing.told.clone(),
             begins: None,
+            ends: None,
+            over: false,
             spoke: BTreeSet::new(),
             letters: BTreeMap::new(),
             screened: false,
@@ -640,9 +661,8 @@ impl Model {
     fn call(
         &mut self,
         who: Who,
-        call: usize,
-        here: bool,
-        tiers: [Option<Tier>; 2],
+        (call, about): (usize, Option<usize>),
+        (here, tiers): (bool, [Option<Tier>; 2]),
         when: When,
     ) -> Vec<Say> {
         let called = named(tiers);
@@ -657,6 +677,7 @@ impl Model {
         );
         let made = Call {
             owner: who.desk().expect("an organisation's"),
+            about,
             told,
             answered: false,
             resolved: false,

@@ -179,6 +179,7 @@ async fn a_planted_state_that_no_statement_gives_is_found_by_folding_them_again(
         contact: false,
         attach: false,
         begins_h: None,
+        lasts_h: None,
     };
     let steps = [by(Who::Ada, What::Revise(revise))];
     let met = Arc::new(Met::default());

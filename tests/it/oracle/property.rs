@@ -97,7 +97,24 @@ pub fn drawn(seed: u64) -> (Vec<Step>, How) {
                 .collect::<Vec<_>>(),
         );
     }
+    if way == Way::Wire {
+        in_one_window(&mut steps);
+    }
     (steps, How { way, folds })
+}
+
+/// Whoever reads from a socket says what it has kept, sooner or later; and when a site is closed by time depends on what of
+/// its earlier revisions was kept. Over sockets only a first revision has a window that ends.
+fn in_one_window(steps: &mut [Step]) {
+    let mut notified = BTreeSet::new();
+    for step in steps {
+        let side = step.side;
+        if let What::Revise(revise) = &mut step.what
+            && !notified.insert((side, revise.label))
+        {
+            revise.lasts_h = None;
+        }
+    }
 }
 
 /// Plays a sequence, on the stage or, where it is folded again, on a fresh one that is like it.

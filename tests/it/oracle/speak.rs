@@ -411,8 +411,16 @@ impl Speaker<'_> {
                 properties["waypoints"] = json!([{"at": from}, {"at": until}]);
             }
             (true, None) => drop(properties.as_object_mut().unwrap().remove("waypoints")),
-            (false, Some(h)) => properties["window"] = json!({"from": self.in_hours(h)}),
-            (false, None) => {}
+            (false, begins) => {
+                let mut window = json!({});
+                if let Some(h) = begins {
+                    window["from"] = self.in_hours(h).into();
+                }
+                if let Some(lasts) = revise.lasts_h {
+                    window["until"] = self.in_hours(begins.unwrap_or(0) + lasts).into();
+                }
+                properties["window"] = window;
+            }
         }
         let told = named(revise.tiers);
         for (party, tier) in &told {
@@ -526,6 +534,8 @@ impl Speaker<'_> {
             .get(&label)
             .and_then(|thing| thing.rev(number));
         let tier = rev.and_then(|rev| rev.told.get(&party)).copied();
+        let ended = self.model.things.get(&label).is_some_and(|thing| thing.ended);
+        let tier = tier.map(|tier| if ended { Tier::Withdrawn } else { tier });
         let tier = match tier.unwrap_or(Tier::Exact) {
             Tier::Exact if wrong => Tier::Cell,
             _ if wrong => Tier::Exact,
@@ -713,6 +723,7 @@ fn policy(rules: Rules) -> Policy {
         second_signature: rules.second,
         tiers: tiers.to_vec(),
         reconfirm_days: rules.reconfirm_days,
+        close_days: rules.close_days,
         reply_within_h: rules.reply_within_h,
         ..Policy::default()
     }

@@ -222,6 +222,8 @@ pub struct Revise {
     pub attach: bool,
     /// In how many hours its window begins.
     pub begins_h: Option<i64>,
+    /// How many hours a site's window lasts from its beginning, or from now; open-ended if none.
+    pub lasts_h: Option<i64>,
 }
 
 /// Where an actor stands.
@@ -253,6 +255,8 @@ pub struct Rules {
     pub cells: bool,
     /// Days between an organisation's words on a site.
     pub reconfirm_days: u16,
+    /// Days after the end of a site's window.
+    pub close_days: u16,
     /// Hours for a reply.
     pub reply_within_h: u16,
 }
@@ -263,6 +267,7 @@ impl Rules {
         second: false,
         cells: true,
         reconfirm_days: 90,
+        close_days: 30,
         reply_within_h: 24,
     };
 }

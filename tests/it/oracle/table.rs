@@ -118,6 +118,17 @@ const TABLE: &[(Kind, &str, &str, &str)] = &[
     (Kind::Alert,      "reconfirmation_due",      "detail",           "+  +  .   -  -  -  -   -"),
     (Kind::Alert,      "reconfirmation_overdue",  "",                 "+  +  .   -  -  -  -   -"),
     (Kind::Alert,      "reconfirmation_overdue",  "detail",           "+  +  .   -  -  -  -   -"),
+    (Kind::Alert,      "window_ending",           "",                 "+  +  .   -  -  -  -   -"),
+    (Kind::Alert,      "window_ending",           "detail",           "+  +  .   -  -  -  -   -"),
+    // Each party that is told is told by itself.
+    (Kind::Alert,      "window_ended",            "",                 "+  +  .   -  -  -  -   -"),
+    (Kind::Alert,      "window_ended",            "detail",           "+  +  .   -  -  -  -   -"),
+    (Kind::Alert,      "window_ended, to one",    "",                 "-  -  +   -  -  -  -   -"),
+    (Kind::Alert,      "window_ended, to one",    "detail",           "-  -  +   -  -  -  -   -"),
+    (Kind::Alert,      "closed_by_time",          "",                 "+  +  .   -  -  -  -   -"),
+    (Kind::Alert,      "closed_by_time",          "detail",           "+  +  .   -  -  -  -   -"),
+    (Kind::Alert,      "closed_by_time, to one",  "",                 "-  -  +   -  -  -  -   -"),
+    (Kind::Alert,      "closed_by_time, to one",  "detail",           "-  -  +   -  -  -  -   -"),
     (Kind::Alert,      "distress_unanswered",     "",                 "+  +  .   +  +  +  .   -"),
     (Kind::Alert,      "distress_unanswered",     "detail",           "+  +  .   +  +  +  .   -"),
     (Kind::Alert,      "party_suspended",         "",                 "+  +  -   -  -  -  -   -"),
@@ -156,8 +167,13 @@ fn whatever_the_server_may_hand_out_has_a_row() {
         assert_eq!(row(kind, name), handed, "{kind} {name}");
     }
     for event in AlertEvent::ALL {
-        let rows = TABLE.iter().filter(|row| row.1 == event.as_str());
-        let expected = if NEVER_COMES.contains(event) { 0 } else { 2 };
+        let of = |row: &str| row.split(", ").next() == Some(event.as_str());
+        let rows = TABLE.iter().filter(|row| of(row.1));
+        let expected = match event {
+            event if NEVER_COMES.contains(event) => 0,
+            AlertEvent::WindowEnded | AlertEvent::ClosedByTime => 4,
+            _ => 2,
+        };
         assert_eq!(rows.count(), expected, "{event}");
     }
 }

@@ -8,7 +8,7 @@ use herald::domain::notification::Tier;
 use time::{Duration, OffsetDateTime};
 
 use super::cast::Desk;
-use super::model::{Content, Model, Say, Thing, UNDER_WAY_H};
+use super::model::{Call, Content, Model, Rev, Say, Thing, UNDER_WAY_H};
 use super::steps::Standing;
 
 /// Something that will fall due.
@@ -36,6 +36,16 @@ pub enum Stage {
     Remind { label: usize, rev: usize },
     /// The word has not come.
     Stale { label: usize, rev: usize },
+    /// A site's window ends soon.
+    Ending { label: usize, rev: usize },
+    /// It has ended.
+    Ended { label: usize, rev: usize },
+    /// The policy's days after that.
+    Closing {
+        label: usize,
+        rev: usize,
+        from: OffsetDateTime,
+    },
     /// The time for a reply.
     Reply(usize),
     /// An actor stands elsewhere.
@@ -48,6 +58,11 @@ impl Stage {
     /// Whether it asks for a word on this site.
     pub fn asks_for_confirmation(self, of: usize) -> bool {
         matches!(self, Self::Remind { label, .. } | Self::Stale { label, .. } if label == of)
+    }
+
+    /// Whether it is about this site's window.
+    pub fn is_of_window(self, of: usize) -> bool {
+        matches!(self, Self::Ending { label, .. } | Self::Ended { label, .. } | Self::Closing { label, .. } if label == of)
     }
 
     /// Whether it is a minute of this call.
@@ -100,8 +115,11 @@ impl Model {
         let rev = thing.latest();
         self.falls.retain(|f| {
             let arrival = matches!(f.stage, Stage::Arrival { label: of, .. } if of == label);
-            !arrival && !f.stage.asks_for_confirmation(label)
+            !arrival && !f.stage.asks_for_confirmation(label) && !f.stage.is_of_window(label)
         });
+        if let Some(ends) = thing.revs[rev - 1].ends {
+            self.window(label, rev, at, ends);
+        }
         let told = &thing.revs[rev - 1].told;
         for begins in begins.iter().filter(|begins| **begins > at) {
             for (party, _) in told.iter().filter(|(_, tier)| **tier != Tier::Withdrawn) {
@@ -126,6 +144,95 @@ impl Model {
                 at: begins + Duration::hours(UNDER_WAY_H),
             });
         }
+    }
+
+    /// The end of a site's window, and what comes before and after it. One that had ended when it came is only closed.
+    fn window(&mut self, label: usize, rev: usize, at: OffsetDateTime, ends: OffsetDateTime) {
+        if ends > at {
+            let before = Duration::days(7).min((ends - at) / 2);
+            let (stage, at) = (Stage::Ending { label, rev }, ends - before);
+            self.falls.push(Falls { stage, at });
+            let stage = Stage::Ended { label, rev };
+            self.falls.push(Falls { stage, at: ends });
+        }
+        let from = ends.max(at);
+        let stage = Stage::Closing { label, rev, from };
+        let at = from + Duration::days(self.rules.close_days.into());
+        self.falls.push(Falls { stage, at });
+    }
+
+    /// Whether something keeps a site from being closed: an earlier revision that still counts and whose window is open, by
+    /// whole days; or a call for help about it.
+    fn is_held(&self, label: usize, at: OffsetDateTime) -> bool {
+        let thing = &self.things[&label];
+        let latest = thing.latest();
+        let counts = |number: usize, party: &Desk| {
+            let after = &thing.revs[number + 1..latest];
+            let taken_back = |rev: &Rev| rev.told.get(party) == Some(&Tier::Withdrawn);
+            thing.revs[number].told[party] != Tier::Withdrawn && !after.iter().any(taken_back)
+        };
+        let open = |number: usize| {
+            let ends = thing.revs[number].ends;
+            ends.is_none_or(|ends| (ends.date() + Duration::DAY).midnight().assume_utc() > at)
+        };
+        let earlier = (0..latest - 1)
+            .any(|n| open(n) && thing.revs[n].told.keys().any(|party| counts(n, party)));
+        let called = |call: &Call| call.about == Some(label) && !call.resolved;
+        earlier || self.calls.values().any(called)
+    }
+
+    /// What a moment of a site's window brings: who is told of what, each party by itself; none where it is about no window.
+    fn window_falls(&mut self, falls: &Falls) -> Option<Vec<Alert>> {
+        let (label, rev, event) = match falls.stage {
+            Stage::Ending { label, rev } => (label, rev, AlertEvent::WindowEnding),
+            Stage::Ended { label, rev } => (label, rev, AlertEvent::WindowEnded),
+            Stage::Closing { label, rev, .. } => (label, rev, AlertEvent::ClosedByTime),
+            _ => return None,
+        };
+        let thing = &self.things[&label];
+        if thing.ended || thing.latest() != rev {
+            return Some(Vec::new());
+        }
+        if let Stage::Closing { from, .. } = falls.stage {
+            let by_policy = from + Duration::days(self.rules.close_days.into());
+            let again = if falls.at < by_policy {
+                Some(by_policy)
+            } else {
+                let held = self.is_held(label, falls.at);
+                held.then(|| falls.at + Duration::DAY)
+            };
+            if let Some(at) = again {
+                let stage = falls.stage;
+                self.falls.push(Falls { stage, at });
+                return Some(Vec::new());
+            }
+        }
+        let thing = self.things.get_mut(&label).expect("it is there");
+        let told = match event {
+            AlertEvent::WindowEnding => BTreeMap::new(),
+            AlertEvent::WindowEnded => thing.revs[rev - 1].told.clone(),
+            _ => thing.told.clone(),
+        };
+        match event {
+            AlertEvent::WindowEnded => thing.revs[rev - 1].over = true,
+            AlertEvent::ClosedByTime => thing.ended = true,
+            _ => {}
+        }
+        let owner = thing.owner;
+        let alert = |party| Alert {
+            event,
+            org: owner,
+            party,
+            percent: None,
+            step: None,
+            letter: None,
+            due: falls.at,
+            items: BTreeSet::from([Item::Revision { label, rev }]),
+        };
+        let told = told.into_iter();
+        let told = told.filter(|(_, tier)| *tier != Tier::Withdrawn);
+        let parties = told.map(|(party, _)| alert(Some(party)));
+        Some([alert(None)].into_iter().chain(parties).collect())
     }
 
     /// From a word on a site on, the next one is asked for after the policy's days, a week ahead.
@@ -219,29 +326,35 @@ impl Model {
     /// What has fallen due by `now`; what differs in nothing but the notification is said together.
     pub fn pass(&mut self, now: OffsetDateTime) -> Vec<Say> {
         let mut alerts: Vec<Alert> = Vec::new();
-        while let Some(index) = self.falls.iter().position(|f| f.at <= now) {
-            let falls = self.falls.remove(index);
+        // One after the other: what comes first may be the end of what would come later.
+        while let Some(falls) = self.first(now) {
             if let Stage::Stands { desk, to } = falls.stage {
                 alerts.extend(self.stands(desk, to, falls.at));
+                continue;
+            }
+            if let Some(of_window) = self.window_falls(&falls) {
+                for alert in of_window {
+                    together(&mut alerts, alert);
+                }
                 continue;
             }
             let Some((alert, next)) = self.brings(&falls) else {
                 continue;
             };
             self.falls.extend(next);
-            let Some(alert) = alert else { continue };
-            let same = |one: &&mut Alert| {
-                Alert {
-                    items: alert.items.clone(),
-                    ..(*one).clone()
-                } == alert
-            };
-            match alerts.iter_mut().find(same) {
-                Some(one) => one.items.extend(alert.items),
-                None => alerts.push(alert),
+            if let Some(alert) = alert {
+                together(&mut alerts, alert);
             }
         }
         alerts.into_iter().map(|alert| self.alert(alert)).collect()
+    }
+
+    /// Takes away what falls due first, if it has by now.
+    fn first(&mut self, now: OffsetDateTime) -> Option<Falls> {
+        let due = self.falls.iter().enumerate();
+        let due = due.filter(|(_, f)| f.at <= now);
+        let (index, _) = due.min_by_key(|(index, f)| (f.at, *index))?;
+        Some(self.falls.remove(index))
     }
 
     /// An actor stands elsewhere from now on: of a party, each organisation that has named it is told what it was told.
@@ -271,7 +384,12 @@ impl Model {
 
     fn alert(&self, alert: Alert) -> Say {
         let first = *alert.items.first().expect("an alert is about something");
-        let what = (Kind::Alert, alert.event.as_str());
+        let which = match (alert.event, alert.party) {
+            (AlertEvent::WindowEnded, Some(_)) => "window_ended, to one",
+            (AlertEvent::ClosedByTime, Some(_)) => "closed_by_time, to one",
+            (event, _) => event.as_str(),
+        };
+        let what = (Kind::Alert, which);
         let detail = ["detail".to_owned()];
         let readers: BTreeMap<_, _> = match first {
             Item::Call(call) => {
@@ -303,6 +421,30 @@ impl Model {
             Some(party) => Self::of_party(thing, party, desk),
             None => Self::of_thing(thing, &thing.told, desk),
         })
+    }
+
+    /// What a site's organisation is told when a word on it is asked for or has not come, and what comes next; nothing once
+    /// its window has ended: nobody is asked then whether it stands as notified.
+    fn asks(
+        &self,
+        falls: &Falls,
+        (label, rev): (usize, usize),
+    ) -> Option<(Option<AlertEvent>, Option<Falls>)> {
+        let ends = self.things[&label].revs[rev - 1].ends;
+        if ends.is_some_and(|ends| ends <= falls.at) {
+            return None;
+        }
+        let reminds = matches!(falls.stage, Stage::Remind { .. });
+        let (event, next) = self.word_on_site(label, falls.at, reminds);
+        let next = next.map(|(reminds, at)| Falls {
+            stage: if reminds {
+                Stage::Remind { label, rev }
+            } else {
+                Stage::Stale { label, rev }
+            },
+            at,
+        });
+        Some((event, next))
     }
 
     /// What is said when something falls due, and what comes next; nothing when it no longer matters.
@@ -365,20 +507,13 @@ impl Model {
                 ))
             }
             Stage::Remind { label, rev } | Stage::Stale { label, rev } => {
-                let (label, rev) = (*label, *rev);
-                let thing = stands(&label, rev)?;
-                let reminds = matches!(falls.stage, Stage::Remind { .. });
-                let (event, next) = self.word_on_site(label, falls.at, reminds);
-                let said =
-                    event.map(|event| alert(event, thing.owner, Item::Revision { label, rev }));
-                let next = next.map(|(reminds, at)| Falls {
-                    stage: if reminds {
-                        Stage::Remind { label, rev }
-                    } else {
-                        Stage::Stale { label, rev }
-                    },
-                    at,
-                });
+                let thing = stands(label, *rev)?;
+                let item = Item::Revision {
+                    label: *label,
+                    rev: *rev,
+                };
+                let (event, next) = self.asks(falls, (*label, *rev))?;
+                let said = event.map(|event| alert(event, thing.owner, item));
                 Some((said, next))
             }
             Stage::Reply(number) => {
@@ -394,7 +529,10 @@ impl Model {
                 };
                 Some((Some(said), None))
             }
-            Stage::Stands { .. } => None,
+            Stage::Stands { .. }
+            | Stage::Ending { .. }
+            | Stage::Ended { .. }
+            | Stage::Closing { .. } => None,
             Stage::Call { call, step } => {
                 let owner = self.calls[call].owner;
                 let said = alert(AlertEvent::DistressUnanswered, owner, Item::Call(*call));
@@ -405,5 +543,19 @@ impl Model {
                 Some((Some(said), None))
             }
         }
+    }
+}
+
+/// What differs in nothing but the notification is said together.
+fn together(alerts: &mut Vec<Alert>, alert: Alert) {
+    let same = |one: &&mut Alert| {
+        Alert {
+            items: alert.items.clone(),
+            ..(*one).clone()
+        } == alert
+    };
+    match alerts.iter_mut().find(same) {
+        Some(one) => one.items.extend(alert.items),
+        None => alerts.push(alert),
     }
 }
