@@ -311,7 +311,9 @@ mod tests {
     fn no_sentence_of_an_alert_reads_as_permission_or_end_of_protection() {
         for event in AlertEvent::ALL {
             let sentence = event.sentence();
-            for word in ["approve", "clear", "verified", "permi", "safe", "valid", "lost", "expire"] {
+            for word in [
+                "approve", "clear", "verified", "permi", "safe", "valid", "lost", "expire",
+            ] {
                 assert!(!sentence.to_lowercase().contains(word), "{event}: {word}");
             }
         }

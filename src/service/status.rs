@@ -199,7 +199,9 @@ pub(super) async fn load(
             .collect();
         // A party that is told no more of it is not told when it ends either.
         let told_no_more = principal.kind == ActorKind::Party
-            && parties.iter().all(|p: &PartyStatus| p.tier == Tier::Withdrawn);
+            && parties
+                .iter()
+                .all(|p: &PartyStatus| p.tier == Tier::Withdrawn);
         out.push(NotificationStatus {
             reference: head.nid.reference(),
             nid: head.nid,

@@ -693,9 +693,7 @@ pub struct AlertDetail {
     /// The month whose sealed parts are destroyed, as `2026-11` (`retention_ended`, which names no items).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub month: Option<String>,
-    /// Always [`crate::domain::exchange::SILENCE_SENTENCE`], of a distress call
-    /// [`crate::domain::exchange::DISTRESS_SENTENCE`], and of a month that is destroyed
-    /// [`crate::domain::exchange::RETENTION_SENTENCE`].
+    /// Always the event's own sentence, [`AlertEvent::sentence`].
     pub says: String,
 }
 

@@ -351,7 +351,7 @@ fn other(claims: &Claims, proves: &mut Vec<String>, does_not: &mut Vec<String>) 
         Claims::Confirm(c) => about(c.nid.reference().as_str(), c.rev.get(), "confirmed", proves),
         Claims::Alert(_) => {
             proves.push(
-                "the server's word, by its own clock, that a time had passed, and what it had not received, or destroyed, by then".to_owned(),
+                "the server's word, by its own clock, that a time had passed, and what it had not received, or destroyed, or counted no longer, by then".to_owned(),
             );
             does_not.push("that nobody knew; silence changes no one's protection".to_owned());
         }

@@ -156,10 +156,7 @@ async fn in_transaction(
 }
 
 /// Those of these rows whose moment has come, in the order in which they came.
-async fn fallen(
-    batch: &mut Batch<'_>,
-    ids: &[i64],
-) -> Result<Vec<(Moments, DueRow)>, Fault> {
+async fn fallen(batch: &mut Batch<'_>, ids: &[i64]) -> Result<Vec<(Moments, DueRow)>, Fault> {
     let mut fallen = Vec::new();
     for row in store::still_there(batch.conn, batch.ctx(), ids).await? {
         let moments = due::moments(batch.core, &row)?;

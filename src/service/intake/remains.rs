@@ -37,9 +37,7 @@ pub(super) async fn remember(
             let ends = window_ends(core, live, stored, (c.nid, c.rev)).await?;
             place(live, stored.pos, (c.nid, c.rev), ends).await?
         }
-        Claims::Movement(c) if destroyed => {
-            place(live, stored.pos, (c.nid, c.rev), None).await?
-        }
+        Claims::Movement(c) if destroyed => place(live, stored.pos, (c.nid, c.rev), None).await?,
         Claims::Distress(c) if destroyed => {
             let called = rebuild::parties_called(live, c.nid).await?;
             let audiences = called.into_iter().map(audience).collect();

@@ -103,7 +103,13 @@ impl Replay {
         if destroyed {
             self.gone.insert(stored.hash);
         }
-        remains::remember(&self.core, &mut self.live, (&mut prepared, stored), &self.gone).await?;
+        remains::remember(
+            &self.core,
+            &mut self.live,
+            (&mut prepared, stored),
+            &self.gone,
+        )
+        .await?;
         let job = self.job(stored, prepared).await?;
         let core = self.core.clone();
         let mut tx = begin(&core).await?;

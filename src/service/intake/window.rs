@@ -49,10 +49,7 @@ pub(super) fn falls(
 
 /// From when the window of a site's latest revision has ended, or will have; none of one that is open. Of a revision that
 /// came after its window: from its receipt.
-pub(super) async fn ends(
-    batch: &mut Batch<'_>,
-    nid: Nid,
-) -> Result<Option<OffsetDateTime>, Fault> {
+pub(super) async fn ends(batch: &mut Batch<'_>, nid: Nid) -> Result<Option<OffsetDateTime>, Fault> {
     let rows = schedule::about(batch.conn, batch.ctx(), nid.uuid()).await?;
     let Some(row) = rows.iter().find(|row| row.what == Due::Closing) else {
         return Ok(None);
@@ -168,7 +165,8 @@ async fn put_off(
 }
 
 fn named(row: &DueRow) -> Result<(Nid, Revision), Fault> {
-    let rev = Revision::new(row.rev).map_err(|_| internal("a row of the schedule without its revision"))?;
+    let rev = Revision::new(row.rev)
+        .map_err(|_| internal("a row of the schedule without its revision"))?;
     Ok((Nid::from_uuid(row.about), rev))
 }
 
@@ -195,7 +193,11 @@ pub(super) async fn note(
     }
     match detail.event {
         AlertEvent::WindowEnded => {
-            let ended: Vec<_> = detail.items.iter().map(|item| (item.nid, item.rev)).collect();
+            let ended: Vec<_> = detail
+                .items
+                .iter()
+                .map(|item| (item.nid, item.rev))
+                .collect();
             closing::note_ended(batch.conn, &ended, pos).await?;
         }
         AlertEvent::ClosedByTime => {
@@ -242,7 +244,9 @@ pub(super) async fn cause(
         let current = of.is_some_and(|r| {
             r.hash == item.of && r.latest == item.rev && r.state == NotificationState::Current
         });
-        let over = ends(batch, item.nid).await?.is_some_and(|ends| ends < detail.due);
+        let over = ends(batch, item.nid)
+            .await?
+            .is_some_and(|ends| ends < detail.due);
         let held = closing::is_held(batch.conn, item.nid, item.rev, detail.due).await?;
         if !current || held || !(over || lost(item)) {
             return Err(groundless());
@@ -250,7 +254,9 @@ pub(super) async fn cause(
         close(batch, item.nid).await?;
         schedule::forget(batch.conn, item.nid.uuid(), Due::Closing).await?;
     }
-    fire::desks(batch, &detail.organisation, None).await.map(Some)
+    fire::desks(batch, &detail.organisation, None)
+        .await
+        .map(Some)
 }
 
 /// What an alert did that nobody can read any more, from what it left: windows that had ended, sites that are closed.

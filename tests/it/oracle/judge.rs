@@ -98,7 +98,10 @@ impl Model {
             What::Confirm { label, of } => {
                 let thing = self.own_latest(step, *label, *of)?;
                 refused_if(thing.moves, P::StateForbids)?;
-                refused_if(thing.revs.last().is_some_and(|rev| rev.over), P::WindowEnded)
+                refused_if(
+                    thing.revs.last().is_some_and(|rev| rev.over),
+                    P::WindowEnded,
+                )
             }
             What::Distress { call, about, .. } => self.called(step.who, *call, *about),
             What::Respond { to, call } => self.responded(step.who, *to, *call),

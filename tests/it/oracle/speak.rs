@@ -534,7 +534,11 @@ impl Speaker<'_> {
             .get(&label)
             .and_then(|thing| thing.rev(number));
         let tier = rev.and_then(|rev| rev.told.get(&party)).copied();
-        let ended = self.model.things.get(&label).is_some_and(|thing| thing.ended);
+        let ended = self
+            .model
+            .things
+            .get(&label)
+            .is_some_and(|thing| thing.ended);
         let tier = tier.map(|tier| if ended { Tier::Withdrawn } else { tier });
         let tier = match tier.unwrap_or(Tier::Exact) {
             Tier::Exact if wrong => Tier::Cell,

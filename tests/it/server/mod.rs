@@ -26,6 +26,7 @@ mod retention;
 mod say;
 mod threads;
 mod time;
+mod windows;
 mod world;
 
 pub use attachments::Attached;
