@@ -120,6 +120,12 @@ fn notes(party: &PartySilence) -> Vec<String> {
             party.not_taken
         ));
     }
+    if party.window_ended > 0 {
+        notes.push(format!(
+            "of {} of these the notified window has ended; civilian status unchanged",
+            party.window_ended
+        ));
+    }
     notes.push(match party.last_seen {
         Some(at) => format!("its desk last took something {}", time_words(at)),
         None => "its desk has taken nothing of this yet".to_owned(),
@@ -178,6 +184,7 @@ mod tests {
                     ..Ages::default()
                 },
                 not_taken: 3,
+                window_ended: 1,
                 oldest: None,
                 last_seen: None,
             }],

@@ -334,6 +334,7 @@ fn party_silence(
         ends: actor.next.map(|(_, from)| from),
         waiting: row.as_ref().map_or_else(Ages::default, |row| row.waiting),
         not_taken: row.as_ref().map_or(0, |row| row.not_taken),
+        window_ended: row.as_ref().map_or(0, |row| row.window_ended),
         oldest: row.and_then(|row| row.oldest),
         last_seen: seen.map_or(taken_at, |(_, at)| at),
     }

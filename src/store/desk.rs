@@ -268,6 +268,8 @@ pub struct SilentRow {
     pub waiting: Ages,
     /// Not taken from the mailbox.
     pub not_taken: u64,
+    /// Of a window that has ended.
+    pub window_ended: u64,
     /// The oldest.
     pub oldest: Option<OldestWaiting>,
     /// When something that the tenant sees was last taken.
@@ -282,7 +284,7 @@ pub struct SilentRow {
 pub async fn silent(conn: &mut PgConnection) -> Result<Vec<SilentRow>, StoreError> {
     let rows = sqlx::query(
         "WITH clock AS MATERIALIZED (SELECT hn.now() AS now), told AS MATERIALIZED (
-             SELECT a.party, a.nid, a.rev, a.fetched_at, r.at, r.pos, clock.now - r.at AS age,
+             SELECT a.party, a.nid, a.rev, a.fetched_at, r.at, r.pos, r.window_ended_pos, clock.now - r.at AS age,
                     n.rev = a.rev AND n.closed_pos IS NULL AND (a.tier <> 'withdrawn' OR n.state <> 'current') AND NOT EXISTS (
                         SELECT FROM hn.ack k WHERE k.nid = a.nid AND k.rev = a.rev AND k.party = a.party
                            AND k.state <> 'reached_desk' AND NOT k.transcribed) AS waits
@@ -299,6 +301,7 @@ pub async fn silent(conn: &mut PgConnection) -> Result<Vec<SilentRow>, StoreErro
                 count(*) FILTER (WHERE waits AND age >= interval '1 day' AND age < interval '3 days') AS three_days,
                 count(*) FILTER (WHERE waits AND age >= interval '3 days') AS older,
                 count(*) FILTER (WHERE waits AND fetched_at IS NULL) AS not_taken,
+                count(*) FILTER (WHERE waits AND window_ended_pos IS NOT NULL) AS window_ended,
                 (array_agg(nid ORDER BY pos) FILTER (WHERE waits))[1] AS nid,
                 (array_agg(rev ORDER BY pos) FILTER (WHERE waits))[1] AS rev,
                 min(at) FILTER (WHERE waits) AS at,
@@ -334,6 +337,7 @@ fn silent_row(row: &PgRow) -> Result<SilentRow, StoreError> {
             older: read::unsigned(row, "older")?,
         },
         not_taken: read::unsigned(row, "not_taken")?,
+        window_ended: read::unsigned(row, "window_ended")?,
         oldest,
         taken_at: row.try_get("taken_at")?,
     })

@@ -178,6 +178,9 @@ pub struct PartySilence {
     pub waiting: Ages,
     /// How many of those its desk's device has not even taken from the mailbox.
     pub not_taken: u64,
+    /// Of how many of those the notified window has ended: they are sites that are not notified for times after.
+    #[serde(default)]
+    pub window_ended: u64,
     /// The oldest of those.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest: Option<OldestWaiting>,

@@ -92,7 +92,7 @@ fn in_one_context(dice: &mut Dice, length: usize) -> Vec<Step> {
         next: None,
     };
     let mut steps = Vec::new();
-    if drawing.dice.percent(25) {
+    if drawing.dice.percent(35) {
         steps.push(drawing.policy());
     }
     let notified = drawing.notify();
@@ -291,6 +291,12 @@ impl Drawing<'_> {
         let sketch = self.sketch(label);
         let begins = [None, Some(-3), Some(1), Some(6), Some(30), Some(100)];
         let lasts = [None, None, Some(2), Some(2), Some(40), Some(20 * 24)];
+        let lasts_h = self.dice.pick(&lasts);
+        if lasts_h.is_some() && !sketch.moves && self.next.is_none() && self.dice.percent(30) {
+            // On to behind its end, and to when it would be closed.
+            let seconds = self.dice.pick(&[9 * HOUR, 2 * DAY, 9 * DAY, 25 * DAY]);
+            self.next = Some(by(Who::Cora, What::Jump { seconds }));
+        }
         let what = What::Revise(Revise {
             label,
             moves: sketch.moves != self.dice.percent(2),
@@ -299,7 +305,7 @@ impl Drawing<'_> {
             contact: self.dice.percent(30),
             attach: self.dice.percent(20),
             begins_h: self.dice.pick(&begins),
-            lasts_h: self.dice.pick(&lasts),
+            lasts_h,
         });
         self.spoken_for(label, what)
     }

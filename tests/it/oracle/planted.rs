@@ -110,6 +110,17 @@ const PLANTED: &[Planted] = &[
         words: &["not told of", "NoSignOfLife"],
     },
     Planted {
+        what: "the end of a site's window is not said",
+        plant: "
+            CREATE FUNCTION public.planted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+            BEGIN
+                IF NEW.what = 'window_ended' THEN RETURN NULL; END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER planted BEFORE INSERT ON hn.due FOR EACH ROW EXECUTE FUNCTION public.planted();",
+        words: &["not told of", "WindowEnded"],
+    },
+    Planted {
         what: "a second signature is waited for that nobody asked for",
         plant: "
             CREATE FUNCTION public.planted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$

@@ -202,6 +202,7 @@ impl Model {
                 held.then(|| falls.at + Duration::DAY)
             };
             if let Some(at) = again {
+                self.met.happens("closings put off");
                 let stage = falls.stage;
                 self.falls.push(Falls { stage, at });
                 return Some(Vec::new());

@@ -11,6 +11,7 @@ use herald::wire::build::{Part, build};
 use herald::wire::claims::{
     CheckClaims, Checked, ConfirmClaims, PolicyClaims, ScreenClaims, ScreenResult,
 };
+use herald::wire::desk::Silence;
 use herald::wire::envelope::{Content, ENVELOPE_TYPE, Envelope};
 use herald::wire::parts::{AlertDetail, name};
 use herald::wire::policy::Policy;
@@ -182,6 +183,9 @@ async fn a_window_ends_and_a_site_is_closed_and_exactly_those_concerned_are_told
     let status = world.shown(&world.msf, &clinic).await;
     assert_eq!(status.state, NotificationState::Current);
     assert!(status.revisions[0].flags.contains(&Flag::WindowEnded));
+    let board: Silence = world.get(world.msf.first(), "/v1/silence").await.json();
+    let ended = board.parties.iter().map(|party| party.window_ended);
+    assert_eq!(ended.collect::<Vec<_>>(), [1, 1]);
     let ahead = 10 * DAY + HOUR;
     assert_eq!(world.confirmed(&clinic, ahead).await, Some(P::WindowEnded));
     assert_eq!(world.verdict(9 * DAY, ahead).await, "conflict");
@@ -202,6 +206,10 @@ async fn a_window_ends_and_a_site_is_closed_and_exactly_those_concerned_are_told
         assert!(status.closed_by_time);
     }
     assert_eq!(world.told(&world.relief).await, []);
+    // Nothing of it waits for anybody's word any more.
+    let board: Silence = world.get(world.msf.first(), "/v1/silence").await.json();
+    let waiting = board.parties.iter().flat_map(|p| p.waiting.counts());
+    assert_eq!(waiting.sum::<u64>(), 0);
     let ahead = 40 * DAY + HOUR;
     assert_eq!(
         world.confirmed(&clinic, ahead).await,
