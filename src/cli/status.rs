@@ -725,6 +725,23 @@ mod tests {
     }
 
     #[test]
+    fn what_has_ended_by_time_says_so_and_that_civilian_status_is_unchanged() {
+        let mut ended = example();
+        ended.revisions[0].flags.push(Flag::WindowEnded);
+        let mut closed = ended.clone();
+        closed.state = NotificationState::Closed;
+        closed.closed_by_time = true;
+        for (status, word) in [(ended, "HAS ENDED"), (closed, "closed by time")] {
+            assert!(summary(&status, None).contains(word));
+            let now = time::OffsetDateTime::UNIX_EPOCH;
+            for shown in [text(&page(status.clone()), now), html(&page(status), now)] {
+                assert!(shown.contains(word), "{shown}");
+                assert!(shown.contains("civilian status unchanged"), "{shown}");
+            }
+        }
+    }
+
+    #[test]
     fn the_printed_page_says_the_same_and_carries_no_markup_of_a_sender() {
         let mut page = opened();
         if let Some(place) = &mut page.place {

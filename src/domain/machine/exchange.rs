@@ -155,6 +155,8 @@ words!(
     SiteEvent {
         /// It is notified or revised.
         Notify = "site",
+        /// The same, with a window that is over.
+        NotifyOver = "site, its window over",
         /// It is confirmed.
         Confirm = "confirm",
         /// The time of the reminder comes.
@@ -187,6 +189,7 @@ pub const SITE: Machine<SiteState, SiteEvent, 6> = {
         rows: &[
             // event            –                         confirmed                    reminded                     stale                        window_ended                  ended
             (E::Notify,        [To(Confirmed),            To(Confirmed),               To(Confirmed),               To(Confirmed),               To(Confirmed),                Not(AlreadyClosed)]),
+            (E::NotifyOver,    [To(WindowEnded),          To(WindowEnded),             To(WindowEnded),             To(WindowEnded),             To(WindowEnded),              Not(AlreadyClosed)]),
             (E::Confirm,       [Not(UnknownNotification), To(Confirmed),               To(Confirmed),               To(Confirmed),               Not(Over),                    Not(AlreadyClosed)]),
             (E::ReminderComes, [Never,                    Says(Reminded, Due),         Says(Reminded, Due),         Says(Reminded, Due),         Never,                        Never]),
             (E::TimePasses,    [Never,                    Says(Stale, Overdue),        Says(Stale, Overdue),        Says(Stale, Overdue),        Never,                        Never]),

@@ -16,8 +16,8 @@ use herald::service::intake::{Bearer, Intake};
 use herald::store::role::Role as DbRole;
 use herald::wire::build::{Built, Part, build};
 use herald::wire::claims::{
-    CheckClaims, Claims, CloseClaims, Common, DutyClaims, NotificationClaims, ResolveClaims,
-    ScreenClaims, ScreenResult, WithdrawClaims,
+    CheckClaims, Claims, CloseClaims, Common, ConfirmClaims, DutyClaims, NotificationClaims,
+    ResolveClaims, ScreenClaims, ScreenResult, WithdrawClaims,
 };
 use herald::wire::envelope::{Content, ENVELOPE_TYPE, Envelope};
 use herald::wire::invite::InviteCode;
@@ -546,6 +546,12 @@ async fn state(walk: &mut Walk) {
         None,
     );
     walk.said_refused(P::StateForbids, close).await;
+    let mut over = Site::at(44.2, 15.4).to(&walk.world.east, Tier::Exact);
+    over.place["properties"]["window"] = json!({"until": "2026-01-01T00:00:00Z"});
+    let over = walk.world.notify(walk.ada(), &over).await;
+    let common = walk.world.common(walk.ada());
+    let confirm = ConfirmClaims::new(common, over.nid, over.rev, over.hash, None);
+    walk.said_refused(P::WindowEnded, confirm).await;
     let common = walk.world.common(walk.ada());
     let unknown = WithdrawClaims::new(common, Nid::random(), second.rev, second.hash, None);
     walk.said_refused(P::UnknownNotification, unknown).await;
