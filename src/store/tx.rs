@@ -48,21 +48,40 @@ fn hex(digest: &Digest) -> String {
 }
 
 /// Begins and says who asks in one message to the database: this stands before every read of every request.
-async fn begin_as(
-    pool: &PgPool,
-    [ctx, actor, kind, spki]: [&str; 4],
-) -> Result<Transaction, StoreError> {
-    // Such a message takes no arguments. Names are of letters, digits and a few signs; whatever they were, nothing else goes in.
+async fn begin_as(pool: &PgPool, names: [&str; 4]) -> Result<Transaction, StoreError> {
+    Ok(pool.begin_with(AssertSqlSafe(opening(names)?)).await?)
+}
+
+/// Such a message takes no arguments: the names stand in its text. They are of letters, digits and a few signs; whatever they
+/// came from, nothing else goes in.
+fn opening(names: [&str; 4]) -> Result<String, StoreError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if ![ctx, actor, kind, spki]
-        .iter()
-        .all(|name| name.chars().all(plain))
-    {
+    if !names.iter().all(|name| name.chars().all(plain)) {
         return Err(StoreError::Decode("a name".to_owned()));
     }
-    let begin = format!(
+    let [ctx, actor, kind, spki] = names;
+    Ok(format!(
         "BEGIN; SELECT set_config('hn.ctx', '{ctx}', true), set_config('hn.actor', '{actor}', true), \
          set_config('hn.kind', '{kind}', true), set_config('hn.spki', '{spki}', true)"
-    );
-    Ok(pool.begin_with(AssertSqlSafe(begin)).await?)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::opening;
+
+    #[test]
+    fn nothing_but_names_goes_into_the_text_of_a_message() {
+        let said = opening(["yem", "msf", "organisation", ""]).unwrap();
+        assert!(said.contains("'hn.actor', 'msf', true"), "{said}");
+        for odd in [
+            "m'sf", "msf\\", "msf;", "ms f", "msf\n", "msf\0", "msf$1", "мсф", "msf’", "--'",
+        ] {
+            for place in 0..4 {
+                let mut names = ["yem", "msf", "organisation", "00ff"];
+                names[place] = odd;
+                assert!(opening(names).is_err(), "{odd:?} at {place}");
+            }
+        }
+    }
 }
